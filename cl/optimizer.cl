@@ -1,0 +1,42 @@
+/* One update of all parameters, element by element; formulas as PyTorch states them. g is the gradient, w the parameter.
+ *
+ * adam:  g += decay * w (Adam; Kingma and Ba 2014), or w -= lr * decay * w (AdamW, DECOUPLED defined; Loshchilov and
+ *        Hutter 2017);  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;
+ *        w -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps).
+ * sgd:   g += decay * w;  m = momentum * m + g;  w -= lr * m. */
+
+kernel void optimizer_adam(OUT(float, w), IN(float, gradient), OUT(float, m), OUT(float, v), STATE(state),
+                           const int n, const float beta1, const float beta2, const float epsilon, const float decay) {
+  OPEN_OUT(float, w);
+  OPEN_IN(float, gradient);
+  OPEN_OUT(float, m);
+  OPEN_OUT(float, v);
+  OPEN_STATE(state);
+  const int i = (int)get_global_id(0);
+  if (i >= n) return;
+  const float lr = state->lr;
+  float g = gradient[i], weight = w[i];
+#ifdef DECOUPLED
+  weight -= lr * decay * weight;
+#else
+  g += decay * weight;
+#endif
+  const float first = beta1 * m[i] + (1.0f - beta1) * g;
+  const float second = beta2 * v[i] + (1.0f - beta2) * g * g;
+  m[i] = first;
+  v[i] = second;
+  w[i] = weight - lr / state->correction1 * first / (sqrt(second) / state->correction2 + epsilon);
+}
+
+kernel void optimizer_sgd(OUT(float, w), IN(float, gradient), OUT(float, m), STATE(state), const int n,
+                          const float momentum, const float decay) {
+  OPEN_OUT(float, w);
+  OPEN_IN(float, gradient);
+  OPEN_OUT(float, m);
+  OPEN_STATE(state);
+  const int i = (int)get_global_id(0);
+  if (i >= n) return;
+  const float velocity = momentum * m[i] + gradient[i] + decay * w[i];
+  m[i] = velocity;
+  w[i] -= state->lr * velocity;
+}

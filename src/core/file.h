@@ -1,0 +1,30 @@
+/* Whole files: read with a bound, replaced atomically. */
+#ifndef CSA_CORE_FILE_H
+#define CSA_CORE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/status.h"
+
+/* Reads the whole of `path` into *data (released with free(); one NUL byte follows the *size bytes). A missing or
+ * unreadable file, or one above `limit` bytes, is CSA_INPUT. */
+csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_t *size);
+
+/* Writes `path` as a whole: under a temporary name in the same folder, flushed (fsync), then renamed, and the folder
+ * flushed. On failure (CSA_OUTPUT) an old file stays as it was and nothing is left behind. */
+csa_status csa_file_replace(const char *path, const void *data, size_t size);
+
+/* The same for content that is produced piece by piece: begin gives a stream; end flushes and renames; drop forgets.
+ * `end` releases the writer in any case; `drop` accepts NULL. */
+typedef struct csa_file_writer csa_file_writer;
+csa_status csa_file_begin(csa_file_writer **writer, const char *path);
+FILE *csa_file_stream(csa_file_writer *writer);
+csa_status csa_file_end(csa_file_writer *writer);
+void csa_file_drop(csa_file_writer *writer);
+
+/* Makes `path` and its missing parents, with `mode`; an existing folder is fine. */
+csa_status csa_folder_make(const char *path, unsigned mode);
+
+#endif

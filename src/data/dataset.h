@@ -1,0 +1,36 @@
+/* A data set: images as bytes, labels, names of classes, all in host memory. Every format fills this one struct. */
+#ifndef CSA_DATA_DATASET_H
+#define CSA_DATA_DATASET_H
+
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef struct {
+  uint8_t *images; /* [count, channels, height, width], 0 .. 255 */
+  int32_t *labels; /* [count], 0 .. classes-1 */
+  int64_t count;
+} csa_split;
+
+typedef struct {
+  char *path;   /* where it was read from */
+  char *format; /* "CIFAR-10 binary", "IDX" */
+  int channels, height, width, classes;
+  char **class_names; /* [classes] */
+  csa_split train, test;
+  char hash[33]; /* XXH128 over sizes, images and labels of both splits as they stand, in hexadecimal */
+} csa_dataset;
+
+typedef struct {
+  int64_t train, test; /* keep only the first so many records; 0: all. The rest is not read. */
+} csa_dataset_limits;
+
+/* Opens what `path` names: a folder in CIFAR's binary layout or with IDX files (or its parent), or one of the names
+ * "cifar10" and "fashion-mnist". What is missing, truncated, misaligned or otherwise wrong is CSA_INPUT with file and
+ * offset in the sentence. */
+csa_status csa_dataset_open(csa_dataset **dataset, const char *path, csa_dataset_limits limits);
+
+/* Releases all of it; accepts NULL. */
+void csa_dataset_close(csa_dataset *dataset);
+
+#endif

@@ -1,0 +1,108 @@
+#include "device/cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "core/file.h"
+#include "core/log.h"
+
+#define BINARY_MAX ((uint64_t)1 << 30)
+
+/* An entry: this header, then the binary. */
+typedef struct {
+  char magic[8];
+  XXH128_canonical_t checksum;
+} entry_header;
+
+static const char entry_magic[8] = {'c', 's', 'a', 'p', 'r', 'o', 'g', '1'};
+
+void csa_cache_key(char key[33], const csa_device_info *info, const char *source, const char *options) {
+  const char *parts[] = {source, options, info->platform, info->device, info->version, info->driver};
+  XXH128_canonical_t digest = {{0}};
+  XXH3_state_t *state = XXH3_createState();
+  if (state != NULL) {
+    XXH3_128bits_reset(state);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+      XXH3_128bits_update(state, parts[i], strlen(parts[i]) + 1); /* the NUL keeps parts apart */
+    XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
+    XXH3_freeState(state);
+  }
+  for (int i = 0; i < 16; i++) snprintf(key + 2 * i, 3, "%02x", digest.digest[i]);
+}
+
+/* The folder, made if need be; false where there is none that the user alone can write to. */
+static bool cache_folder(char folder[512]) {
+  const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (base != NULL && base[0] == '/')
+    snprintf(folder, 512, "%s/clsattn", base);
+  else if (home != NULL && home[0] == '/')
+    snprintf(folder, 512, "%s/.cache/clsattn", home);
+  else
+    return false;
+  if (csa_folder_make(folder, 0700) != CSA_OK) return false;
+  struct stat info;
+  return stat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
+}
+
+static bool entry_path(const char *key, char path[600]) {
+  char folder[512];
+  if (!cache_folder(folder)) return false;
+  snprintf(path, 600, "%s/%s.bin", folder, key);
+  return true;
+}
+
+static XXH128_canonical_t checksum(const uint8_t *data, size_t size) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, size));
+  return canonical;
+}
+
+bool csa_cache_load(const char *key, uint8_t **binary, size_t *size) {
+  char path[600];
+  if (!entry_path(key, path) || access(path, R_OK) != 0) return false;
+  uint8_t *data = NULL;
+  size_t length = 0;
+  if (csa_file_read(path, BINARY_MAX, &data, &length) != CSA_OK) return false;
+  entry_header header;
+  bool good = length > sizeof header;
+  if (good) {
+    memcpy(&header, data, sizeof header);
+    const XXH128_canonical_t sum = checksum(data + sizeof header, length - sizeof header);
+    good = memcmp(header.magic, entry_magic, sizeof entry_magic) == 0 &&
+           memcmp(&header.checksum, &sum, sizeof sum) == 0;
+  }
+  if (!good) {
+    csa_log("cache: %s is damaged and is built again", path);
+    free(data);
+    return false;
+  }
+  *size = length - sizeof header;
+  memmove(data, data + sizeof header, *size);
+  *binary = data;
+  return true;
+}
+
+void csa_cache_store(const char *key, const uint8_t *binary, size_t size) {
+  char path[600];
+  if (!entry_path(key, path)) {
+    csa_log("cache: no folder that only you can write to; set XDG_CACHE_HOME to have programs kept");
+    return;
+  }
+  entry_header header;
+  memcpy(header.magic, entry_magic, sizeof header.magic);
+  header.checksum = checksum(binary, size);
+  csa_file_writer *writer = NULL;
+  if (csa_file_begin(&writer, path) != CSA_OK) goto failed;
+  if (fwrite(&header, sizeof header, 1, csa_file_stream(writer)) != 1 ||
+      fwrite(binary, 1, size, csa_file_stream(writer)) != size) {
+    csa_file_drop(writer);
+    goto failed;
+  }
+  if (csa_file_end(writer) == CSA_OK) return;
+failed:
+  csa_log("cache: %s: %s", path, csa_last_error());
+}

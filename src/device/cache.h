@@ -1,0 +1,20 @@
+/* The cache of compiled programs: a folder of files, each the binary of one program with a checksum. Only program
+ * binaries go there, and the folder belongs to the user alone (0700). Damage is never an error: it is rebuilt. */
+#ifndef CSA_DEVICE_CACHE_H
+#define CSA_DEVICE_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "device/device.h"
+
+/* The key of a program: XXH128 over source, options, platform, device, device version and driver, in hexadecimal. */
+void csa_cache_key(char key[33], const csa_device_info *info, const char *source, const char *options);
+
+/* Reads the entry; false if there is none or it is damaged. *binary is released with free(). */
+bool csa_cache_load(const char *key, uint8_t **binary, size_t *size);
+
+/* Stores an entry, replacing one that is there; says in the log if it could not. */
+void csa_cache_store(const char *key, const uint8_t *binary, size_t size);
+
+#endif

@@ -1,0 +1,229 @@
+#include "device/device.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "device/program.h"
+
+#define PLATFORMS_MAX 32
+#define DEVICES_MAX 64
+
+static void text_info(cl_device_id id, cl_device_info what, char *text, size_t size) {
+  if (clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS) snprintf(text, size, "?");
+  text[size - 1] = '\0';
+}
+
+static uint64_t number_info(cl_device_id id, cl_device_info what, size_t size) {
+  union {
+    cl_uint u;
+    cl_ulong ul;
+    size_t s;
+  } value = {.ul = 0};
+  if (clGetDeviceInfo(id, what, size, &value, NULL) != CL_SUCCESS) return 0;
+  return size == sizeof(cl_uint) ? value.u : value.ul;
+}
+
+static bool has_extension(cl_device_id id, const char *name) {
+  size_t size = 0;
+  if (clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, 0, NULL, &size) != CL_SUCCESS || size == 0) return false;
+  char *all = calloc(size + 1, 1);
+  bool found = false;
+  if (all != NULL && clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, size, all, NULL) == CL_SUCCESS) {
+    char *rest = NULL;
+    for (char *word = strtok_r(all, " ", &rest); word != NULL && !found; word = strtok_r(NULL, " ", &rest))
+      found = strcmp(word, name) == 0;
+  }
+  free(all);
+  return found;
+}
+
+/* Names are for people, so here, and only here, the vendor counts. */
+static const char *gpu_prefix(cl_uint vendor_id, const char *vendor) {
+  static const struct {
+    cl_uint id;
+    const char *word, *prefix;
+  } known[] = {{0x10de, "NVIDIA", "nv"}, {0x1002, "AMD", "amd"},   {0x1002, "Advanced Micro", "amd"},
+               {0x8086, "Intel", "intel"}, {0x13b5, "ARM", "arm"}};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (vendor_id == known[i].id) return known[i].prefix;
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strncasecmp(vendor, known[i].word, strlen(known[i].word)) == 0) return known[i].prefix;
+  return "dev";
+}
+
+static void describe(csa_device_info *info, cl_platform_id platform, cl_device_id id) {
+  info->platform_id = platform;
+  info->id = id;
+  if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform, info->platform, NULL) != CL_SUCCESS)
+    snprintf(info->platform, sizeof info->platform, "?");
+  text_info(id, CL_DEVICE_NAME, info->device, sizeof info->device);
+  text_info(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
+  text_info(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
+  text_info(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
+  const uint64_t type = number_info(id, CL_DEVICE_TYPE, sizeof(cl_ulong));
+  info->type = type & CL_DEVICE_TYPE_CPU ? CSA_CPU : type & CL_DEVICE_TYPE_GPU ? CSA_GPU : CSA_ACCELERATOR;
+  info->compute_units = (int)number_info(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
+  info->global_bytes = number_info(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
+  info->local_bytes = number_info(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong));
+  info->max_alloc_bytes = number_info(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
+  info->max_work_group = (size_t)number_info(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
+  info->float_width = (int)number_info(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
+  const size_t alignment = (size_t)number_info(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint)) / 8;
+  info->alignment = alignment > 128 ? alignment : 128;
+  info->fp16 = has_extension(id, "cl_khr_fp16");
+  info->subgroups = has_extension(id, "cl_khr_subgroups");
+}
+
+/* Numbers every short name: the n-th device with the same prefix gets n. */
+static void name_devices(csa_device_list *list) {
+  for (int i = 0; i < list->count; i++) {
+    csa_device_info *info = &list->devices[i];
+    const cl_uint vendor_id = (cl_uint)number_info(info->id, CL_DEVICE_VENDOR_ID, sizeof(cl_uint));
+    const char *prefix = info->type == CSA_CPU ? "cpu" : info->type == CSA_GPU ? gpu_prefix(vendor_id, info->vendor) : "dev";
+    const size_t length = strlen(prefix);
+    int number = 0;
+    for (int j = 0; j < i; j++)
+      if (strncmp(list->devices[j].name, prefix, length) == 0 && isdigit((unsigned char)list->devices[j].name[length]))
+        number++;
+    snprintf(info->name, sizeof info->name, "%s%d", prefix, number);
+  }
+}
+
+static csa_status add_platform(csa_device_list *list, int number, cl_platform_id platform) {
+  cl_device_id ids[DEVICES_MAX];
+  cl_uint count = 0;
+  const cl_int error = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &count);
+  if (error != CL_SUCCESS || count == 0) {
+    char name[128] = "?";
+    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL);
+    const size_t used = strlen(list->notes);
+    snprintf(list->notes + used, sizeof list->notes - used, "platform %d (%s) shows no device: %s\n", number, name,
+             error == CL_SUCCESS ? "it reports none" : csa_cl_error_name(error));
+    return CSA_OK;
+  }
+  count = count < DEVICES_MAX ? count : DEVICES_MAX;
+  csa_device_info *grown = realloc(list->devices, (size_t)(list->count + (int)count) * sizeof *grown);
+  if (grown == NULL) return csa_fail(CSA_MEMORY, "devices: the host has no more memory");
+  list->devices = grown;
+  for (cl_uint i = 0; i < count; i++) {
+    csa_device_info *info = &list->devices[list->count++];
+    memset(info, 0, sizeof *info);
+    info->platform_number = number;
+    info->device_number = (int)i;
+    describe(info, platform, ids[i]);
+  }
+  return CSA_OK;
+}
+
+csa_status csa_device_list_init(csa_device_list *list) {
+  memset(list, 0, sizeof *list);
+  cl_platform_id platforms[PLATFORMS_MAX];
+  cl_uint count = 0;
+  const cl_int error = clGetPlatformIDs(PLATFORMS_MAX, platforms, &count);
+  if (error != CL_SUCCESS || count == 0)
+    return csa_fail(CSA_DEVICE,
+                    "devices: no OpenCL platform was found (%s)\n"
+                    "  for the CPU: apt-get install pocl-opencl-icd\n"
+                    "  for a GPU: install its vendor's OpenCL driver (NVIDIA: nvidia-opencl-icd, Intel: intel-opencl-icd,\n"
+                    "  AMD: rocm-opencl-icd or mesa-opencl-icd); `clinfo -l` shows what the system sees",
+                    csa_cl_error_name(error));
+  list->platforms = (int)(count < PLATFORMS_MAX ? count : PLATFORMS_MAX);
+  for (int i = 0; i < list->platforms; i++) {
+    const csa_status status = add_platform(list, i, platforms[i]);
+    if (status != CSA_OK) {
+      csa_device_list_fini(list);
+      return status;
+    }
+  }
+  name_devices(list);
+  return CSA_OK;
+}
+
+void csa_device_list_fini(csa_device_list *list) {
+  free(list->devices);
+  memset(list, 0, sizeof *list);
+}
+
+const char *csa_device_type_text(csa_device_type type) {
+  return type == CSA_CPU ? "cpu" : type == CSA_GPU ? "gpu" : "accelerator";
+}
+
+/* The first device of `type`, or -1. */
+static int first_of(const csa_device_list *list, csa_device_type type) {
+  for (int i = 0; i < list->count; i++)
+    if (list->devices[i].type == type) return i;
+  return -1;
+}
+
+static int find(const csa_device_list *list, const char *name) {
+  for (int i = 0; i < list->count; i++) {
+    char numbers[32];
+    snprintf(numbers, sizeof numbers, "%d:%d", list->devices[i].platform_number, list->devices[i].device_number);
+    if (strcmp(list->devices[i].name, name) == 0 || strcmp(numbers, name) == 0) return i;
+  }
+  return -1;
+}
+
+static csa_status no_such_device(const csa_device_list *list, const char *name) {
+  char there[2048] = "";
+  size_t used = 0;
+  for (int i = 0; i < list->count && used < sizeof there; i++)
+    used += (size_t)snprintf(there + used, sizeof there - used, "\n  %-8s %d:%d  %s", list->devices[i].name,
+                             list->devices[i].platform_number, list->devices[i].device_number, list->devices[i].device);
+  return csa_fail(CSA_DEVICE, "device: %s: %s%s%s", name, list->count > 0 ? "no such device; there are" : "no device at all",
+                  list->count > 0 ? ":" : "", there);
+}
+
+static csa_status choose(const csa_device_list *list, const char *name, int *index) {
+  if (name == NULL) name = getenv("CLSATTN_DEVICE");
+  if (name != NULL && name[0] != '\0') {
+    *index = find(list, name);
+    return *index >= 0 ? CSA_OK : no_such_device(list, name);
+  }
+  *index = first_of(list, CSA_GPU);
+  if (*index < 0) *index = first_of(list, CSA_CPU);
+  return *index >= 0 ? CSA_OK : no_such_device(list, "default (first GPU, else first CPU)");
+}
+
+csa_status csa_device_open(csa_device **out, const char *name) {
+  *out = NULL;
+  csa_device_list list;
+  CSA_TRY(csa_device_list_init(&list));
+  csa_device *device = NULL;
+  int index = -1;
+  cl_int error;
+  csa_status status;
+  CSA_GO(choose(&list, name, &index));
+  CSA_GO(csa_new(&device, 1, sizeof *device));
+  device->info = list.devices[index];
+  const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->info.platform_id, 0};
+  device->context = clCreateContext(properties, 1, &device->info.id, NULL, NULL, &error);
+  CSA_GO(csa_cl_check(error, device->info.name, "clCreateContext"));
+  device->queue = clCreateCommandQueue(device->context, device->info.id, 0, &error);
+  CSA_GO(csa_cl_check(error, device->info.name, "clCreateCommandQueue"));
+  CSA_GO(csa_program_table_create(&device->programs));
+  *out = device;
+  device = NULL;
+done:
+  csa_device_close(device);
+  csa_device_list_fini(&list);
+  return status;
+}
+
+void csa_device_close(csa_device *device) {
+  if (device == NULL) return;
+  csa_program_table_destroy(device->programs);
+  if (device->queue != NULL) {
+    clFinish(device->queue);
+    clReleaseCommandQueue(device->queue);
+  }
+  if (device->context != NULL) clReleaseContext(device->context);
+  free(device);
+}
+
+csa_status csa_device_finish(csa_device *device) {
+  return csa_cl_check(clFinish(device->queue), device->info.name, "clFinish");
+}

@@ -1,0 +1,66 @@
+/* OpenCL devices: which there are, what they are called and can do, and one opened for work. */
+#ifndef CSA_DEVICE_DEVICE_H
+#define CSA_DEVICE_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device/opencl.h"
+
+/* Type, not vendor, decides what runs on a device. */
+typedef enum { CSA_CPU, CSA_GPU, CSA_ACCELERATOR } csa_device_type;
+
+typedef struct {
+  char name[16];       /* short name: nv0, amd0, intel0, arm0, cpu0, dev0 */
+  int platform_number; /* PLATFORM:DEVICE names the device too */
+  int device_number;
+  cl_platform_id platform_id;
+  cl_device_id id;
+  char platform[128];
+  char device[128];
+  char vendor[128];
+  char version[128];
+  char driver[128];
+  csa_device_type type;
+  int compute_units;
+  uint64_t global_bytes, local_bytes, max_alloc_bytes;
+  size_t max_work_group;
+  size_t alignment;   /* of a tensor in a buffer, bytes */
+  int float_width;    /* native vector width, floats */
+  bool fp16, subgroups;
+} csa_device_info;
+
+typedef struct {
+  csa_device_info *devices;
+  int count;
+  int platforms;
+  char notes[1024]; /* a line for each platform that shows no device, and why; else empty */
+} csa_device_list;
+
+/* Every device of every platform, in ICD order. No platform at all is CSA_DEVICE, and says how to install PoCL;
+ * platforms without devices are noted and passed over. Released by csa_device_list_fini. */
+csa_status csa_device_list_init(csa_device_list *list);
+void csa_device_list_fini(csa_device_list *list);
+
+/* "cpu", "gpu", "accelerator" */
+const char *csa_device_type_text(csa_device_type type);
+
+/* A device at work: its context, one in-order queue, and the programs built for it (owned by device/program.c). */
+typedef struct csa_device {
+  csa_device_info info;
+  cl_context context;
+  cl_command_queue queue;
+  struct csa_program_table *programs;
+} csa_device;
+
+/* Opens the device called `name` (short name or PLATFORM:DEVICE); NULL: $CLSATTN_DEVICE if set, else the first GPU, else
+ * the first CPU. An unknown name is CSA_DEVICE and lists what there is. */
+csa_status csa_device_open(csa_device **device, const char *name);
+
+/* Waits for the queue, releases everything; accepts NULL. */
+void csa_device_close(csa_device *device);
+
+/* Waits until all that was queued is done. */
+csa_status csa_device_finish(csa_device *device);
+
+#endif

@@ -1,0 +1,27 @@
+/* The one door to matrix products. Behind it: CLBlast, and the project's own kernels (`native`) of the active family. */
+#ifndef CSA_DEVICE_GEMM_H
+#define CSA_DEVICE_GEMM_H
+
+#include "device/plan.h"
+
+/* C = op(A) op(B) + beta C, all row-major, op(A) [m, k], op(B) [k, n], C [m, n]; then, where given, + bias [n], ReLU,
+ * + residual [m, n]. At most one of A and B is transposed: NN, NT (linear forward), TN (weight gradients; a long k is
+ * split, and the parts are added in a fixed order). */
+typedef struct {
+  int m, n, k;
+  bool trans_a, trans_b;
+  const csa_tensor *a, *b;
+  csa_tensor *c;
+  int lda, ldb, ldc; /* elements from row to row, as stored; 0: dense */
+  float beta;        /* 0 or 1 */
+  int batch;         /* so many products of one shape; 0 and 1: one */
+  int64_t batch_a, batch_b, batch_c; /* elements from one to the next */
+  const csa_tensor *bias;            /* [n]; one product only, as are the next two */
+  bool relu;
+  const csa_tensor *residual; /* [m, n], dense */
+} csa_gemm_call;
+
+/* Records the product with the plan's provider. */
+csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *call);
+
+#endif

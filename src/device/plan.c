@@ -1,0 +1,357 @@
+#include "device/plan.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/arena.h"
+#include "device/program.h"
+
+#define PORTABLE_GROUP 64  /* work-items of a group that works together */
+#define STEP_STATE 32      /* ints: 128 bytes, the most that one fill can write */
+#define ELEMENT_GROUP 256  /* of a group that only shares a launch */
+
+csa_choices csa_choices_resolve(csa_choices choices, const csa_device_info *info) {
+  const bool cpu = info->type == CSA_CPU;
+  if (choices.kernels == CSA_KERNELS_AUTO) choices.kernels = cpu ? CSA_KERNELS_CPU : CSA_KERNELS_PORTABLE;
+  if (choices.gemm == CSA_GEMM_AUTO) choices.gemm = cpu ? CSA_GEMM_NATIVE : CSA_GEMM_CLBLAST;
+  return choices;
+}
+
+csa_status csa_plan_create(csa_plan **out, csa_device *device, csa_choices choices) {
+  csa_plan *plan = NULL;
+  *out = NULL;
+  if (choices.kernels == CSA_KERNELS_CPU && device->info.type != CSA_CPU)
+    return csa_fail(CSA_USAGE, "kernels: cpu on %s: these kernels are for CPUs only\n  use --kernels auto or portable",
+                    device->info.name);
+  CSA_TRY(csa_new(&plan, 1, sizeof *plan));
+  plan->device = device;
+  plan->choices = csa_choices_resolve(choices, &device->info);
+  const csa_status status = csa_plan_tensor(plan, CSA_DATA, CSA_I32, csa_shape1(STEP_STATE), &plan->step, "step state");
+  if (status == CSA_OK)
+    *out = plan;
+  else
+    csa_plan_destroy(plan);
+  return status;
+}
+
+void csa_plan_destroy(csa_plan *plan) {
+  if (plan == NULL) return;
+  clFinish(plan->device->queue);
+  for (size_t i = 0; i < plan->node_count; i++) csa_node_release(&plan->nodes[i]);
+  for (size_t i = 0; i < plan->tensor_count; i++) free(plan->tensors[i]);
+  for (int role = 0; role < CSA_ROLES; role++) {
+    csa_arena *arena = &plan->arenas[role];
+    for (int i = 0; i < arena->count; i++)
+      if (arena->memory != NULL && arena->memory[i] != NULL) clReleaseMemObject(arena->memory[i]);
+    free(arena->memory);
+    free(arena->bytes);
+  }
+  free(plan->nodes);
+  free(plan->tensors);
+  free(plan);
+}
+
+static csa_status add_tensor(csa_plan *plan, const char *name, csa_tensor **out) {
+  csa_tensor *tensor = NULL;
+  CSA_TRY(csa_grow(&plan->tensors, plan->tensor_count, &plan->tensor_capacity, sizeof *plan->tensors));
+  CSA_TRY(csa_new(&tensor, 1, sizeof *tensor));
+  plan->tensors[plan->tensor_count++] = tensor;
+  snprintf(tensor->name, sizeof tensor->name, "%s", name);
+  tensor->first = INT32_MAX;
+  tensor->last = -1;
+  *out = tensor;
+  return CSA_OK;
+}
+
+csa_status csa_plan_tensor(csa_plan *plan, csa_role role, csa_dtype dtype, csa_shape shape, csa_tensor **out,
+                           const char *name_format, ...) {
+  char name[CSA_TENSOR_NAME], text[64];
+  va_list args;
+  va_start(args, name_format);
+  vsnprintf(name, sizeof name, name_format, args);
+  va_end(args);
+  int64_t elements = 1;
+  for (int i = 0; i < shape.rank; i++) {
+    elements *= shape.dim[i];
+    if (shape.dim[i] < 0 || shape.dim[i] > INT32_MAX || elements > INT32_MAX)
+      return csa_fail(CSA_MEMORY, "plan: %s %s: more than 2^31 elements; a smaller batch helps", name,
+                      csa_shape_text(shape, text));
+  }
+  CSA_TRY(add_tensor(plan, name, out));
+  (*out)->role = role;
+  (*out)->dtype = dtype;
+  (*out)->shape = shape;
+  return CSA_OK;
+}
+
+csa_status csa_plan_scratch(csa_plan *plan, csa_shape shape, csa_tensor **tensor) {
+  return csa_plan_tensor(plan, CSA_TRANSIENT, CSA_F32, shape, tensor, "%.80s scratch", plan->label);
+}
+
+csa_status csa_plan_view(csa_plan *plan, csa_tensor *base, int64_t start, csa_shape shape, csa_tensor **view) {
+  assert(start >= 0 && start + csa_elements(shape) <= csa_elements(base->shape));
+  CSA_TRY(add_tensor(plan, base->name, view));
+  (*view)->role = base->role;
+  (*view)->dtype = base->dtype;
+  (*view)->shape = shape;
+  (*view)->base = base->base != NULL ? base->base : base;
+  (*view)->start = start + base->start;
+  return CSA_OK;
+}
+
+csa_status csa_plan_workspace(csa_plan *plan, uint64_t bytes) {
+  if (bytes == 0) return CSA_OK;
+  if (plan->workspace == NULL)
+    CSA_TRY(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(0), &plan->workspace, "workspace"));
+  const int64_t elements = (int64_t)((bytes + 3) / 4);
+  if (elements > plan->workspace->shape.dim[0]) plan->workspace->shape.dim[0] = elements;
+  return CSA_OK;
+}
+
+void csa_plan_record(csa_plan *plan, csa_list list) {
+  assert(list >= plan->recording);
+  plan->recording = list;
+}
+
+bool csa_kernel_is_cpu(const csa_plan *plan, const char *name) {
+  char file[48];
+  snprintf(file, sizeof file, "cpu/%.*s", (int)strcspn(name, "_"), name);
+  return plan->choices.kernels == CSA_KERNELS_CPU && csa_program_exists(file);
+}
+
+/* The largest power of two up to `wanted` that the device can run as one group. */
+static int group_size(const csa_plan *plan, int wanted) {
+  while (wanted > 1 && (size_t)wanted > plan->device->info.max_work_group) wanted /= 2;
+  return wanted;
+}
+
+static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, const char *options_format, va_list args) {
+  csa_kernel kernel = {.local = cpu ? 1 : group_size(plan, PORTABLE_GROUP)};
+  snprintf(kernel.name, sizeof kernel.name, "%s", name);
+  snprintf(kernel.file, sizeof kernel.file, "%s%.*s", cpu ? "cpu/" : "", (int)strcspn(name, "_"), name);
+  size_t used = cpu ? 0 : (size_t)snprintf(kernel.options, sizeof kernel.options, "-DWG=%d ", kernel.local);
+  used += (size_t)vsnprintf(kernel.options + used, sizeof kernel.options - used, options_format, args);
+  assert(used < sizeof kernel.options);
+  return kernel;
+}
+
+csa_kernel csa_kernel_named(const csa_plan *plan, const char *name, const char *options_format, ...) {
+  va_list args;
+  va_start(args, options_format);
+  const csa_kernel kernel = kernel_of(plan, name, csa_kernel_is_cpu(plan, name), options_format, args);
+  va_end(args);
+  return kernel;
+}
+
+csa_kernel csa_kernel_portable(const csa_plan *plan, const char *name, const char *options_format, ...) {
+  va_list args;
+  va_start(args, options_format);
+  const csa_kernel kernel = kernel_of(plan, name, false, options_format, args);
+  va_end(args);
+  return kernel;
+}
+
+int csa_plan_chunks(const csa_plan *plan, int64_t count) {
+  const int64_t most = 8 * (int64_t)(plan->device->info.compute_units > 0 ? plan->device->info.compute_units : 1);
+  const int64_t chunks = (count + 15) / 16;
+  return (int)(chunks < 1 ? 1 : chunks < most ? chunks : most);
+}
+
+/* The tensor whose life an argument prolongs. */
+static csa_tensor *owner(csa_tensor *tensor) { return tensor->base != NULL ? tensor->base : tensor; }
+
+static csa_status add_node(csa_plan *plan, const csa_arg *args, int count, csa_node **out) {
+  assert(count <= CSA_ARGS_MAX);
+  CSA_TRY(csa_grow(&plan->nodes, plan->node_count, &plan->node_capacity, sizeof *plan->nodes));
+  csa_node *node = &plan->nodes[plan->node_count];
+  memset(node, 0, sizeof *node);
+  snprintf(node->label, sizeof node->label, "%s", plan->label);
+  memcpy(node->args, args, (size_t)count * sizeof *args);
+  node->arg_count = count;
+  const int now = (int)plan->node_count++;
+  for (int list = plan->recording; list < CSA_LISTS; list++) plan->list_end[list] = plan->node_count;
+  for (int i = 0; i < count; i++) {
+    if (args[i].kind < CSA_ARG_IN) continue;
+    csa_tensor *tensor = owner(args[i].value.out);
+    assert(tensor->role != CSA_TRANSIENT || tensor->first <= now || args[i].kind == CSA_ARG_OUT);
+    if (now < tensor->first) tensor->first = now;
+    tensor->last = now;
+  }
+  *out = node;
+  return CSA_OK;
+}
+
+csa_status csa_launch(csa_plan *plan, csa_kernel kernel, csa_work work, const csa_arg *args, int count) {
+  csa_node *node;
+  CSA_TRY(add_node(plan, args, count, &node));
+  if (!work.by_group) kernel.local = group_size(plan, ELEMENT_GROUP);
+  node->kernel = kernel;
+  node->work = work;
+  return CSA_OK;
+}
+
+csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_node *), void *data,
+                           const csa_arg *args, int count) {
+  csa_node *node;
+  const csa_status status = add_node(plan, args, count, &node);
+  if (status != CSA_OK) {
+    free(data);
+    return status;
+  }
+  snprintf(node->kernel.name, sizeof node->kernel.name, "%s", name);
+  node->call = call;
+  node->call_data = data;
+  return CSA_OK;
+}
+
+/* The workspace goes to CLBlast as a whole buffer, so it is an arena buffer of its own: it is the only tensor placed by
+ * hand. */
+static csa_status place_workspace(csa_plan *plan, csa_arena *arena) {
+  if (plan->workspace == NULL) return CSA_OK;
+  uint64_t *grown = realloc(arena->bytes, (size_t)(arena->count + 1) * sizeof *grown);
+  if (grown == NULL) return csa_fail(CSA_MEMORY, "plan: the host has no more memory");
+  arena->bytes = grown;
+  arena->bytes[arena->count] = csa_tensor_bytes(plan->workspace);
+  plan->workspace->buffer = arena->count++;
+  plan->workspace->offset = 0;
+  return CSA_OK;
+}
+
+static bool is_placed_with(const csa_plan *plan, const csa_tensor *tensor, csa_role role) {
+  return tensor->role == role && tensor->base == NULL && tensor != plan->workspace;
+}
+
+static csa_status place_role(csa_plan *plan, csa_role role) {
+  csa_block *blocks = NULL;
+  csa_buffers buffers = {0};
+  csa_status status;
+  const bool whole_life = role != CSA_TRANSIENT || plan->keep_all;
+  size_t count = 0, next = 0;
+  CSA_GO(csa_new(&blocks, plan->tensor_count, sizeof *blocks));
+  for (size_t i = 0; i < plan->tensor_count; i++) {
+    const csa_tensor *t = plan->tensors[i];
+    if (!is_placed_with(plan, t, role)) continue;
+    const uint64_t bytes = csa_tensor_bytes(t);
+    blocks[count++] = (csa_block){bytes > 0 ? bytes : 1, whole_life ? 0 : t->first, whole_life ? INT32_MAX : t->last, 0, 0};
+  }
+  CSA_GO(csa_arena_place(blocks, count, plan->device->info.alignment, plan->device->info.max_alloc_bytes, &buffers));
+  for (size_t i = 0; i < plan->tensor_count; i++) {
+    csa_tensor *t = plan->tensors[i];
+    if (!is_placed_with(plan, t, role)) continue;
+    t->buffer = blocks[next].buffer;
+    t->offset = blocks[next++].offset / csa_dtype_size(t->dtype);
+  }
+  plan->arenas[role].bytes = buffers.bytes;
+  plan->arenas[role].count = buffers.count;
+  if (role == CSA_DATA) status = place_workspace(plan, &plan->arenas[role]);
+done:
+  free(blocks);
+  return status;
+}
+
+static void place_views(csa_plan *plan) {
+  for (size_t i = 0; i < plan->tensor_count; i++) {
+    csa_tensor *t = plan->tensors[i];
+    if (t->base == NULL) continue;
+    t->buffer = t->base->buffer;
+    t->offset = t->base->offset + (uint64_t)t->start;
+  }
+}
+
+csa_status csa_plan_place(csa_plan *plan) {
+  for (int role = 0; role < CSA_ROLES; role++) CSA_TRY(place_role(plan, (csa_role)role));
+  place_views(plan);
+  const uint64_t needed = csa_plan_bytes(plan), there = plan->device->info.global_bytes;
+  if (needed > there)
+    return csa_fail(CSA_MEMORY, "plan: %llu MiB are needed, but %s has %llu MiB; a smaller batch helps",
+                    (unsigned long long)(needed >> 20), plan->device->info.name, (unsigned long long)(there >> 20));
+  return CSA_OK;
+}
+
+uint64_t csa_arena_bytes(const csa_plan *plan, csa_role role) {
+  uint64_t total = 0;
+  for (int i = 0; i < plan->arenas[role].count; i++) total += plan->arenas[role].bytes[i];
+  return total;
+}
+
+uint64_t csa_plan_bytes(const csa_plan *plan) {
+  uint64_t total = 0;
+  for (int role = 0; role < CSA_ROLES; role++) total += csa_arena_bytes(plan, (csa_role)role);
+  return total;
+}
+
+static csa_status allocate(csa_plan *plan, csa_role role) {
+  csa_arena *arena = &plan->arenas[role];
+  CSA_TRY(csa_new(&arena->memory, (size_t)arena->count, sizeof *arena->memory));
+  for (int i = 0; i < arena->count; i++) {
+    cl_int error;
+    const cl_int zero = 0;
+    const size_t size = (size_t)((arena->bytes[i] + 3) / 4 * 4);
+    arena->memory[i] = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, size, NULL, &error);
+    CSA_TRY(csa_cl_check(error, "plan", "clCreateBuffer"));
+    if (role == CSA_TRANSIENT) continue;
+    error = clEnqueueFillBuffer(plan->device->queue, arena->memory[i], &zero, sizeof zero, 0, size, 0, NULL, NULL);
+    CSA_TRY(csa_cl_check(error, "plan", "clEnqueueFillBuffer"));
+  }
+  return CSA_OK;
+}
+
+csa_status csa_plan_bind(csa_plan *plan) {
+  for (int role = 0; role < CSA_ROLES; role++) CSA_TRY(allocate(plan, (csa_role)role));
+  for (size_t i = 0; i < plan->tensor_count; i++) {
+    csa_tensor *tensor = plan->tensors[i];
+    if (plan->arenas[tensor->role].count > 0) tensor->memory = plan->arenas[tensor->role].memory[tensor->buffer];
+  }
+  for (size_t i = 0; i < plan->node_count; i++) CSA_TRY(csa_node_bind(plan->device, &plan->nodes[i]));
+  return csa_device_finish(plan->device);
+}
+
+csa_status csa_plan_run(csa_plan *plan, size_t first, size_t end) {
+  for (size_t i = first; i < end; i++) CSA_TRY(csa_node_enqueue(plan->device, &plan->nodes[i]));
+  return csa_cl_check(clFlush(plan->device->queue), "plan", "clFlush");
+}
+
+static const char *const role_names[CSA_ROLES] = {"parameters", "gradients", "optimizer", "data", "transient"};
+
+static void print_tensors(const csa_plan *plan, FILE *out) {
+  fprintf(out, "tensors (life: first and last launch; place: arena, buffer, byte offset)\n");
+  for (size_t i = 0; i < plan->tensor_count; i++) {
+    const csa_tensor *t = plan->tensors[i];
+    char shape[64], life[32] = "always";
+    if (t->base != NULL) continue;
+    if (t->role == CSA_TRANSIENT) snprintf(life, sizeof life, "%d-%d", t->first, t->last);
+    fprintf(out, "  %-44s %-20s %12llu B  %-9s %s %d +%llu\n", t->name, csa_shape_text(t->shape, shape),
+            (unsigned long long)csa_tensor_bytes(t), life, role_names[t->role], t->buffer,
+            (unsigned long long)(t->offset * csa_dtype_size(t->dtype)));
+  }
+}
+
+static void print_launches(const csa_plan *plan, FILE *out) {
+  static const char *const list_names[CSA_LISTS] = {"micro-step", "reduce", "update"};
+  size_t first = 0;
+  for (int list = 0; list < CSA_LISTS; list++) {
+    fprintf(out, "%s: %zu launches\n", list_names[list], plan->list_end[list] - first);
+    for (size_t i = first; i < plan->list_end[list]; i++) {
+      const csa_node *n = &plan->nodes[i];
+      if (n->call != NULL)
+        fprintf(out, "  %4zu %-40s %s\n", i, n->label, n->kernel.name);
+      else
+        fprintf(out, "  %4zu %-40s %s.cl %s: %lld %s of %d %s\n", i, n->label, n->kernel.file, n->kernel.name,
+                (long long)n->work.count, n->work.by_group ? "groups" : "items in groups", n->kernel.local,
+                n->kernel.options);
+    }
+    first = plan->list_end[list];
+  }
+}
+
+void csa_plan_print(const csa_plan *plan, FILE *out) {
+  print_tensors(plan, out);
+  print_launches(plan, out);
+  fprintf(out, "memory on %s\n", plan->device->info.name);
+  for (int role = 0; role < CSA_ROLES; role++)
+    fprintf(out, "  %-12s %12llu B in %d buffers\n", role_names[role],
+            (unsigned long long)csa_arena_bytes(plan, (csa_role)role), plan->arenas[role].count);
+  fprintf(out, "  %-12s %12llu B\n", "total", (unsigned long long)csa_plan_bytes(plan));
+}

@@ -1,0 +1,178 @@
+#include "device/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "core/log.h"
+#include "device/cache.h"
+
+#define SOURCE_MAX ((uint64_t)1 << 22)
+
+typedef struct {
+  char key[33];
+  cl_program program;
+} entry;
+
+struct csa_program_table {
+  entry *entries;
+  size_t count, capacity;
+};
+
+csa_status csa_program_table_create(struct csa_program_table **table) { return csa_new(table, 1, sizeof **table); }
+
+void csa_program_table_destroy(struct csa_program_table *table) {
+  if (table == NULL) return;
+  for (size_t i = 0; i < table->count; i++) clReleaseProgram(table->entries[i].program);
+  free(table->entries);
+  free(table);
+}
+
+/* The folder that replaces the embedded kernels, or NULL. */
+static const char *kernel_folder(void) {
+  const char *folder = getenv("CLSATTN_KERNEL_DIR");
+  if (folder == NULL || folder[0] == '\0') folder = CSA_KERNELS_FROM;
+  return folder[0] != '\0' ? folder : NULL;
+}
+
+static const char *embedded(const char *file) {
+  for (const csa_kernel_text *text = csa_kernel_texts; text->name != NULL; text++)
+    if (strcmp(text->name, file) == 0) return text->text;
+  return NULL;
+}
+
+bool csa_program_exists(const char *name) {
+  char path[1024];
+  const char *folder = kernel_folder();
+  if (folder != NULL) {
+    snprintf(path, sizeof path, "%s/%s.cl", folder, name);
+    return access(path, R_OK) == 0;
+  }
+  snprintf(path, sizeof path, "%s.cl", name);
+  return embedded(path) != NULL;
+}
+
+/* The text of one file, on the heap. */
+static csa_status read_text(const char *file, char **text) {
+  const char *folder = kernel_folder();
+  if (folder == NULL) {
+    const char *found = embedded(file);
+    if (found == NULL) return csa_fail(CSA_DEVICE, "program: %s: no such kernel file in this build", file);
+    return csa_copy_text(text, found);
+  }
+  char path[1024];
+  size_t size = 0;
+  snprintf(path, sizeof path, "%s/%s", folder, file);
+  return csa_file_read(path, SOURCE_MAX, (uint8_t **)text, &size);
+}
+
+/* common.clh and the file, each with a #line so that the compiler's messages name file and line. */
+static csa_status full_source(const char *name, char **source) {
+  char *common = NULL, *body = NULL, file[256];
+  csa_status status;
+  snprintf(file, sizeof file, "%s.cl", name);
+  CSA_GO(read_text("common.clh", &common));
+  CSA_GO(read_text(file, &body));
+  const size_t size = strlen(common) + strlen(body) + 512;
+  CSA_GO(csa_new(source, size, 1));
+  snprintf(*source, size, "#line 1 \"common.clh\"\n%s\n#line 1 \"%s\"\n%s", common, file, body);
+done:
+  free(common);
+  free(body);
+  return status;
+}
+
+static csa_status build_failed(csa_device *device, const char *name, const char *options, cl_program program,
+                               cl_int error) {
+  size_t size = 0;
+  char *log = NULL;
+  if (clGetProgramBuildInfo(program, device->info.id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS) size = 0;
+  CSA_TRY(csa_new(&log, size + 1, 1));
+  if (size > 0) clGetProgramBuildInfo(program, device->info.id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+  csa_fail(CSA_DEVICE, "program %s.cl on %s: clBuildProgram: %s\n  options: %s\n%.8000s", name, device->info.name,
+           csa_cl_error_name(error), options, log);
+  free(log);
+  return CSA_DEVICE;
+}
+
+static csa_status build_source(csa_device *device, const char *name, const char *options, const char *source,
+                               cl_program *out) {
+  cl_int error;
+  cl_program program = clCreateProgramWithSource(device->context, 1, &source, NULL, &error);
+  CSA_TRY(csa_cl_check(error, name, "clCreateProgramWithSource"));
+  error = clBuildProgram(program, 1, &device->info.id, options, NULL, NULL);
+  if (error != CL_SUCCESS) {
+    const csa_status status = build_failed(device, name, options, program, error);
+    clReleaseProgram(program);
+    return status;
+  }
+  *out = program;
+  return CSA_OK;
+}
+
+/* A driver may refuse its own binary after an update; then the source is built. */
+static bool build_binary(csa_device *device, const char *key, const char *options, cl_program *out) {
+  uint8_t *binary = NULL;
+  size_t size = 0;
+  if (!csa_cache_load(key, &binary, &size)) return false;
+  cl_int error, loaded = CL_SUCCESS;
+  const unsigned char *binaries[] = {binary};
+  cl_program program =
+      clCreateProgramWithBinary(device->context, 1, &device->info.id, &size, binaries, &loaded, &error);
+  free(binary);
+  if (error == CL_SUCCESS) error = loaded;
+  if (error == CL_SUCCESS) error = clBuildProgram(program, 1, &device->info.id, options, NULL, NULL);
+  if (error == CL_SUCCESS) {
+    *out = program;
+    return true;
+  }
+  csa_log("cache: %s.bin was refused by the driver (%s) and is built again", key, csa_cl_error_name(error));
+  if (program != NULL) clReleaseProgram(program);
+  return false;
+}
+
+static void store_binary(const char *key, cl_program program) {
+  size_t size = 0;
+  if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS || size == 0) return;
+  uint8_t *binary = NULL;
+  if (csa_new(&binary, size, 1) != CSA_OK) return;
+  unsigned char *binaries[] = {binary};
+  if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binaries, binaries, NULL) == CL_SUCCESS)
+    csa_cache_store(key, binary, size);
+  free(binary);
+}
+
+static csa_status remember(struct csa_program_table *table, const char *key, cl_program program) {
+  CSA_TRY(csa_grow(&table->entries, table->count, &table->capacity, sizeof *table->entries));
+  entry *added = &table->entries[table->count++];
+  memcpy(added->key, key, sizeof added->key);
+  added->program = program;
+  return CSA_OK;
+}
+
+csa_status csa_program_get(csa_device *device, const char *name, const char *options, cl_program *out) {
+  char all_options[1024], key[33], *source = NULL;
+  cl_program program = NULL;
+  csa_status status;
+  snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 -cl-kernel-arg-info %s", options);
+  CSA_GO(full_source(name, &source));
+  csa_cache_key(key, &device->info, source, all_options);
+  for (size_t i = 0; i < device->programs->count; i++)
+    if (strcmp(device->programs->entries[i].key, key) == 0) {
+      *out = device->programs->entries[i].program;
+      goto done;
+    }
+  if (!build_binary(device, key, all_options, &program)) {
+    CSA_GO(build_source(device, name, all_options, source, &program));
+    store_binary(key, program);
+  }
+  CSA_GO(remember(device->programs, key, program));
+  *out = program;
+  program = NULL;
+done:
+  if (program != NULL) clReleaseProgram(program);
+  free(source);
+  return status;
+}

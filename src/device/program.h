@@ -1,0 +1,27 @@
+/* Programs: kernel files (embedded, or from a folder) compiled for a device and its options, in memory and on disk. */
+#ifndef CSA_DEVICE_PROGRAM_H
+#define CSA_DEVICE_PROGRAM_H
+
+#include <stdbool.h>
+
+#include "device/device.h"
+
+/* One embedded file of cl/: "layernorm.cl", "cpu/layernorm.cl"; the table ends with a NULL name. */
+typedef struct {
+  const char *name, *text;
+} csa_kernel_text;
+extern const csa_kernel_text csa_kernel_texts[];
+
+/* Whether there is a kernel file of this name ("cpu/layernorm"), embedded or in $CLSATTN_KERNEL_DIR. */
+bool csa_program_exists(const char *name);
+
+/* The program of file `name` ("layernorm") built with `options` ("-DCOLS=64"): from memory, else from the cache folder
+ * ($XDG_CACHE_HOME/clsattn), else from source. common.clh stands before every source. Owned by the device. A build that
+ * fails is CSA_DEVICE with the compiler's log. */
+csa_status csa_program_get(csa_device *device, const char *name, const char *options, cl_program *program);
+
+/* The programs of one device; used by device.c alone. */
+csa_status csa_program_table_create(struct csa_program_table **table);
+void csa_program_table_destroy(struct csa_program_table *table);
+
+#endif

@@ -1,0 +1,23 @@
+#include "device/reduce.h"
+
+#define STRIP 64       /* columns of a work-item in cl/cpu/reduce.cl */
+#define ROWS_AT_ONCE 64 /* up to so many are added in one launch */
+
+static csa_status sum_chunks(csa_plan *plan, const csa_tensor *x, int rows, int cols, int ld, int chunk_rows, float beta,
+                             csa_tensor *out) {
+  const int chunks = (rows + chunk_rows - 1) / chunk_rows;
+  const csa_work work = csa_kernel_is_cpu(plan, "reduce_rows") ? csa_groups((int64_t)chunks * ((cols + STRIP - 1) / STRIP))
+                                                               : csa_items((int64_t)chunks * cols);
+  return csa_launch(plan, csa_kernel_named(plan, "reduce_rows", "%s", ""), work,
+                    CSA_ARGS(x, rows, cols, ld, chunk_rows, beta, out));
+}
+
+csa_status csa_sum_rows(csa_plan *plan, const csa_tensor *x, int rows, int cols, int ld, float beta, csa_tensor *out) {
+  if (rows <= ROWS_AT_ONCE) return sum_chunks(plan, x, rows, cols, ld, rows > 0 ? rows : 1, beta, out);
+  const int wanted = csa_plan_chunks(plan, rows), chunk_rows = (rows + wanted - 1) / wanted;
+  const int chunks = (rows + chunk_rows - 1) / chunk_rows;
+  csa_tensor *parts;
+  CSA_TRY(csa_plan_scratch(plan, csa_shape2(chunks, cols), &parts));
+  CSA_TRY(sum_chunks(plan, x, rows, cols, ld, chunk_rows, 0.0f, parts));
+  return sum_chunks(plan, parts, chunks, cols, cols, chunks, beta, out);
+}

@@ -1,0 +1,96 @@
+/* What a layer is. `plan` declares: the shape of the output, parameters, what backward will need. `forward` and
+ * `backward` then record launches; a table of these functions closes the layer's file. */
+#ifndef CSA_LAYERS_LAYER_H
+#define CSA_LAYERS_LAYER_H
+
+#include "device/plan.h"
+#include "layer_list.h"
+
+#define CSA_LAYER_SLOTS 6
+
+/* Settings of all layers; each reads its own. */
+typedef struct {
+  int out;         /* linear: outputs */
+  bool relu;       /* linear, layernorm: max(y, 0) on the result */
+  int heads;       /* attention */
+  bool class_only; /* attention: only the first token queries; the output has one token */
+  int patch;       /* patches: side of a patch */
+  bool grid;       /* patches: squares of the image, not runs of its buffer */
+} csa_layer_config;
+
+/* PyTorch's default initial values. */
+typedef enum {
+  CSA_INIT_ZEROS,
+  CSA_INIT_ONES,
+  CSA_INIT_NORMAL, /* N(0, 1) */
+  CSA_INIT_FAN_IN  /* uniform in +-sqrt(1 / fan_in) */
+} csa_init;
+
+/* One parameter as files know it: PyTorch's name and shape, a part of a tensor on the device. */
+typedef struct {
+  char name[CSA_TENSOR_NAME];
+  csa_tensor *value, *gradient; /* views; gradient is NULL in a plan that does not train */
+  csa_init init;
+  int fan_in;
+} csa_parameter;
+
+/* All parameters of a model: two flat tensors of the same layout, and who lives where in them. */
+typedef struct {
+  csa_plan *plan;
+  csa_tensor *values, *gradients; /* [total], each parameter aligned; gradients NULL: the plan does not train */
+  csa_parameter *list;
+  size_t count, capacity;
+} csa_parameters;
+
+typedef struct csa_layer csa_layer;
+
+typedef struct {
+  const char *name;
+  csa_status (*plan)(csa_parameters *parameters, csa_layer *layer);
+  csa_status (*forward)(csa_plan *plan, csa_layer *layer);
+  csa_status (*backward)(csa_plan *plan, csa_layer *layer);
+} csa_layer_ops;
+
+struct csa_layer {
+  const csa_layer_ops *ops;
+  char name[CSA_TENSOR_NAME]; /* prefix of its parameters' names */
+  csa_layer_config config;
+  csa_tensor *in[2]; /* in[1]: a residual that is added to the output, or the labels; or NULL */
+  csa_tensor *out;
+  csa_tensor *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS]; /* gradients are written with the plan's beta */
+  csa_tensor *saved[CSA_LAYER_SLOTS];
+  const csa_tensor *dout; /* in backward: the gradient of out */
+  csa_tensor *din;        /* in backward: where the gradient of in[0] goes; NULL if nobody needs it. A residual's
+                             gradient is dout itself. */
+};
+
+/* csa_layer_linear, … one table for every name in CSA_LAYERS. */
+#define CSA_LAYER_EXTERN(name) extern const csa_layer_ops csa_layer_##name;
+CSA_LAYER_LIST(CSA_LAYER_EXTERN)
+#undef CSA_LAYER_EXTERN
+
+/* The loss layer's output [CSA_HISTORY, 2] has a row {sum of losses, right predictions} for each of so many batches; its
+ * saved tensors have these slots. */
+#define CSA_HISTORY 256
+enum { CSA_LOSS_GRADIENT, CSA_LOSS_VALUES, CSA_LOSS_PREDICTIONS };
+
+/* For `plan`: the output, a transient float tensor. */
+csa_status csa_layer_output(csa_parameters *parameters, csa_layer *layer, csa_shape shape);
+
+/* A tensor that forward writes and backward reads. */
+csa_status csa_layer_saved(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, const char *name);
+
+/* A part of a parameter tensor that has a name of its own in files. */
+typedef struct {
+  const char *name; /* "query.weight"; the layer's name and a dot go before it */
+  csa_shape shape;
+} csa_part;
+
+/* The parameter `slot`, made of `count` parts that follow each other in memory. */
+csa_status csa_layer_param(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, csa_init init,
+                           int fan_in, const csa_part *parts, int count);
+
+/* "linear 'fc': why", CSA_USAGE: a model that cannot be. */
+csa_status csa_layer_bad(const csa_layer *layer, const char *why);
+
+#endif

@@ -1,0 +1,47 @@
+/* Layer normalisation over the last dimension, with ReLU after it where asked. in, out [..., C]; weight, bias [C]. */
+#include "device/reduce.h"
+#include "layers/layer.h"
+
+#define EPSILON 1e-5f
+#define CHUNK 16 /* rows of a work-item's turn in the CPU family's forward */
+
+enum { WEIGHT, BIAS };
+enum { STATS };
+
+static csa_status plan(csa_parameters *parameters, csa_layer *l) {
+  const csa_shape shape = csa_shape1(csa_cols(l->in[0]->shape));
+  CSA_TRY(csa_layer_output(parameters, l, l->in[0]->shape));
+  CSA_TRY(csa_layer_param(parameters, l, WEIGHT, shape, CSA_INIT_ONES, 0, &(csa_part){"weight", shape}, 1));
+  CSA_TRY(csa_layer_param(parameters, l, BIAS, shape, CSA_INIT_ZEROS, 0, &(csa_part){"bias", shape}, 1));
+  return csa_layer_saved(parameters, l, STATS, csa_shape2(csa_rows(l->in[0]->shape), 2), "statistics");
+}
+
+static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
+  return csa_kernel_named(p, name, "-DCOLS=%d -DCHUNK=%d%s", (int)csa_cols(l->out->shape), CHUNK,
+                          l->config.relu ? " -DRELU" : "");
+}
+
+static csa_status forward(csa_plan *p, csa_layer *l) {
+  const csa_tensor *x = l->in[0], *gamma = l->param[WEIGHT], *beta = l->param[BIAS];
+  const int rows = (int)csa_rows(x->shape);
+  const int groups = csa_kernel_is_cpu(p, "layernorm") ? (rows + CHUNK - 1) / CHUNK : rows;
+  return csa_launch(p, kernel(p, l, "layernorm_forward"), csa_groups(groups),
+                    CSA_ARGS(x, gamma, beta, l->out, l->saved[STATS], rows, EPSILON));
+}
+
+static csa_status backward(csa_plan *p, csa_layer *l) {
+  const csa_tensor *x = l->in[0], *gamma = l->param[WEIGHT], *beta = l->param[BIAS], *stats = l->saved[STATS];
+  const int rows = (int)csa_rows(x->shape), cols = (int)csa_cols(x->shape);
+  const int wanted = csa_plan_chunks(p, rows), chunk_rows = (rows + wanted - 1) / wanted;
+  const int chunks = (rows + chunk_rows - 1) / chunk_rows;
+  csa_tensor *dx = l->din, *parts, *dbeta;
+  if (dx == NULL) CSA_TRY(csa_plan_scratch(p, x->shape, &dx));
+  CSA_TRY(csa_plan_scratch(p, csa_shape3(chunks, 2, cols), &parts));
+  CSA_TRY(csa_plan_view(p, parts, cols, csa_shape1((int64_t)(2 * chunks - 1) * cols), &dbeta));
+  CSA_TRY(csa_launch(p, kernel(p, l, "layernorm_backward"), csa_groups(chunks),
+                     CSA_ARGS(x, gamma, beta, stats, l->dout, dx, parts, rows, chunk_rows)));
+  CSA_TRY(csa_sum_rows(p, parts, chunks, cols, 2 * cols, p->beta, l->dparam[WEIGHT]));
+  return csa_sum_rows(p, dbeta, chunks, cols, 2 * cols, p->beta, l->dparam[BIAS]);
+}
+
+const csa_layer_ops csa_layer_layernorm = {"layernorm", plan, forward, backward};

@@ -1,0 +1,32 @@
+/* Softmax cross-entropy. in[0] [N, 1, classes] or [N, classes] logits, in[1] [N] labels; out: the history of losses,
+ * [CSA_HISTORY, 2], a row {sum of losses, right predictions} for each batch, at the step's slot. */
+#include "layers/layer.h"
+
+static csa_status plan(csa_parameters *parameters, csa_layer *l) {
+  csa_plan *p = parameters->plan;
+  const csa_shape logits = l->in[0]->shape, images = l->in[1]->shape;
+  if (csa_rows(logits) != csa_elements(images)) return csa_layer_bad(l, "the logits are not one row an image");
+  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_F32, csa_shape2(CSA_HISTORY, 2), &l->out, "loss history"));
+  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, images, &l->saved[CSA_LOSS_PREDICTIONS], "predictions"));
+  CSA_TRY(csa_plan_tensor(p, CSA_TRANSIENT, CSA_F32, logits, &l->saved[CSA_LOSS_GRADIENT], "gradient of logits"));
+  return csa_plan_tensor(p, CSA_TRANSIENT, CSA_F32, images, &l->saved[CSA_LOSS_VALUES], "losses");
+}
+
+static csa_status forward(csa_plan *p, csa_layer *l) {
+  const csa_tensor *x = l->in[0], *labels = l->in[1], *step = p->step, *losses = l->saved[CSA_LOSS_VALUES];
+  csa_tensor *predictions = l->saved[CSA_LOSS_PREDICTIONS];
+  const int images = (int)csa_rows(x->shape), classes = (int)csa_cols(x->shape);
+  CSA_TRY(csa_launch(p, csa_kernel_named(p, "loss_forward", "-DCLASSES=%d", classes), csa_items(images),
+                     CSA_ARGS(x, labels, step, l->saved[CSA_LOSS_GRADIENT], l->saved[CSA_LOSS_VALUES], predictions, images)));
+  return csa_launch(p, csa_kernel_named(p, "loss_collect", "-DCLASSES=%d", classes), csa_items(1),
+                    CSA_ARGS(losses, (const csa_tensor *)predictions, labels, step, l->out));
+}
+
+/* Forward has computed the gradient already: it needs the same exponentials. The graph reads it here. */
+static csa_status backward(csa_plan *p, csa_layer *l) {
+  (void)p;
+  l->din = l->saved[CSA_LOSS_GRADIENT];
+  return CSA_OK;
+}
+
+const csa_layer_ops csa_layer_loss = {"loss", plan, forward, backward};

@@ -1,0 +1,26 @@
+/* Only the class token goes on. in [N, T, C] -> out [N, 1, C]. */
+#include "layers/layer.h"
+
+static csa_status plan(csa_parameters *parameters, csa_layer *l) {
+  const csa_shape in = l->in[0]->shape;
+  if (in.rank != 3) return csa_layer_bad(l, "the input is not [images, tokens, columns]");
+  return csa_layer_output(parameters, l, csa_shape3(in.dim[0], 1, in.dim[2]));
+}
+
+static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
+  return csa_kernel_named(p, name, "-DTOKENS=%d -DCOLS=%d", (int)l->in[0]->shape.dim[1], (int)l->in[0]->shape.dim[2]);
+}
+
+static csa_status forward(csa_plan *p, csa_layer *l) {
+  const csa_tensor *x = l->in[0];
+  const int n = (int)csa_elements(l->out->shape);
+  return csa_launch(p, kernel(p, l, "select_forward"), csa_items(n), CSA_ARGS(x, l->out, n));
+}
+
+static csa_status backward(csa_plan *p, csa_layer *l) {
+  const int n = (int)csa_elements(l->in[0]->shape);
+  if (l->din == NULL) return CSA_OK;
+  return csa_launch(p, kernel(p, l, "select_backward"), csa_items(n), CSA_ARGS(l->dout, l->din, n));
+}
+
+const csa_layer_ops csa_layer_select = {"select", plan, forward, backward};

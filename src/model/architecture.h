@@ -1,0 +1,32 @@
+/* Which model, and of what sizes: what config.json, weight files and golden files say, and how a graph is made of it. */
+#ifndef CSA_MODEL_ARCHITECTURE_H
+#define CSA_MODEL_ARCHITECTURE_H
+
+#include <jansson.h>
+
+#include "model/graph.h"
+
+typedef struct {
+  char model[8]; /* "vit" */
+  bool grid;     /* vit: patches are squares of the image, not runs of its buffer */
+  int image, channels, patch, embed, heads, layers, hidden, classes;
+} csa_architecture;
+
+/* The notebook's sizes for `model`; an unknown model is CSA_USAGE and lists those there are. */
+csa_status csa_architecture_default(csa_architecture *architecture, const char *model);
+
+/* "rows" or "grid" into `architecture`; anything else is CSA_USAGE. */
+csa_status csa_architecture_patches(csa_architecture *architecture, const char *patches);
+const char *csa_architecture_patches_text(const csa_architecture *architecture);
+
+/* Overrides sizes by those of a JSON object {"image", "patch", "embed", "heads", "layers", "hidden", "classes"}; an unknown
+ * key or an impossible value is CSA_INPUT. `where` begins the sentence. */
+csa_status csa_architecture_read_sizes(csa_architecture *architecture, const json_t *sizes, const char *where);
+
+/* The sizes as such an object, a new reference. */
+csa_status csa_architecture_sizes(const csa_architecture *architecture, json_t **sizes);
+
+/* Adds the model's layers, from the input to the loss. */
+csa_status csa_architecture_build(const csa_architecture *architecture, csa_graph *graph);
+
+#endif

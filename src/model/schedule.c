@@ -1,0 +1,30 @@
+#include "model/schedule.h"
+
+#include <assert.h>
+#include <string.h>
+
+csa_status csa_schedule_prepare(csa_graph *graph) {
+  CSA_TRY(csa_plan_place(graph->plan));
+  return csa_plan_bind(graph->plan);
+}
+
+csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state) {
+  const csa_tensor *step = graph->plan->step;
+  cl_int pattern[32] = {0}; /* a fill copies its pattern at the call, so nothing need stay alive or be waited for */
+  _Static_assert(sizeof *state <= sizeof pattern, "the state fits in one fill");
+  assert(csa_tensor_bytes(step) == sizeof pattern);
+  memcpy(pattern, state, sizeof *state);
+  return csa_cl_check(clEnqueueFillBuffer(graph->device->queue, step->memory, pattern, sizeof pattern,
+                                          (size_t)step->offset * sizeof pattern[0], sizeof pattern, 0, NULL, NULL),
+                      "step state", "clEnqueueFillBuffer");
+}
+
+csa_status csa_schedule_forward(csa_graph *graph) { return csa_plan_run(graph->plan, 0, graph->forward_end); }
+
+csa_status csa_schedule_micro_step(csa_graph *graph) {
+  return csa_plan_run(graph->plan, 0, graph->plan->list_end[CSA_MICRO_STEP]);
+}
+
+csa_status csa_schedule_update(csa_graph *graph) {
+  return csa_plan_run(graph->plan, graph->plan->list_end[CSA_MICRO_STEP], graph->plan->list_end[CSA_UPDATE]);
+}

@@ -1,0 +1,29 @@
+/* The scheduler: a step is a list of launches, recorded once and replayed. What changes from step to step is in one small
+ * struct on the device, step_state, that kernels read. */
+#ifndef CSA_MODEL_SCHEDULE_H
+#define CSA_MODEL_SCHEDULE_H
+
+#include "model/graph.h"
+
+/* The same struct as in cl/common.clh. */
+typedef struct {
+  cl_float lr;          /* learning rate of this step */
+  cl_float correction1; /* 1 - beta1^t */
+  cl_float correction2; /* sqrt(1 - beta2^t) */
+  cl_int active;        /* images of this batch that count, 1 .. batch */
+  cl_int offset;        /* of this batch in the list of indices */
+  cl_int slot;          /* of this batch in the history of losses, 0 .. CSA_HISTORY-1 */
+} csa_step_state;
+
+/* Ends recording and makes the graph ready to run: places, allocates, builds and binds. */
+csa_status csa_schedule_prepare(csa_graph *graph);
+
+/* Queues the new state; launches queued before it still see the old one. */
+csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state);
+
+/* Queues the forward part of the micro-step, all of it, or reduce and update. Nothing waits. */
+csa_status csa_schedule_forward(csa_graph *graph);
+csa_status csa_schedule_micro_step(csa_graph *graph);
+csa_status csa_schedule_update(csa_graph *graph);
+
+#endif

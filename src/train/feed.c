@@ -1,0 +1,108 @@
+#include "train/feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct csa_feed {
+  csa_graph *graph;
+  const csa_split *split;
+  size_t image_bytes;
+  bool resident;
+  csa_plan *plan; /* one launch: the gather */
+  csa_tensor *images, *labels, *indices;
+  int32_t *order;        /* [count of the split], host; used where images are not resident */
+  uint8_t *batch_images; /* one batch, host; likewise */
+  int32_t *batch_labels;
+};
+
+/* The gather is a plan of its own, whose output tensors are the graph's. */
+static csa_status record(csa_feed *f, const csa_dataset *d) {
+  csa_plan *p = f->plan;
+  const int64_t batch = f->graph->config.batch, held = f->resident ? f->split->count : batch;
+  const int n = (int)csa_elements(f->graph->input->shape);
+  const csa_tensor *step = f->graph->plan->step;
+  snprintf(p->label, sizeof p->label, "batch");
+  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_U8, csa_shape4(held, d->channels, d->height, d->width), &f->images, "images"));
+  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &f->labels, "labels of all images"));
+  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &f->indices, "order"));
+  const csa_tensor *images = f->images, *labels = f->labels, *indices = f->indices;
+  CSA_TRY(csa_launch(p, csa_kernel_named(p, "gather_batch", "-DPIXELS=%d -DCHANNELS=%d", d->height * d->width, d->channels),
+                     csa_items(n), CSA_ARGS(images, labels, indices, step, f->graph->input, f->graph->labels, n)));
+  CSA_TRY(csa_plan_place(p));
+  return csa_plan_bind(p);
+}
+
+/* Without residence the images of a batch lie in order, so the indices are 0, 1, 2, … */
+static csa_status fill(csa_feed *f) {
+  csa_device *device = f->graph->device;
+  if (f->resident) {
+    CSA_TRY(csa_tensor_upload(device, f->images, f->split->images));
+    return csa_tensor_upload(device, f->labels, f->split->labels);
+  }
+  const size_t batch = (size_t)f->graph->config.batch;
+  CSA_TRY(csa_new(&f->order, (size_t)f->split->count, sizeof *f->order));
+  CSA_TRY(csa_new(&f->batch_images, batch, f->image_bytes));
+  CSA_TRY(csa_new(&f->batch_labels, batch, sizeof *f->batch_labels));
+  for (size_t i = 0; i < batch; i++) f->batch_labels[i] = (int32_t)i;
+  return csa_tensor_upload(device, f->indices, f->batch_labels);
+}
+
+csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *dataset, const csa_split *split,
+                           uint64_t resident_limit) {
+  csa_feed *feed = NULL;
+  csa_status status;
+  const csa_device_info *info = &graph->device->info;
+  *out = NULL;
+  CSA_GO(csa_new(&feed, 1, sizeof *feed));
+  feed->graph = graph;
+  feed->split = split;
+  feed->image_bytes = (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
+  const uint64_t bytes = (uint64_t)split->count * feed->image_bytes, half = info->global_bytes / 2;
+  if (resident_limit == 0) resident_limit = half < info->max_alloc_bytes ? half : info->max_alloc_bytes;
+  feed->resident = bytes <= resident_limit && bytes <= INT32_MAX;
+  CSA_GO(csa_plan_create(&feed->plan, graph->device, graph->plan->choices));
+  CSA_GO(record(feed, dataset));
+  CSA_GO(fill(feed));
+  *out = feed;
+  feed = NULL;
+done:
+  csa_feed_destroy(feed);
+  return status;
+}
+
+void csa_feed_destroy(csa_feed *feed) {
+  if (feed == NULL) return;
+  csa_plan_destroy(feed->plan);
+  free(feed->order);
+  free(feed->batch_images);
+  free(feed->batch_labels);
+  free(feed);
+}
+
+csa_status csa_feed_order(csa_feed *feed, const int32_t *indices) {
+  if (feed->resident) return csa_tensor_upload(feed->graph->device, feed->indices, indices);
+  memcpy(feed->order, indices, (size_t)feed->split->count * sizeof *indices);
+  return CSA_OK;
+}
+
+/* Sends the batch; the upload waits, so the host's copy can be filled again. */
+static csa_status send(csa_feed *f, int64_t offset, int count) {
+  for (int i = 0; i < count; i++) {
+    const int32_t index = f->order[offset + i];
+    memcpy(f->batch_images + (size_t)i * f->image_bytes, f->split->images + (size_t)index * f->image_bytes, f->image_bytes);
+    f->batch_labels[i] = f->split->labels[index];
+  }
+  csa_device *device = f->graph->device;
+  CSA_TRY(csa_tensor_upload_part(device, f->images, 0, count * (int64_t)f->image_bytes, f->batch_images));
+  return csa_tensor_upload_part(device, f->labels, 0, count, f->batch_labels);
+}
+
+csa_status csa_feed_batch(csa_feed *feed, int64_t offset, int count, csa_step_state *state) {
+  if (!feed->resident) CSA_TRY(send(feed, offset, count));
+  state->offset = feed->resident ? (cl_int)offset : 0;
+  state->active = count;
+  CSA_TRY(csa_schedule_state(feed->graph, state));
+  return csa_plan_run(feed->plan, 0, feed->plan->node_count);
+}
+
+uint64_t csa_feed_bytes(const csa_feed *feed) { return csa_plan_bytes(feed->plan); }

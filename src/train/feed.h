@@ -1,0 +1,27 @@
+/* The producer of batches: a data set's images go to the device as bytes, once, and each batch is gathered there; where
+ * the device cannot hold them, each batch is put together on the host and sent. */
+#ifndef CSA_TRAIN_FEED_H
+#define CSA_TRAIN_FEED_H
+
+#include "data/dataset.h"
+#include "model/schedule.h"
+
+typedef struct csa_feed csa_feed;
+
+/* A feed of `split`'s images (which must outlive it) to the graph's input and labels. `resident_limit`: at most so many
+ * bytes stay on the device; 0: as many as its memory suggests. */
+csa_status csa_feed_create(csa_feed **feed, csa_graph *graph, const csa_dataset *dataset, const csa_split *split,
+                           uint64_t resident_limit);
+void csa_feed_destroy(csa_feed *feed);
+
+/* The order of this epoch: indices[count of the split], copied. */
+csa_status csa_feed_order(csa_feed *feed, const int32_t *indices);
+
+/* Queues the filling of the input with the `count` images from place `offset` of the order on, and state->offset and
+ * state->active with it; the state is queued too. */
+csa_status csa_feed_batch(csa_feed *feed, int64_t offset, int count, csa_step_state *state);
+
+/* Device memory that the feed holds, beside the graph's own. */
+uint64_t csa_feed_bytes(const csa_feed *feed);
+
+#endif

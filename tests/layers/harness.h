@@ -1,0 +1,40 @@
+/* Runs one layer on a device and gives back all it computed, to be compared with src/reference. */
+#ifndef CSA_TESTS_LAYERS_HARNESS_H
+#define CSA_TESTS_LAYERS_HARNESS_H
+
+#include "model/schedule.h"
+#include "testing.h"
+
+/* Every kernel family with every GEMM provider. */
+typedef struct {
+  const char *name;
+  csa_choices choices;
+} test_variant;
+extern const test_variant test_variants[];
+extern const int test_variant_count;
+
+/* The device under test ($CLSATTN_DEVICE or the default), opened once for the program. */
+csa_device *test_device(void);
+
+/* A layer with everything around it: values are drawn, uploaded, run forward and backward, and downloaded. */
+typedef struct {
+  csa_graph *graph;
+  csa_layer *layer;
+  double *in, *residual, *dout; /* what went in; residual NULL without one */
+  double *out, *din;            /* what came out; the gradient of a residual is dout by construction */
+  double *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS];
+} test_layer;
+
+/* Runs `ops` on a random input of `shape` (and a residual of `residual_shape`, where that has a rank). With `accumulate`
+ * gradients are added to ones: they come out one larger. */
+void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_ops *ops, csa_layer_config config,
+                    csa_shape shape, csa_shape residual_shape, bool accumulate);
+void test_layer_fini(test_layer *t);
+
+/* Largest |got - want| is at most `tolerance` times the largest |want| (or times 1, if that is smaller). */
+void assert_close(const char *what, const double *got, const double *want, int64_t count, double tolerance);
+
+/* A heap array of `count` zeros. */
+double *test_zeros(int64_t count);
+
+#endif

@@ -1,0 +1,54 @@
+#include "layers/harness.h"
+#include "reference/reference.h"
+
+typedef struct {
+  int images, tokens, channels, heads;
+  bool class_only, residual, accumulate;
+} attention_case;
+
+static const attention_case cases[] = {
+    {1, 1, 1, 1, false, false, false}, {1, 5, 6, 1, true, true, false},   {3, 17, 12, 3, false, true, true},
+    {2, 33, 40, 2, false, false, false}, {5, 65, 64, 4, false, true, false}, {5, 65, 64, 4, true, true, true},
+    {1, 70, 96, 1, true, false, false},  {1, 1030, 8, 2, false, true, false}, /* more tokens than the CPU kernel takes */
+};
+
+static int param_size(const test_layer *t, int slot) { return (int)csa_elements(t->layer->param[slot]->shape); }
+
+static void check(const test_variant *variant, const attention_case *c) {
+  test_layer t;
+  const int queries = c->class_only ? 1 : c->tokens, outputs = c->images * queries * c->channels;
+  const int inputs = c->images * c->tokens * c->channels;
+  const csa_shape residual = c->residual ? csa_shape3(c->images, queries, c->channels) : csa_shape0();
+  test_layer_run(&t, variant, &csa_layer_attention, (csa_layer_config){.heads = c->heads, .class_only = c->class_only},
+                 csa_shape3(c->images, c->tokens, c->channels), residual, c->accumulate);
+  const csa_ref_attention s = {c->images, queries, c->tokens, c->channels, c->heads};
+  const csa_ref_mha_params p = {t.param[0], t.param[1], t.param[2], t.param[3], t.param[4], t.param[5]};
+  double *y = test_zeros(outputs), *dx = test_zeros(inputs), *grads[CSA_LAYER_SLOTS];
+  for (int i = 0; i < CSA_LAYER_SLOTS; i++) grads[i] = test_zeros(param_size(&t, i));
+  assert_ok(csa_ref_mha_forward(&s, &p, t.in, t.residual, y));
+  assert_close("y", t.out, y, outputs, 1e-5);
+  const csa_ref_mha_grads g = {grads[0], grads[1], grads[2], grads[3], grads[4], grads[5]};
+  assert_ok(csa_ref_mha_backward(&s, &p, t.in, t.dout, dx, &g));
+  assert_close("dx", t.din, dx, inputs, 3e-5);
+  static const char *const names[] = {"dwq", "dbq", "dwkv", "dbkv", "dwo", "dbo"};
+  for (int i = 0; i < CSA_LAYER_SLOTS; i++) assert_close(names[i], t.dparam[i], grads[i], param_size(&t, i), 3e-5);
+  for (int i = 0; i < CSA_LAYER_SLOTS; i++) free(grads[i]);
+  free(y), free(dx);
+  test_layer_fini(&t);
+}
+
+static void test_all(void **state) {
+  (void)state;
+  for (int v = 0; v < test_variant_count; v++)
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+      const attention_case *c = &cases[i];
+      print_message("%s: %d images, %d tokens, %d channels, %d heads\n", test_variants[v].name, c->images, c->tokens,
+                    c->channels, c->heads);
+      check(&test_variants[v], c);
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,57 @@
+#include "layers/harness.h"
+#include "reference/reference.h"
+
+typedef struct {
+  int rows, in, out;
+  bool relu, residual, accumulate;
+} linear_case;
+
+static const linear_case cases[] = {
+    {1, 1, 1, false, false, false},    {3, 5, 7, true, false, false},      {7, 65, 33, false, true, true},
+    {49, 130, 10, true, false, true},  {100, 64, 10, false, false, false}, {33, 16, 257, false, true, false},
+    {1030, 17, 5, false, false, true}, {2600, 48, 64, true, false, false}, /* long enough for split weight gradients */
+};
+
+static void check(const test_variant *variant, const linear_case *c) {
+  test_layer t;
+  const csa_shape residual = c->residual ? csa_shape2(c->rows, c->out) : csa_shape0();
+  test_layer_run(&t, variant, &csa_layer_linear, (csa_layer_config){.out = c->out, .relu = c->relu},
+                 csa_shape2(c->rows, c->in), residual, c->accumulate);
+  const csa_ref_linear s = {c->rows, c->in, c->out, c->relu};
+  double *y = test_zeros(c->rows * c->out), *dx = test_zeros(c->rows * c->in);
+  double *dw = test_zeros(c->out * c->in), *db = test_zeros(c->out);
+  csa_ref_linear_forward(&s, t.in, t.param[0], t.param[1], t.residual, y);
+  assert_close("y", t.out, y, c->rows * c->out, 2e-6);
+  /* where the two disagree on the sign of a number near 0, the device's own mask counts */
+  csa_ref_linear_backward(&s, t.in, t.param[0], t.out, t.dout, dx, dw, db);
+  assert_close("dx", t.din, dx, c->rows * c->in, 2e-6);
+  assert_close("dw", t.dparam[0], dw, c->out * c->in, 5e-6);
+  assert_close("db", t.dparam[1], db, c->out, 5e-6);
+  free(y), free(dx), free(dw), free(db);
+  test_layer_fini(&t);
+}
+
+static void test_all(void **state) {
+  (void)state;
+  for (int v = 0; v < test_variant_count; v++)
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+      print_message("%s: %d x %d -> %d\n", test_variants[v].name, cases[i].rows, cases[i].in, cases[i].out);
+      check(&test_variants[v], &cases[i]);
+    }
+}
+
+static void test_impossible(void **state) {
+  (void)state;
+  csa_graph *g;
+  assert_ok(csa_graph_create(&g, test_device(), (csa_graph_config){.batch = 2}));
+  csa_tensor *x = csa_graph_input(g, csa_shape2(2, 3));
+  assert_null(csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = 4}, x, x, "fc"));
+  assert_null(csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = 4}, NULL, NULL, "later"));
+  assert_fails(CSA_USAGE, "linear 'fc': the residual is not of the output's shape", csa_graph_record(g));
+  csa_graph_destroy(g);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_impossible)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,62 @@
+#include <math.h>
+
+#include "layers/harness.h"
+#include "reference/reference.h"
+
+static const struct {
+  int images, classes, active;
+  double scale; /* of the logits: large ones overflow exp */
+} cases[] = {{1, 1, 1, 1.0}, {1, 2, 1, 1.0}, {7, 10, 5, 1.0}, {100, 10, 100, 1.0}, {100, 3, 1, 1.0}, {5, 1000, 4, 100.0}};
+
+static csa_graph *build(const test_variant *variant, int images, int classes) {
+  csa_graph *g;
+  assert_ok(csa_graph_create(&g, test_device(), (csa_graph_config){.choices = variant->choices, .batch = images,
+                                                                   .training = true, .keep_all = true,
+                                                                   .input_gradient = true}));
+  csa_graph_loss(g, csa_graph_input(g, csa_shape2(images, classes)));
+  assert_ok(csa_graph_record(g));
+  assert_ok(csa_schedule_prepare(g));
+  return g;
+}
+
+static void check(const test_variant *variant, int images, int classes, int active, double scale) {
+  const int n = images * classes, slot = 3;
+  csa_graph *g = build(variant, images, classes);
+  double *logits = test_zeros(n), *want = test_zeros(n), *got = test_zeros(n);
+  float *floats = calloc((size_t)n, sizeof *floats);
+  int32_t *labels = calloc((size_t)images, sizeof *labels);
+  assert_non_null(floats);
+  assert_non_null(labels);
+  for (int i = 0; i < n; i++) logits[i] = (double)(floats[i] = (float)(scale * sin(i * 12.9898)));
+  for (int i = 0; i < images; i++) labels[i] = i * 7 % classes;
+  assert_ok(csa_tensor_upload(test_device(), g->input, floats));
+  assert_ok(csa_tensor_upload(test_device(), g->labels, labels));
+  assert_ok(csa_schedule_state(g, &(csa_step_state){.active = active, .slot = slot}));
+  assert_ok(csa_schedule_micro_step(g));
+  const csa_ref_loss s = {images, classes, active};
+  int64_t correct = 0;
+  const double mean = csa_ref_loss_forward(&s, logits, labels, &correct), one = 1.0;
+  csa_ref_loss_backward(&s, logits, labels, want);
+  float history[2];
+  assert_ok(csa_tensor_download_part(test_device(), g->history, 2 * slot, 2, history));
+  assert_ok(csa_tensor_download(test_device(), g->layers[0].saved[CSA_LOSS_GRADIENT], floats));
+  for (int i = 0; i < n; i++) got[i] = (double)floats[i];
+  const double ratio = mean > 0.0 ? (double)history[0] / active / mean : 1.0 + (double)history[0];
+  assert_close("loss over its reference", &ratio, &one, 1, 2e-6);
+  assert_int_equal((int64_t)history[1], correct);
+  assert_close("gradient", got, want, n, 1e-6);
+  free(logits), free(want), free(got), free(floats), free(labels);
+  csa_graph_destroy(g);
+}
+
+static void test_all(void **state) {
+  (void)state;
+  for (int v = 0; v < 2; v++)
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+      check(&test_variants[v], cases[i].images, cases[i].classes, cases[i].active, cases[i].scale);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
