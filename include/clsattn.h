@@ -39,8 +39,9 @@ CSA_API const char *csa_status_text(csa_status status);
  * until the thread's next failure. */
 CSA_API const char *csa_last_error(void);
 
-/* "0.1.0" */
+/* "0.1.0", and the commit it was built from ("unknown" outside a checkout). */
 CSA_API const char *csa_version(void);
+CSA_API const char *csa_commit(void);
 
 #ifdef __cplusplus
 }

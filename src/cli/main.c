@@ -1,1 +1,71 @@
-int main(void) { return 0; }
+/* clsattn COMMAND [options]: a table of commands. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/stop.h"
+#include "core/log.h"
+
+static const struct {
+  const char *name;
+  csa_status (*run)(int argc, char **argv);
+  const char *summary;
+} commands[] = {
+    {"devices", csa_command_devices, "list the OpenCL devices"},
+    {"train", csa_command_train, "train a model"},
+    {"eval", csa_command_eval, "measure trained weights on test images"},
+    {"verify", csa_command_verify, "run a golden file and compare with its numbers"},
+};
+
+#define COMMANDS (int)(sizeof commands / sizeof commands[0])
+
+static void print_usage(FILE *out) {
+  fprintf(out, "Usage: clsattn COMMAND [options]\n\nTrains image classifiers with attention on any OpenCL device.\n\nCommands:\n");
+  for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+  fprintf(out, "\nclsattn COMMAND --help explains a command; clsattn --version says what this is.\n\nExamples:\n"
+               "  clsattn devices\n  clsattn train --model vit --device cpu0 --epochs 1\n");
+}
+
+static void print_log(const char *line) { fprintf(stderr, "clsattn: %s\n", line); }
+
+csa_status csa_flush_output(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return CSA_OK;
+  return csa_fail(CSA_OUTPUT, "stdout: %s", strerror(errno));
+}
+
+csa_status csa_print_json(json_t *root) {
+  char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
+  json_decref(root);
+  if (text == NULL) return csa_fail(CSA_FAILED, "json: a figure is not finite, or a text is not UTF-8");
+  puts(text);
+  free(text);
+  return csa_flush_output();
+}
+
+static csa_status dispatch(int argc, char **argv) {
+  for (int i = 0; i < COMMANDS; i++)
+    if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+  return csa_fail(CSA_USAGE, "%s: no such command\n  see clsattn --help", argv[1]);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_usage(stderr);
+    return csa_exit_code(CSA_USAGE);
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) {
+    if (argv[1][2] == 'h')
+      print_usage(stdout);
+    else
+      printf("clsattn %s (%s)\n", csa_version(), csa_commit());
+    return csa_exit_code(csa_flush_output());
+  }
+  csa_log_to(print_log);
+  /* Without it PoCL may put all its workers on one core. It must be set before the first OpenCL call. */
+  setenv("POCL_AFFINITY", "1", 0);
+  const csa_status status = dispatch(argc, argv);
+  if (status != CSA_OK) fprintf(stderr, "clsattn: %s\n", csa_last_error());
+  return status == CSA_INTERRUPTED ? csa_stop_exit_code() : csa_exit_code(status);
+}

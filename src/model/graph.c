@@ -30,6 +30,8 @@ done:
 
 void csa_graph_destroy(csa_graph *graph) {
   if (graph == NULL) return;
+  for (int i = 0; i < 2; i++)
+    if (graph->pace[i] != NULL) clReleaseEvent(graph->pace[i]);
   csa_plan_destroy(graph->plan);
   free(graph->parameters.list);
   free(graph->layers);

@@ -28,3 +28,16 @@ csa_status csa_schedule_micro_step(csa_graph *graph) {
 csa_status csa_schedule_update(csa_graph *graph) {
   return csa_plan_run(graph->plan, graph->plan->list_end[CSA_MICRO_STEP], graph->plan->list_end[CSA_UPDATE]);
 }
+
+csa_status csa_schedule_pace(csa_graph *graph) {
+  cl_event end;
+  CSA_TRY(csa_cl_check(clEnqueueMarkerWithWaitList(graph->device->queue, 0, NULL, &end), "step",
+                       "clEnqueueMarkerWithWaitList"));
+  cl_event oldest = graph->pace[0];
+  graph->pace[0] = graph->pace[1];
+  graph->pace[1] = end;
+  if (oldest == NULL) return CSA_OK;
+  const cl_int error = clWaitForEvents(1, &oldest);
+  clReleaseEvent(oldest);
+  return csa_cl_check(error, "step", "clWaitForEvents");
+}

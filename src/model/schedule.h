@@ -26,4 +26,8 @@ csa_status csa_schedule_forward(csa_graph *graph);
 csa_status csa_schedule_micro_step(csa_graph *graph);
 csa_status csa_schedule_update(csa_graph *graph);
 
+/* Waits until at most two of the calls to this function lie ahead of the device: the host may prepare the next step, but
+ * not run away. */
+csa_status csa_schedule_pace(csa_graph *graph);
+
 #endif

@@ -47,6 +47,16 @@ static csa_status fill(csa_feed *f) {
   return csa_tensor_upload(device, f->indices, f->batch_labels);
 }
 
+/* Until told otherwise, the split's own order. */
+static csa_status identity_order(csa_feed *f) {
+  int32_t *order = NULL;
+  CSA_TRY(csa_new(&order, (size_t)f->split->count, sizeof *order));
+  for (int64_t i = 0; i < f->split->count; i++) order[i] = (int32_t)i;
+  const csa_status status = csa_feed_order(f, order);
+  free(order);
+  return status;
+}
+
 csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *dataset, const csa_split *split,
                            uint64_t resident_limit) {
   csa_feed *feed = NULL;
@@ -63,6 +73,7 @@ csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *
   CSA_GO(csa_plan_create(&feed->plan, graph->device, graph->plan->choices));
   CSA_GO(record(feed, dataset));
   CSA_GO(fill(feed));
+  CSA_GO(identity_order(feed));
   *out = feed;
   feed = NULL;
 done:

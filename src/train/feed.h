@@ -14,7 +14,7 @@ csa_status csa_feed_create(csa_feed **feed, csa_graph *graph, const csa_dataset 
                            uint64_t resident_limit);
 void csa_feed_destroy(csa_feed *feed);
 
-/* The order of this epoch: indices[count of the split], copied. */
+/* The order from now on: indices[count of the split], copied. A new feed has the split's own. */
 csa_status csa_feed_order(csa_feed *feed, const int32_t *indices);
 
 /* Queues the filling of the input with the `count` images from place `offset` of the order on, and state->offset and

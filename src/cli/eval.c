@@ -1,0 +1,132 @@
+/* clsattn eval: trained weights on test images. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "model/weights.h"
+#include "train/config.h"
+#include "train/evaluate.h"
+
+typedef struct {
+  const char *weights, *data, *device, *model, *patches, *gemm, *kernels;
+  int batch;
+  int64_t limit;
+  bool json;
+} eval_settings;
+
+static double class_accuracy(const csa_evaluation *e, int class) {
+  int64_t all = 0;
+  for (int c = 0; c < e->classes; c++) all += e->confusion[class * e->classes + c];
+  return all > 0 ? (double)e->confusion[class * (e->classes + 1)] / (double)all : 0.0;
+}
+
+static csa_status print_json(const csa_evaluation *e, const csa_dataset *d, const csa_device *device) {
+  json_t *classes = json_array(), *confusion = json_array();
+  for (int c = 0; c < e->classes; c++) {
+    json_t *row = json_array();
+    for (int p = 0; p < e->classes; p++) json_array_append_new(row, json_integer(e->confusion[c * e->classes + p]));
+    json_array_append_new(confusion, row);
+    if (c < d->classes)
+      json_array_append_new(classes,
+                            json_pack("{s:s, s:f}", "class", d->class_names[c], "accuracy", class_accuracy(e, c)));
+  }
+  return csa_print_json(json_pack("{s:f, s:f, s:I, s:o, s:o, s:f, s:s}", "accuracy", e->accuracy, "loss", e->loss,
+                                  "images", (json_int_t)e->images, "per_class", classes, "confusion", confusion,
+                                  "images_per_s", (double)e->images / e->seconds, "device", device->info.device));
+}
+
+static csa_status print_text(const csa_evaluation *e, const csa_dataset *d) {
+  printf("Accuracy on test set: %.2f %%\nloss %.4f, %lld images, %.0f images/s\n\n", 100.0 * e->accuracy, e->loss,
+         (long long)e->images, (double)e->images / e->seconds);
+  printf("%-14s %8s   taken for\n%-14s %8s", "class", "accuracy", "", "");
+  for (int c = 0; c < d->classes; c++) printf(" %6.6s", d->class_names[c]);
+  printf("\n");
+  for (int c = 0; c < d->classes; c++) {
+    printf("%-14.14s %6.2f %%", d->class_names[c], 100.0 * class_accuracy(e, c));
+    for (int p = 0; p < d->classes; p++) printf(" %6lld", (long long)e->confusion[c * e->classes + p]);
+    printf("\n");
+  }
+  return csa_flush_output();
+}
+
+static csa_status check_data(const csa_architecture *a, const csa_dataset *d) {
+  if (d->height == a->image && d->width == a->image && d->channels == a->channels && d->classes <= a->classes) return CSA_OK;
+  return csa_fail(CSA_INPUT, "data: %s: %d classes of %d x %d x %d, but the weights are for %d of %d x %d x %d", d->path,
+                  d->classes, d->channels, d->height, d->width, a->classes, a->channels, a->image, a->image);
+}
+
+static csa_status load(csa_graph *graph, const csa_safetensors *file) {
+  CSA_TRY(csa_graph_record(graph));
+  CSA_TRY(csa_weights_check_names(graph, file));
+  CSA_TRY(csa_schedule_prepare(graph));
+  return csa_weights_load(graph, file, "", graph->parameters.values);
+}
+
+static csa_status evaluate(const eval_settings *s, const csa_safetensors *file, csa_graph_config config,
+                           const csa_architecture *architecture) {
+  csa_device *device = NULL;
+  csa_dataset *dataset = NULL;
+  csa_graph *graph = NULL;
+  csa_feed *feed = NULL;
+  csa_evaluation result = {0};
+  csa_status status;
+  CSA_GO(csa_dataset_open(&dataset, s->data, (csa_dataset_limits){.train = 1, .test = s->limit}));
+  CSA_GO(check_data(architecture, dataset));
+  CSA_GO(csa_device_open(&device, s->device));
+  CSA_GO(csa_graph_create(&graph, device, config));
+  CSA_GO(csa_architecture_build(architecture, graph));
+  CSA_GO(load(graph, file));
+  CSA_GO(csa_feed_create(&feed, graph, dataset, &dataset->test, 0));
+  CSA_GO(csa_evaluate(&result, graph, feed, &dataset->test));
+  status = s->json ? print_json(&result, dataset, device) : print_text(&result, dataset);
+done:
+  csa_evaluation_fini(&result);
+  csa_feed_destroy(feed);
+  csa_graph_destroy(graph);
+  csa_device_close(device);
+  csa_dataset_close(dataset);
+  return status;
+}
+
+static csa_status run(const eval_settings *s) {
+  csa_graph_config config = {.batch = s->batch};
+  csa_architecture architecture;
+  csa_safetensors *file = NULL;
+  csa_status status;
+  CSA_TRY(csa_kernels_parse(s->kernels, &config.choices.kernels));
+  CSA_TRY(csa_gemm_parse(s->gemm, &config.choices.gemm));
+  CSA_GO(csa_safetensors_open(&file, s->weights));
+  CSA_GO(csa_weights_architecture(file, s->model, s->patches, &architecture));
+  status = evaluate(s, file, config, &architecture);
+done:
+  csa_safetensors_close(file);
+  return status;
+}
+
+csa_status csa_command_eval(int argc, char **argv) {
+  eval_settings s = {.data = "cifar10", .batch = 100, .gemm = "auto", .kernels = "auto"};
+  csa_option options[] = {
+      {"weights", "FILE", CSA_OPTION_TEXT, &s.weights, "the weights, safetensors (required)", false},
+      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)", false},
+      {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
+      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit; for weights written by PyTorch, which do not say", false},
+      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "rows or grid; likewise", false},
+      {"batch", "N", CSA_OPTION_INT, &s.batch, "images at a time (default 100)", false},
+      {"limit-test", "N", CSA_OPTION_COUNT, &s.limit, "only the first N test images (default: all)", false},
+      {"gemm", "WHICH", CSA_OPTION_TEXT, &s.gemm, "auto, clblast or native (default auto)", false},
+      {"kernels", "WHICH", CSA_OPTION_TEXT, &s.kernels, "auto, cpu or portable (default auto)", false},
+      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
+  const csa_command_line line = {
+      "eval", "", "Measures weights on the test images: accuracy, loss, accuracy by class, who is taken for whom.",
+      "  clsattn eval --weights runs/first/model.safetensors\n"
+      "  clsattn eval --weights pytorch.safetensors --model vit --patches rows --json\n",
+      options, sizeof options / sizeof options[0]};
+  bool help;
+  int positional;
+  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
+  if (help) return csa_flush_output();
+  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  if (s.weights == NULL) return csa_fail(CSA_USAGE, "eval: --weights is missing: which weights?\n  see clsattn eval --help");
+  return run(&s);
+}

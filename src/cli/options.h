@@ -1,0 +1,48 @@
+/* Options of a command: a table says what there is; parsing and --help come from it. */
+#ifndef CSA_CLI_OPTIONS_H
+#define CSA_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef enum {
+  CSA_OPTION_FLAG,     /* bool */
+  CSA_OPTION_TEXT,     /* const char *, into argv */
+  CSA_OPTION_INT,      /* int, from 1 */
+  CSA_OPTION_COUNT,    /* int64_t, from 0 */
+  CSA_OPTION_SEED,     /* uint64_t */
+  CSA_OPTION_REAL,     /* double, from 0 */
+  CSA_OPTION_DURATION  /* double, seconds: "90", "90s", "5m", "2h" */
+} csa_option_kind;
+
+typedef struct {
+  const char *name;  /* without the dashes */
+  const char *value; /* what its value is called in --help; NULL for a flag */
+  csa_option_kind kind;
+  void *target;      /* set when the option is given */
+  const char *help;  /* with the default, where there is one */
+  bool given;        /* out */
+} csa_option;
+
+typedef struct {
+  const char *name;      /* "train" */
+  const char *synopsis;  /* what follows the options: "FILE", or "" */
+  const char *summary;   /* one line */
+  const char *examples;  /* lines, each indented by two blanks */
+  csa_option *options;
+  int count;
+} csa_command_line;
+
+/* Parses argv[1 ..] (argv[0] is the command's name). *positional is the index of the first argument that is no option.
+ * *help is set if --help was among them, and then has been printed to stdout. Errors are CSA_USAGE. */
+csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv, int *positional, bool *help);
+
+/* Whether option `name` was given. */
+bool csa_option_given(const csa_command_line *line, const char *name);
+
+/* CSA_USAGE unless there are exactly `wanted` positional arguments. */
+csa_status csa_options_positionals(const csa_command_line *line, int argc, char **argv, int positional, int wanted);
+
+#endif

@@ -1,0 +1,135 @@
+#include "model/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The flat tensor on the host. */
+static csa_status download_flat(csa_graph *graph, const csa_tensor *flat, float **values) {
+  CSA_TRY(csa_new(values, (size_t)csa_elements(flat->shape), sizeof **values));
+  const csa_status status = csa_tensor_download(graph->device, flat, *values);
+  if (status != CSA_OK) {
+    free(*values);
+    *values = NULL;
+  }
+  return status;
+}
+
+static void full_name(char name[CSA_TENSOR_NAME + 16], const char *prefix, const csa_parameter *parameter) {
+  snprintf(name, CSA_TENSOR_NAME + 16, "%.15s%s", prefix, parameter->name);
+}
+
+csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix, const csa_tensor *flat) {
+  float *values = NULL;
+  CSA_TRY(download_flat(graph, flat, &values));
+  csa_status status = CSA_OK;
+  for (size_t i = 0; i < graph->parameters.count && status == CSA_OK; i++) {
+    const csa_parameter *p = &graph->parameters.list[i];
+    char name[CSA_TENSOR_NAME + 16];
+    full_name(name, prefix, p);
+    status = csa_safetensors_writer_add(writer, name, CSA_ST_F32, p->value->shape, values + p->value->start);
+  }
+  free(values);
+  return status;
+}
+
+csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat) {
+  float *values = NULL;
+  CSA_TRY(csa_new(&values, (size_t)csa_elements(flat->shape), sizeof *values));
+  csa_status status = CSA_OK;
+  for (size_t i = 0; i < graph->parameters.count && status == CSA_OK; i++) {
+    const csa_parameter *p = &graph->parameters.list[i];
+    char name[CSA_TENSOR_NAME + 16];
+    full_name(name, prefix, p);
+    status = csa_safetensors_f32(file, name, &p->value->shape, values + p->value->start);
+  }
+  if (status == CSA_OK) status = csa_tensor_upload(graph->device, flat, values);
+  free(values);
+  return status;
+}
+
+csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors *file) {
+  for (size_t i = 0; i < csa_safetensors_count(file); i++) {
+    const char *name = csa_safetensors_at(file, i)->name;
+    bool known = false;
+    for (size_t p = 0; p < graph->parameters.count && !known; p++)
+      known = strcmp(graph->parameters.list[p].name, name) == 0;
+    if (!known) return csa_fail(CSA_INPUT, "weights: tensor '%s': the model has no such parameter", name);
+  }
+  return CSA_OK;
+}
+
+static json_t *name_list(char *const *names, int count) {
+  json_t *list = json_array();
+  for (int i = 0; i < count; i++) json_array_append_new(list, json_string(names[i]));
+  return list;
+}
+
+/* Adds `value` as compact JSON text, and releases it. */
+static csa_status add_json(csa_safetensors_writer *writer, const char *key, json_t *value) {
+  char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
+  json_decref(value);
+  if (text == NULL) return csa_fail(CSA_MEMORY, "weights: %s: no memory, or not UTF-8", key);
+  const csa_status status = csa_safetensors_writer_metadata(writer, key, text);
+  free(text);
+  return status;
+}
+
+static csa_status add_metadata(csa_safetensors_writer *writer, const csa_architecture *a, char *const *class_names) {
+  json_t *sizes = NULL;
+  CSA_TRY(csa_architecture_sizes(a, &sizes));
+  CSA_TRY(add_json(writer, "sizes", sizes));
+  CSA_TRY(add_json(writer, "classes", name_list(class_names, a->classes)));
+  CSA_TRY(csa_safetensors_writer_metadata(writer, "model", a->model));
+  CSA_TRY(csa_safetensors_writer_metadata(writer, "patches", csa_architecture_patches_text(a)));
+  CSA_TRY(csa_safetensors_writer_metadata(writer, "normalisation", "(u8 / 255 - 0.5) / 0.5"));
+  return csa_safetensors_writer_metadata(writer, "clsattn", csa_version());
+}
+
+csa_status csa_weights_save(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
+                            const char *path) {
+  csa_safetensors_writer *writer = NULL;
+  csa_status status;
+  CSA_GO(csa_safetensors_writer_begin(&writer));
+  CSA_GO(add_metadata(writer, architecture, class_names));
+  CSA_GO(csa_weights_add(writer, graph, "", graph->parameters.values));
+  CSA_GO(csa_safetensors_writer_write(writer, path));
+done:
+  csa_safetensors_writer_close(writer);
+  return status;
+}
+
+static csa_status read_metadata(const csa_safetensors *file, const char *model, csa_architecture *a) {
+  const char *sizes = csa_safetensors_metadata(file, "sizes"), *patches = csa_safetensors_metadata(file, "patches");
+  if (sizes == NULL || patches == NULL)
+    return csa_fail(CSA_INPUT, "weights: metadata: 'sizes' or 'patches' is missing beside 'model'");
+  CSA_TRY(csa_architecture_default(a, model));
+  CSA_TRY(csa_architecture_patches(a, patches));
+  json_error_t error;
+  json_t *parsed = json_loads(sizes, JSON_REJECT_DUPLICATES, &error);
+  if (parsed == NULL) return csa_fail(CSA_INPUT, "weights: metadata: sizes: %s", error.text);
+  const csa_status status = csa_architecture_read_sizes(a, parsed, "weights");
+  json_decref(parsed);
+  return status;
+}
+
+/* `given` must say what the file says. */
+static csa_status agree(const char *option, const char *given, const char *said) {
+  if (given == NULL || strcmp(given, said) == 0) return CSA_OK;
+  return csa_fail(CSA_USAGE, "--%s: %s: but the weights say %s", option, given, said);
+}
+
+csa_status csa_weights_architecture(const csa_safetensors *file, const char *model, const char *patches,
+                                    csa_architecture *a) {
+  const char *said = csa_safetensors_metadata(file, "model");
+  if (said != NULL) {
+    CSA_TRY(read_metadata(file, said, a));
+    CSA_TRY(agree("model", model, a->model));
+    return agree("patches", patches, csa_architecture_patches_text(a));
+  }
+  if (model == NULL) return csa_fail(CSA_USAGE, "weights: the file does not say which model it is; --model does");
+  CSA_TRY(csa_architecture_default(a, model));
+  if (patches == NULL)
+    return csa_fail(CSA_USAGE, "weights: the file does not say how images are cut; --patches rows or grid does\n"
+                    "  both look alike in the file, so it must not be guessed");
+  return csa_architecture_patches(a, patches);
+}

@@ -1,0 +1,28 @@
+/* Parameters between the device and safetensors files, with PyTorch's names and layouts. */
+#ifndef CSA_MODEL_WEIGHTS_H
+#define CSA_MODEL_WEIGHTS_H
+
+#include "model/architecture.h"
+#include "model/safetensors.h"
+
+/* Writes the model: every parameter, and metadata that says which model it is, its sizes, the classes' names and the
+ * normalisation. */
+csa_status csa_weights_save(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
+                            const char *path);
+
+/* Adds a tensor PREFIX + NAME for every parameter, with values from `flat`, a tensor laid out as the graph's parameters
+ * (the parameters themselves, their gradients, or optimizer state). */
+csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix, const csa_tensor *flat);
+
+/* Reads them into `flat`. A tensor that is missing, or of another type or shape, is CSA_INPUT and named. */
+csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat);
+
+/* Fails, naming it, if the file has a tensor that the model does not have. */
+csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors *file);
+
+/* Which model the file holds, from its metadata; `model` and `patches` (each may be NULL) say it for a file without
+ * metadata (written by PyTorch), and must not contradict a file that has it. */
+csa_status csa_weights_architecture(const csa_safetensors *file, const char *model, const char *patches,
+                                    csa_architecture *architecture);
+
+#endif

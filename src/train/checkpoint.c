@@ -1,0 +1,107 @@
+#include "train/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "model/weights.h"
+
+#define FORMAT "1"
+
+csa_status csa_folder_lock(const char *folder, int *descriptor) {
+  char path[CSA_PATH + 32];
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  CSA_TRY(csa_folder_make(folder, 0777));
+  snprintf(path, sizeof path, "%s/.lock", folder);
+  *descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (*descriptor < 0) return csa_fail(CSA_OUTPUT, "run: %s: %s", path, strerror(errno));
+  if (fcntl(*descriptor, F_SETLK, &whole) == 0) return CSA_OK;
+  close(*descriptor);
+  *descriptor = -1;
+  return csa_fail(CSA_FAILED, "run: %s: in use by another clsattn\n  wait for it, or give another --out", folder);
+}
+
+/* Progress as numbers in a fixed order: doubles hold every count that a run can reach. */
+enum { FIGURES = 11 };
+static void to_figures(const csa_progress *p, double f[FIGURES]) {
+  const double figures[FIGURES] = {(double)p->step, (double)p->epoch, (double)p->batch, p->interval_sum,
+                                   (double)p->interval_batches, p->epoch_sum, p->train_loss, p->test_loss,
+                                   p->test_accuracy, p->seconds, (double)p->metrics_bytes};
+  memcpy(f, figures, sizeof figures);
+}
+
+static void from_figures(csa_progress *p, const double f[FIGURES]) {
+  *p = (csa_progress){(int64_t)f[0], (int)f[1], (int64_t)f[2], f[3], (int64_t)f[4], f[5], f[6], f[7], f[8], f[9],
+                      (int64_t)f[10]};
+}
+
+static void checkpoint_path(const csa_trainer *t, char path[CSA_PATH + 32]) {
+  snprintf(path, CSA_PATH + 32, "%s/checkpoint.safetensors", t->folder);
+}
+
+csa_status csa_checkpoint_save(csa_trainer *t) {
+  csa_safetensors_writer *writer = NULL;
+  csa_status status;
+  char path[CSA_PATH + 32];
+  double figures[FIGURES];
+  checkpoint_path(t, path);
+  to_figures(&t->progress, figures);
+  CSA_GO(csa_safetensors_writer_begin(&writer));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "format", FORMAT));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "clsattn", csa_version()));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "kernels", csa_kernels_text(t->config.choices.kernels)));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "gemm", csa_gemm_text(t->config.choices.gemm)));
+  CSA_GO(csa_safetensors_writer_add(writer, "progress", CSA_ST_F64, csa_shape1(FIGURES), figures));
+  CSA_GO(csa_weights_add(writer, t->graph, "param.", t->graph->parameters.values));
+  CSA_GO(csa_weights_add(writer, t->graph, "first.", t->optimizer.first));
+  if (t->optimizer.second != NULL) CSA_GO(csa_weights_add(writer, t->graph, "second.", t->optimizer.second));
+  CSA_GO(csa_safetensors_writer_write(writer, path));
+done:
+  csa_safetensors_writer_close(writer);
+  return status;
+}
+
+static csa_status check_format(const csa_safetensors *file) {
+  const char *format = csa_safetensors_metadata(file, "format");
+  if (format != NULL && strcmp(format, FORMAT) == 0) return CSA_OK;
+  return csa_fail(CSA_INPUT, "checkpoint: format %s: this clsattn (%s) reads format " FORMAT,
+                  format != NULL ? format : "missing", csa_version());
+}
+
+static csa_status read_progress(csa_trainer *t, const csa_safetensors *file) {
+  double figures[FIGURES];
+  const csa_st_tensor *found = csa_safetensors_find(file, "progress");
+  if (found == NULL || found->dtype != CSA_ST_F64 || found->size != sizeof figures)
+    return csa_fail(CSA_INPUT, "checkpoint: tensor 'progress': missing, or not %d F64 values", FIGURES);
+  memcpy(figures, found->data, sizeof figures);
+  for (int i = 0; i < FIGURES; i++)
+    if (!(figures[i] >= 0.0 && figures[i] < 9e15))
+      return csa_fail(CSA_INPUT, "checkpoint: tensor 'progress': value %d is out of range", i);
+  if (figures[1] > t->config.epochs)
+    return csa_fail(CSA_USAGE, "--epochs: %d: the run has done %d already", t->config.epochs, (int)figures[1]);
+  from_figures(&t->progress, figures);
+  return CSA_OK;
+}
+
+static csa_status read_file(csa_trainer *t, const csa_safetensors *file) {
+  CSA_TRY(check_format(file));
+  CSA_TRY(csa_weights_load(t->graph, file, "param.", t->graph->parameters.values));
+  CSA_TRY(csa_weights_load(t->graph, file, "first.", t->optimizer.first));
+  if (t->optimizer.second != NULL) CSA_TRY(csa_weights_load(t->graph, file, "second.", t->optimizer.second));
+  return read_progress(t, file);
+}
+
+csa_status csa_checkpoint_load(csa_trainer *t, bool *found) {
+  csa_safetensors *file = NULL;
+  char path[CSA_PATH + 32];
+  checkpoint_path(t, path);
+  *found = access(path, F_OK) == 0;
+  if (!*found) return CSA_OK;
+  CSA_TRY(csa_safetensors_open(&file, path));
+  const csa_status status = read_file(t, file);
+  csa_safetensors_close(file);
+  return status == CSA_OK ? CSA_OK : csa_fail_in(status, "%s", path);
+}

@@ -1,0 +1,144 @@
+#include "train/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+
+#define FORMAT 1
+#define CONFIG_MAX ((uint64_t)1 << 20)
+
+static const char *const kernels_names[] = {"auto", "cpu", "portable"};
+static const char *const gemm_names[] = {"auto", "clblast", "native"};
+
+const char *csa_kernels_text(csa_kernels kernels) { return kernels_names[kernels]; }
+const char *csa_gemm_text(csa_gemm_provider gemm) { return gemm_names[gemm]; }
+
+csa_status csa_kernels_parse(const char *text, csa_kernels *kernels) {
+  for (int i = 0; i < 3; i++)
+    if (strcmp(text, kernels_names[i]) == 0) {
+      *kernels = (csa_kernels)i;
+      return CSA_OK;
+    }
+  return csa_fail(CSA_USAGE, "kernels: %s: must be auto, cpu or portable", text);
+}
+
+csa_status csa_gemm_parse(const char *text, csa_gemm_provider *gemm) {
+  for (int i = 0; i < 3; i++)
+    if (strcmp(text, gemm_names[i]) == 0) {
+      *gemm = (csa_gemm_provider)i;
+      return CSA_OK;
+    }
+  return csa_fail(CSA_USAGE, "gemm: %s: must be auto, clblast or native", text);
+}
+
+static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_device_info *device, json_t *sizes) {
+  char seed[24]; /* as text: JSON's numbers lose digits in other programs */
+  snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
+  return json_pack(
+      "{s:i, s:s, s:s, s:s, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s},"
+      " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s}}",
+      "format", FORMAT, "clsattn", csa_version(), "model", c->architecture.model, "patches",
+      csa_architecture_patches_text(&c->architecture), "sizes", sizes,                                              /**/
+      "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test",   /**/
+      (json_int_t)d->test.count, "limit_train", (json_int_t)c->limit_train, "limit_test", (json_int_t)c->limit_test, /**/
+      "device", "name", device->name, "platform", device->platform, "device", device->device, "version", device->version,
+      "driver", device->driver,                                                                                     /**/
+      "epochs", c->epochs, "batch", c->batch, "optimizer", csa_optimizer_text(c->optimizer), "lr", c->lr, "weight_decay",
+      c->weight_decay, "seed", seed, "init", c->init, "log_every", c->log_every, "checkpoint_every", c->checkpoint_every,
+      "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm", csa_gemm_text(c->choices.gemm));
+}
+
+csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
+                           const char *path) {
+  json_t *sizes = NULL, *root = NULL;
+  char *text = NULL;
+  csa_status status;
+  CSA_GO(csa_architecture_sizes(&config->architecture, &sizes));
+  root = describe(config, dataset, device, sizes);
+  text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
+  if (text == NULL) {
+    status = csa_fail(CSA_INPUT, "config: %s: a name or path is not UTF-8", path);
+    goto done;
+  }
+  CSA_GO(csa_file_replace(path, text, strlen(text)));
+done:
+  free(text);
+  json_decref(root);
+  json_decref(sizes);
+  return status;
+}
+
+/* Fields into settings; the texts stay owned by `root`. */
+typedef struct {
+  const char *model, *patches, *path, *hash, *device, *optimizer, *seed, *init, *kernels, *gemm;
+} config_texts;
+
+static csa_status copy_path(char to[CSA_PATH], const char *from) {
+  if (strlen(from) >= CSA_PATH) return csa_fail(CSA_INPUT, "config: a path of %zu bytes is too long", strlen(from));
+  memcpy(to, from, strlen(from) + 1);
+  return CSA_OK;
+}
+
+static csa_status take_texts(csa_config *c, const config_texts *t, const json_t *sizes, char device[128]) {
+  CSA_TRY(csa_architecture_default(&c->architecture, t->model));
+  CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
+  CSA_TRY(csa_architecture_read_sizes(&c->architecture, sizes, "config"));
+  CSA_TRY(csa_optimizer_parse(t->optimizer, &c->optimizer));
+  CSA_TRY(csa_kernels_parse(t->kernels, &c->choices.kernels));
+  CSA_TRY(csa_gemm_parse(t->gemm, &c->choices.gemm));
+  CSA_TRY(copy_path(c->data, t->path));
+  CSA_TRY(copy_path(c->init, t->init));
+  snprintf(c->data_hash, sizeof c->data_hash, "%s", t->hash);
+  snprintf(device, 128, "%s", t->device);
+  c->seed = strtoull(t->seed, NULL, 10);
+  return CSA_OK;
+}
+
+static csa_status check_ranges(const csa_config *c) {
+  if (c->epochs < 1 || c->batch < 1 || c->log_every < 1 || c->limit_train < 0 || c->limit_test < 0)
+    return csa_fail(CSA_INPUT, "config: epochs, batch, log_every or a limit is out of range");
+  if (!(c->lr >= 0.0) || !(c->weight_decay >= 0.0) || !(c->checkpoint_every >= 0.0))
+    return csa_fail(CSA_INPUT, "config: lr, weight_decay or checkpoint_every is negative");
+  return CSA_OK;
+}
+
+static csa_status read_root(csa_config *c, char device[128], json_t *root) {
+  config_texts t = {0};
+  json_t *sizes = NULL;
+  json_int_t limit_train = 0, limit_test = 0;
+  int format = 0;
+  json_error_t error;
+  const int got = json_unpack_ex(
+      root, &error, 0,
+      "{s:i, s:s, s:s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s}, s:i, s:i, s:s, s:F, s:F, s:s, s:s, s:i, s:F, s:{s:s, s:s}}",
+      "format", &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path, "hash", &t.hash,
+      "limit_train", &limit_train, "limit_test", &limit_test, "device", "device", &t.device, "epochs", &c->epochs, "batch",
+      &c->batch, "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed", &t.seed, "init", &t.init,
+      "log_every", &c->log_every, "checkpoint_every", &c->checkpoint_every, "choices", "kernels", &t.kernels, "gemm",
+      &t.gemm);
+  if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
+  if (format != FORMAT)
+    return csa_fail(CSA_INPUT, "config: format %d: this clsattn (%s) reads format %d", format, csa_version(), FORMAT);
+  c->limit_train = limit_train;
+  c->limit_test = limit_test;
+  CSA_TRY(take_texts(c, &t, sizes, device));
+  return check_ranges(c);
+}
+
+csa_status csa_config_load(csa_config *config, char device[128], const char *path) {
+  uint8_t *text = NULL;
+  size_t size = 0;
+  memset(config, 0, sizeof *config);
+  CSA_TRY(csa_file_read(path, CONFIG_MAX, &text, &size));
+  json_error_t error;
+  json_t *root = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
+  csa_status status = CSA_INPUT;
+  if (root == NULL)
+    csa_fail(CSA_INPUT, "config: line %d: %s", error.line, error.text);
+  else
+    status = read_root(config, device, root);
+  json_decref(root);
+  free(text);
+  return status == CSA_OK ? CSA_OK : csa_fail_in(CSA_INPUT, "%s", path);
+}

@@ -1,0 +1,41 @@
+/* The settings of a run, and config.json, which keeps them: all that `--resume` needs. */
+#ifndef CSA_TRAIN_CONFIG_H
+#define CSA_TRAIN_CONFIG_H
+
+#include "data/dataset.h"
+#include "model/architecture.h"
+#include "train/optimizer.h"
+
+#define CSA_PATH 1024
+
+typedef struct {
+  csa_architecture architecture;
+  char data[CSA_PATH];
+  char data_hash[33]; /* of the data as trained on; empty before it was read */
+  int64_t limit_train, limit_test;
+  int epochs, batch;
+  csa_optimizer_kind optimizer;
+  double lr, weight_decay;
+  uint64_t seed;
+  char init[CSA_PATH]; /* weight file to start from; empty: drawn */
+  int log_every;
+  double checkpoint_every; /* seconds */
+  csa_choices choices;
+} csa_config;
+
+/* Writes config.json: the settings, with versions, and the device by its full names. */
+csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
+                           const char *path);
+
+/* Reads them back. What is missing or of the wrong kind is CSA_INPUT and named. `device` receives the full name of the
+ * device that the choices were made for. */
+csa_status csa_config_load(csa_config *config, char device[128], const char *path);
+
+const char *csa_kernels_text(csa_kernels kernels);
+const char *csa_gemm_text(csa_gemm_provider gemm);
+
+/* "auto", "cpu", "portable" and "auto", "clblast", "native"; anything else is CSA_USAGE. */
+csa_status csa_kernels_parse(const char *text, csa_kernels *kernels);
+csa_status csa_gemm_parse(const char *text, csa_gemm_provider *gemm);
+
+#endif

@@ -1,0 +1,22 @@
+/* A model measured on a split: loss, accuracy, and who is taken for whom. */
+#ifndef CSA_TRAIN_EVALUATE_H
+#define CSA_TRAIN_EVALUATE_H
+
+#include "train/feed.h"
+
+typedef struct {
+  int64_t images;
+  double loss, accuracy; /* means over all images; accuracy as a fraction */
+  double seconds;
+  int classes;
+  int64_t *confusion; /* [true class, predicted class] */
+} csa_evaluation;
+
+/* Runs every image of `split`, which `feed` delivers, forward through the graph. Released by csa_evaluation_fini. */
+csa_status csa_evaluate(csa_evaluation *evaluation, csa_graph *graph, csa_feed *feed, const csa_split *split);
+void csa_evaluation_fini(csa_evaluation *evaluation);
+
+/* Seconds of a clock that never jumps. */
+double csa_seconds(void);
+
+#endif

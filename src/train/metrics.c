@@ -1,0 +1,75 @@
+#include "train/metrics.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct csa_metrics {
+  FILE *file;
+  char *path;
+};
+
+static csa_status output_failed(const csa_metrics *m) {
+  return csa_fail(CSA_OUTPUT, "metrics: %s: %s", m->path, strerror(errno));
+}
+
+static csa_status cut(csa_metrics *m, int64_t length) {
+  if (fseeko(m->file, 0, SEEK_END) != 0) return output_failed(m);
+  if (ftello(m->file) < length)
+    return csa_fail(CSA_INPUT, "metrics: %s: shorter than when the checkpoint was written (%lld bytes)\n"
+                    "  it was changed or replaced; the run cannot be resumed as it was", m->path, (long long)length);
+  if (ftruncate(fileno(m->file), (off_t)length) != 0) return output_failed(m);
+  return fseeko(m->file, (off_t)length, SEEK_SET) == 0 ? CSA_OK : output_failed(m);
+}
+
+csa_status csa_metrics_open(csa_metrics **out, const char *path, int64_t length) {
+  csa_metrics *m = NULL;
+  csa_status status;
+  *out = NULL;
+  CSA_GO(csa_new(&m, 1, sizeof *m));
+  CSA_GO(csa_copy_text(&m->path, path));
+  m->file = fopen(path, "ab+");
+  if (m->file == NULL) {
+    status = output_failed(m);
+    goto done;
+  }
+  CSA_GO(cut(m, length));
+  *out = m;
+  m = NULL;
+done:
+  csa_metrics_close(m);
+  return status;
+}
+
+void csa_metrics_close(csa_metrics *metrics) {
+  if (metrics == NULL) return;
+  if (metrics->file != NULL) fclose(metrics->file);
+  free(metrics->path);
+  free(metrics);
+}
+
+csa_status csa_metrics_append(csa_metrics *m, const csa_metrics_row *row) {
+  json_t *line = json_pack("{s:s, s:I, s:i, s:f}", "type", row->epoch_end ? "epoch" : "interval", "step",
+                           (json_int_t)row->step, "epoch", row->epoch, "train_loss", row->train_loss);
+  json_t *test = row->epoch_end ? json_pack("{s:f, s:f}", "test_loss", row->test_loss, "test_accuracy", row->test_accuracy)
+                                : json_object();
+  json_t *rest = json_pack("{s:f, s:f, s:f}", "lr", row->lr, "images_per_s", row->images_per_s, "seconds", row->seconds);
+  const bool made = line != NULL && test != NULL && rest != NULL && json_object_update(line, test) == 0 &&
+                    json_object_update(line, rest) == 0;
+  csa_status status = made ? CSA_OK : csa_fail(CSA_FAILED, "metrics: a figure is not finite");
+  if (made && (json_dumpf(line, m->file, JSON_COMPACT) != 0 || fputc('\n', m->file) == EOF || fflush(m->file) != 0))
+    status = output_failed(m);
+  json_decref(line);
+  json_decref(test);
+  json_decref(rest);
+  return status;
+}
+
+csa_status csa_metrics_flush(csa_metrics *m, int64_t *length) {
+  if (fflush(m->file) != 0 || fsync(fileno(m->file)) != 0) return output_failed(m);
+  const off_t end = ftello(m->file);
+  *length = (int64_t)end;
+  return end >= 0 ? CSA_OK : output_failed(m);
+}

@@ -1,0 +1,42 @@
+/* Where a trainer keeps its run: a new folder, or an earlier one. */
+#include <string.h>
+#include <unistd.h>
+
+#include "train/checkpoint.h"
+
+static csa_status open_folder(csa_trainer *t, const char *folder) {
+  if (strlen(folder) >= sizeof t->folder) return csa_fail(CSA_USAGE, "run: a path of %zu bytes is too long", strlen(folder));
+  memcpy(t->folder, folder, strlen(folder) + 1);
+  return csa_folder_lock(folder, &t->lock);
+}
+
+static csa_status open_metrics(csa_trainer *t) {
+  char path[CSA_PATH + 32];
+  snprintf(path, sizeof path, "%s/metrics.jsonl", t->folder);
+  return csa_metrics_open(&t->metrics, path, t->progress.metrics_bytes);
+}
+
+static csa_status save_config(const csa_trainer *t) {
+  char path[CSA_PATH + 32];
+  snprintf(path, sizeof path, "%s/config.json", t->folder);
+  return csa_config_save(&t->config, t->dataset, &t->device->info, path);
+}
+
+csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
+  char path[CSA_PATH + 32];
+  snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, folder);
+  if (access(path, F_OK) == 0)
+    return csa_fail(CSA_FAILED, "run: %s: there is a run in it already\n  go on with it: clsattn train --resume %s\n"
+                    "  or give another --out", folder, folder);
+  CSA_TRY(open_folder(t, folder));
+  CSA_TRY(open_metrics(t));
+  return save_config(t);
+}
+
+csa_status csa_trainer_resume(csa_trainer *t, const char *folder) {
+  bool found;
+  CSA_TRY(open_folder(t, folder));
+  CSA_TRY(csa_checkpoint_load(t, &found));
+  CSA_TRY(open_metrics(t));
+  return save_config(t);
+}

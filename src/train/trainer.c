@@ -1,0 +1,211 @@
+#include "train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/rng.h"
+#include "model/weights.h"
+#include "train/checkpoint.h"
+
+static csa_status check_data(const csa_config *c, const csa_dataset *d) {
+  const csa_architecture *a = &c->architecture;
+  if (d->height != a->image || d->width != a->image || d->channels != a->channels)
+    return csa_fail(CSA_INPUT, "data: %s: images are %d x %d with %d channels, but the model takes %d x %d with %d", c->data,
+                    d->height, d->width, d->channels, a->image, a->image, a->channels);
+  if (d->classes > a->classes)
+    return csa_fail(CSA_INPUT, "data: %s: %d classes, but the model tells only %d apart", c->data, d->classes, a->classes);
+  if (c->data_hash[0] != '\0' && strcmp(c->data_hash, d->hash) != 0)
+    return csa_fail(CSA_INPUT, "data: %s: not what the run was started with (hash %s, now %s)", c->data, c->data_hash, d->hash);
+  return CSA_OK;
+}
+
+csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_device *device, csa_dataset *dataset) {
+  csa_trainer *t = NULL;
+  csa_status status;
+  *out = NULL;
+  CSA_GO(check_data(config, dataset));
+  CSA_GO(csa_new(&t, 1, sizeof *t));
+  t->lock = -1;
+  t->config = *config;
+  t->device = device;
+  t->dataset = dataset;
+  CSA_GO(csa_new(&t->order, (size_t)dataset->train.count, sizeof *t->order));
+  CSA_GO(csa_graph_create(&t->graph, device,
+                          (csa_graph_config){.choices = config->choices, .batch = config->batch, .training = true}));
+  CSA_GO(csa_architecture_build(&config->architecture, t->graph));
+  CSA_GO(csa_optimizer_record(&t->optimizer, t->graph,
+                              (csa_optimizer_config){config->optimizer, (float)config->lr, (float)config->weight_decay}));
+  CSA_GO(csa_plan_place(t->graph->plan));
+  t->config.choices = t->graph->plan->choices;
+  *out = t;
+  t = NULL;
+done:
+  csa_trainer_destroy(t);
+  return status;
+}
+
+void csa_trainer_destroy(csa_trainer *t) {
+  if (t == NULL) return;
+  csa_feed_destroy(t->train_feed);
+  csa_feed_destroy(t->test_feed);
+  csa_graph_destroy(t->graph);
+  csa_metrics_close(t->metrics);
+  if (t->lock >= 0) close(t->lock);
+  free(t->order);
+  free(t);
+}
+
+csa_status csa_trainer_prepare(csa_trainer *t) {
+  CSA_TRY(csa_plan_bind(t->graph->plan));
+  CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->dataset->train, 0));
+  CSA_TRY(csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, 0));
+  if (t->config.init[0] == '\0') return csa_graph_initialize(t->graph, t->config.seed);
+  csa_safetensors *file = NULL;
+  CSA_TRY(csa_safetensors_open(&file, t->config.init));
+  const csa_status status = csa_weights_load(t->graph, file, "", t->graph->parameters.values);
+  csa_safetensors_close(file);
+  return status;
+}
+
+/* Losses that are still on the device go into the sums, batch by batch, in order. */
+static csa_status drain(csa_trainer *t) {
+  float rows[CSA_HISTORY][2];
+  if (t->pending == 0) return CSA_OK;
+  CSA_TRY(csa_tensor_download_part(t->device, t->graph->history, 0, (int64_t)2 * t->pending, rows));
+  for (int i = 0; i < t->pending; i++) {
+    const int images = i == t->pending - 1 ? t->pending_images : t->config.batch;
+    const double loss = (double)rows[i][0] / images;
+    t->progress.interval_sum += loss;
+    t->progress.epoch_sum += loss;
+  }
+  t->progress.interval_batches += t->pending;
+  t->pending = 0;
+  return CSA_OK;
+}
+
+static int64_t batches_per_epoch(const csa_trainer *t) {
+  return (t->dataset->train.count + t->config.batch - 1) / t->config.batch;
+}
+
+static csa_status begin_epoch(csa_trainer *t) {
+  const csa_rng rng = {t->config.seed, CSA_RNG_SHUFFLE, (uint32_t)t->progress.epoch};
+  csa_rng_shuffle(&rng, t->order, t->dataset->train.count);
+  return csa_feed_order(t->train_feed, t->order);
+}
+
+static csa_status train_step(csa_trainer *t) {
+  csa_progress *p = &t->progress;
+  const int64_t first = p->batch * t->config.batch, left = t->dataset->train.count - first;
+  const int images = (int)(left < t->config.batch ? left : t->config.batch);
+  csa_step_state state = {.slot = t->pending};
+  csa_optimizer_step(&t->optimizer, p->step + 1, &state);
+  CSA_TRY(csa_feed_batch(t->train_feed, first, images, &state));
+  CSA_TRY(csa_schedule_micro_step(t->graph));
+  CSA_TRY(csa_schedule_update(t->graph));
+  CSA_TRY(csa_schedule_pace(t->graph));
+  t->pending++;
+  t->pending_images = images;
+  t->run_images += images;
+  p->batch++;
+  p->step++;
+  return t->pending == CSA_HISTORY ? drain(t) : CSA_OK;
+}
+
+/* Training time in this process passes while no evaluation runs. */
+static void clock_training(csa_trainer *t, double *since) {
+  const double now = csa_seconds();
+  t->run_seconds += now - *since;
+  t->progress.seconds += now - *since;
+  *since = now;
+}
+
+double csa_trainer_rate(const csa_trainer *t) { return t->run_seconds > 0.0 ? t->run_images / t->run_seconds : 0.0; }
+
+uint64_t csa_trainer_bytes(const csa_trainer *t) {
+  const uint64_t data = t->train_feed != NULL ? csa_feed_bytes(t->train_feed) + csa_feed_bytes(t->test_feed) : 0;
+  return csa_plan_bytes(t->graph->plan) + data;
+}
+
+static csa_status check_finite(const csa_trainer *t, double loss) {
+  if (loss - loss == 0.0) return CSA_OK;
+  return csa_fail(CSA_FAILED, "train: epoch %d, batch %lld: the loss is not finite\n  a smaller --lr may help; the last checkpoint is from before",
+                  t->progress.epoch + 1, (long long)t->progress.batch);
+}
+
+static csa_status end_interval(csa_trainer *t) {
+  csa_progress *p = &t->progress;
+  CSA_TRY(drain(t));
+  if (p->interval_batches == 0) return CSA_OK;
+  const double loss = p->interval_sum / (double)p->interval_batches;
+  CSA_TRY(check_finite(t, loss));
+  const csa_metrics_row row = {.step = p->step, .epoch = p->epoch + 1, .train_loss = loss, .lr = t->config.lr,
+                               .images_per_s = csa_trainer_rate(t), .seconds = p->seconds};
+  CSA_TRY(csa_metrics_append(t->metrics, &row));
+  if (t->observer.on_interval != NULL)
+    t->observer.on_interval(t->observer.user, p->epoch + 1, p->batch, loss, csa_trainer_rate(t));
+  p->interval_sum = 0.0;
+  p->interval_batches = 0;
+  return CSA_OK;
+}
+
+static csa_status save_checkpoint(csa_trainer *t) {
+  CSA_TRY(drain(t));
+  CSA_TRY(csa_metrics_flush(t->metrics, &t->progress.metrics_bytes));
+  CSA_TRY(csa_checkpoint_save(t));
+  t->last_checkpoint = csa_seconds();
+  return CSA_OK;
+}
+
+static csa_status end_epoch(csa_trainer *t, double *since) {
+  csa_progress *p = &t->progress;
+  csa_evaluation test = {0};
+  CSA_TRY(drain(t));
+  p->train_loss = p->epoch_sum / (double)p->batch;
+  CSA_TRY(check_finite(t, p->train_loss));
+  clock_training(t, since);
+  CSA_TRY(csa_evaluate(&test, t->graph, t->test_feed, &t->dataset->test));
+  csa_evaluation_fini(&test);
+  *since = csa_seconds();
+  p->seconds += test.seconds;
+  p->test_loss = test.loss;
+  p->test_accuracy = test.accuracy;
+  const csa_metrics_row row = {true, p->step, p->epoch + 1, p->train_loss, test.loss, test.accuracy, t->config.lr,
+                               csa_trainer_rate(t), p->seconds};
+  CSA_TRY(csa_metrics_append(t->metrics, &row));
+  p->epoch++;
+  p->batch = 0;
+  p->epoch_sum = p->interval_sum = 0.0; /* the notebook drops what is left of an interval, too */
+  p->interval_batches = 0;
+  if (t->observer.on_epoch != NULL) t->observer.on_epoch(t->observer.user, p->epoch, p, csa_trainer_rate(t));
+  return save_checkpoint(t);
+}
+
+/* A signal: what was trained is kept. */
+static csa_status interrupted(csa_trainer *t) {
+  CSA_TRY(save_checkpoint(t));
+  return csa_fail(CSA_INTERRUPTED, "train: stopped by signal %d after step %lld; the state is saved\n  go on with: clsattn train --resume %s",
+                  (int)*t->stop, (long long)t->progress.step, t->folder);
+}
+
+static csa_status run_epoch(csa_trainer *t, double *since) {
+  const int64_t batches = batches_per_epoch(t);
+  CSA_TRY(begin_epoch(t));
+  while (t->progress.batch < batches) {
+    CSA_TRY(train_step(t));
+    clock_training(t, since);
+    if (t->progress.batch % t->config.log_every == 0) CSA_TRY(end_interval(t));
+    if (t->stop != NULL && *t->stop != 0) return interrupted(t);
+    if (csa_seconds() - t->last_checkpoint >= t->config.checkpoint_every) CSA_TRY(save_checkpoint(t));
+  }
+  return end_epoch(t, since);
+}
+
+csa_status csa_trainer_run(csa_trainer *t) {
+  char path[CSA_PATH + 32];
+  double since = csa_seconds();
+  t->last_checkpoint = since;
+  while (t->progress.epoch < t->config.epochs) CSA_TRY(run_epoch(t, &since));
+  snprintf(path, sizeof path, "%s/model.safetensors", t->folder);
+  return csa_weights_save(t->graph, &t->config.architecture, t->dataset->class_names, path);
+}

@@ -1,0 +1,75 @@
+/* Training: epochs of steps over a shuffled data set, with the run folder that keeps it all. */
+#ifndef CSA_TRAIN_TRAINER_H
+#define CSA_TRAIN_TRAINER_H
+
+#include <signal.h>
+
+#include "train/config.h"
+#include "train/evaluate.h"
+#include "train/metrics.h"
+#include "train/optimizer.h"
+
+/* Where a run stands: all of it is in the checkpoint. */
+typedef struct {
+  int64_t step;                   /* updates done */
+  int epoch;                      /* epochs done */
+  int64_t batch;                  /* batches done in this epoch */
+  double interval_sum;            /* of batch losses since the last log line */
+  int64_t interval_batches;
+  double epoch_sum;               /* of batch losses in this epoch */
+  double train_loss, test_loss, test_accuracy; /* of the last whole epoch */
+  double seconds;                 /* of training, evaluation included */
+  int64_t metrics_bytes;          /* length of metrics.jsonl */
+} csa_progress;
+
+/* Hears of a run as it goes; every function may be NULL. */
+typedef struct {
+  void *user;
+  void (*on_interval)(void *user, int epoch, int64_t batch, double loss, double images_per_s);
+  void (*on_epoch)(void *user, int epoch, const csa_progress *progress, double images_per_s);
+} csa_observer;
+
+typedef struct {
+  csa_config config;
+  csa_device *device;
+  csa_dataset *dataset;
+  csa_graph *graph;
+  csa_optimizer optimizer;
+  csa_feed *train_feed, *test_feed;
+  csa_progress progress;
+  char folder[CSA_PATH]; /* the run folder; empty before one was opened */
+  int lock;              /* descriptor of its lock, or -1 */
+  csa_metrics *metrics;
+  csa_observer observer;
+  const volatile sig_atomic_t *stop; /* not 0: a signal's number, and training ends after the step; may be NULL */
+  int32_t *order;                    /* [training images], of this epoch */
+  int pending;                       /* batches whose losses are still on the device */
+  int pending_images;                /* in the last of them */
+  double last_checkpoint;            /* csa_seconds() */
+  double run_seconds, run_images;    /* trained in this process, without evaluation */
+} csa_trainer;
+
+/* Builds the model for `config` on `device` and plans training; nothing is allocated on the device yet. `device` and
+ * `dataset` must outlive the trainer. */
+csa_status csa_trainer_create(csa_trainer **trainer, const csa_config *config, csa_device *device, csa_dataset *dataset);
+void csa_trainer_destroy(csa_trainer *trainer);
+
+/* Allocates, and sets parameters: drawn from the seed, or read from config.init. */
+csa_status csa_trainer_prepare(csa_trainer *trainer);
+
+/* Makes a new run folder, or opens the one of an earlier run and goes on from its checkpoint (from the start where it has
+ * none yet). A folder that another process works in is CSA_FAILED. */
+csa_status csa_trainer_start(csa_trainer *trainer, const char *folder);
+csa_status csa_trainer_resume(csa_trainer *trainer, const char *folder);
+
+/* Trains to the last epoch, writes checkpoints and at the end model.safetensors. CSA_INTERRUPTED after a signal: the
+ * checkpoint is written. */
+csa_status csa_trainer_run(csa_trainer *trainer);
+
+/* Images trained a second in this process; 0 if none were. */
+double csa_trainer_rate(const csa_trainer *trainer);
+
+/* Bytes of device memory in use: plan and data. */
+uint64_t csa_trainer_bytes(const csa_trainer *trainer);
+
+#endif

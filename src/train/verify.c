@@ -1,0 +1,323 @@
+#include "train/verify.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/weights.h"
+
+/* The third and fourth column of the golden files' README: what a float32 program should meet. The gradient of key.bias is 0
+ * in exact arithmetic (softmax ignores a shift of all keys): ours need only be tiny. */
+static const struct {
+  double logits, gradient, all_gradients, zero_gradient, first_losses, losses, final_logits;
+} tolerance = {5e-6, 2e-5, 5e-6, 1e-6, 2e-5, 2e-5, 1e-4};
+#define AFTER1_STEP 1e-5    /* an element of a parameter after one step of Adam is off if it differs by more */
+#define AFTER1_FRACTION 1e-3 /* of elements that may be off: Adam's first step is about lr * sign(gradient) */
+
+/* One run of a golden file. */
+typedef struct {
+  csa_verification *result;
+  csa_safetensors *file;
+  csa_safetensors_writer *dump; /* all that was computed */
+  csa_architecture architecture;
+  int steps, batch;
+  csa_graph *graph;
+  csa_optimizer optimizer;
+  float *logits, *final_logits, *losses; /* [batch, classes], [batch, classes], [steps] */
+} golden_run;
+
+static csa_status add_check(golden_run *g, const char *name, double error, double limit) {
+  csa_verification *v = g->result;
+  CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
+  csa_check *check = &v->checks[v->count++];
+  *check = (csa_check){.error = error, .tolerance = limit, .ok = error <= limit};
+  snprintf(check->name, sizeof check->name, "%s", name);
+  v->ok = v->ok && check->ok;
+  return CSA_OK;
+}
+
+/* Expected values by name, on the heap; NULL where the file has none. */
+static csa_status expected(const golden_run *g, const char *name, csa_shape shape, float **values) {
+  *values = NULL;
+  if (csa_safetensors_find(g->file, name) == NULL) return CSA_OK;
+  CSA_TRY(csa_new(values, (size_t)csa_elements(shape), sizeof **values));
+  return csa_safetensors_f32(g->file, name, &shape, *values);
+}
+
+static double max_error(const float *got, const float *want, int64_t count) {
+  double worst = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    const double error = fabs((double)got[i] - (double)want[i]);
+    if (!(error <= worst)) worst = error;
+  }
+  return worst;
+}
+
+static csa_status check_max(golden_run *g, const char *name, csa_shape shape, const float *got, double limit) {
+  float *want = NULL;
+  csa_status status = expected(g, name, shape, &want);
+  if (status == CSA_OK && want != NULL) status = add_check(g, name, max_error(got, want, csa_elements(shape)), limit);
+  free(want);
+  return status;
+}
+
+static csa_status read_sizes(golden_run *g) {
+  const char *model = csa_safetensors_metadata(g->file, "model"), *sizes = csa_safetensors_metadata(g->file, "sizes");
+  if (model == NULL) return csa_fail(CSA_INPUT, "golden: metadata: 'model' is missing");
+  const bool grid = strcmp(model, "vitp") == 0;
+  if (csa_architecture_default(&g->architecture, grid ? "vit" : model) != CSA_OK)
+    return csa_fail(CSA_INPUT, "golden: metadata: model %s: must be vit or vitp", model);
+  g->architecture.grid = grid;
+  if (sizes == NULL) return CSA_OK;
+  json_error_t error;
+  json_t *parsed = json_loads(sizes, JSON_REJECT_DUPLICATES, &error);
+  if (parsed == NULL) return csa_fail(CSA_INPUT, "golden: metadata: sizes: %s", error.text);
+  const csa_status status = csa_architecture_read_sizes(&g->architecture, parsed, "golden");
+  json_decref(parsed);
+  return status;
+}
+
+static csa_status read_shape(golden_run *g) {
+  const csa_st_tensor *inputs = csa_safetensors_find(g->file, "inputs_all");
+  if (inputs == NULL || inputs->shape.rank != 5)
+    return csa_fail(CSA_INPUT, "golden: tensor 'inputs_all': missing, or not [steps, batch, channels, height, width]");
+  const csa_shape s = inputs->shape;
+  const csa_architecture *a = &g->architecture;
+  if (s.dim[0] < 1 || s.dim[0] > 100000 || s.dim[1] < 1 || s.dim[1] > 100000 || s.dim[2] != a->channels ||
+      s.dim[3] != a->image || s.dim[4] != a->image)
+    return csa_fail(CSA_INPUT, "golden: tensor 'inputs_all': its shape does not fit the model's image of %d x %d x %d",
+                    a->channels, a->image, a->image);
+  g->steps = (int)s.dim[0];
+  g->batch = (int)s.dim[1];
+  return CSA_OK;
+}
+
+static csa_status learning_rate(const golden_run *g, float *lr) {
+  const char *text = csa_safetensors_metadata(g->file, "lr");
+  char *end = NULL;
+  *lr = text != NULL ? strtof(text, &end) : 0.0f;
+  if (text == NULL || end == text || *end != '\0' || !(*lr >= 0.0f))
+    return csa_fail(CSA_INPUT, "golden: metadata: 'lr' is missing or no number");
+  return CSA_OK;
+}
+
+static csa_status build(golden_run *g, csa_device *device, csa_choices choices) {
+  float lr;
+  CSA_TRY(learning_rate(g, &lr));
+  CSA_TRY(csa_graph_create(&g->graph, device,
+                           (csa_graph_config){.choices = choices, .batch = g->batch, .training = true}));
+  CSA_TRY(csa_architecture_build(&g->architecture, g->graph));
+  CSA_TRY(csa_optimizer_record(&g->optimizer, g->graph, (csa_optimizer_config){CSA_ADAM, lr, 0.0f}));
+  CSA_TRY(csa_schedule_prepare(g->graph));
+  CSA_TRY(csa_weights_load(g->graph, g->file, "param.", g->graph->parameters.values));
+  const size_t classes = (size_t)g->architecture.classes, batch = (size_t)g->batch;
+  CSA_TRY(csa_new(&g->logits, batch * classes, sizeof *g->logits));
+  CSA_TRY(csa_new(&g->final_logits, batch * classes, sizeof *g->final_logits));
+  return csa_new(&g->losses, (size_t)g->steps, sizeof *g->losses);
+}
+
+/* [B, C, H, W] of one step as the device has it: [B, H, W, C]. */
+static void to_nhwc(const float *from, float *to, int64_t images, int64_t channels, int64_t pixels) {
+  for (int64_t n = 0; n < images; n++)
+    for (int64_t c = 0; c < channels; c++)
+      for (int64_t p = 0; p < pixels; p++) to[(n * pixels + p) * channels + c] = from[(n * channels + c) * pixels + p];
+}
+
+static csa_status check_labels(const golden_run *g, const int64_t *from, int32_t *to, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    if (from[i] < 0 || from[i] >= g->architecture.classes)
+      return csa_fail(CSA_INPUT, "golden: tensor 'labels_all': %lld is no class of %d", (long long)from[i],
+                      g->architecture.classes);
+    to[i] = (int32_t)from[i];
+  }
+  return CSA_OK;
+}
+
+/* Inputs and labels of all steps, on the heap. */
+static csa_status read_batches(const golden_run *g, float **images, int32_t **labels) {
+  const csa_architecture *a = &g->architecture;
+  const csa_shape all = csa_shape2(g->steps, g->batch);
+  const int64_t pixels = (int64_t)a->image * a->image, count = csa_elements(all), floats = count * pixels * a->channels;
+  float *nchw = NULL;
+  int64_t *wide = NULL;
+  csa_status status;
+  CSA_GO(csa_new(images, (size_t)floats, sizeof **images));
+  CSA_GO(csa_new(&nchw, (size_t)floats, sizeof *nchw));
+  CSA_GO(csa_safetensors_f32(g->file, "inputs_all", NULL, nchw));
+  to_nhwc(nchw, *images, count, a->channels, pixels);
+  CSA_GO(csa_new(&wide, (size_t)count, sizeof *wide));
+  CSA_GO(csa_new(labels, (size_t)count, sizeof **labels));
+  CSA_GO(csa_safetensors_i64(g->file, "labels_all", &all, wide));
+  status = check_labels(g, wide, *labels, count);
+done:
+  free(nchw);
+  free(wide);
+  return status;
+}
+
+static csa_status check_gradients(golden_run *g, const float *flat) {
+  double squares = 0.0, errors = 0.0;
+  bool any = false;
+  for (size_t i = 0; i < g->graph->parameters.count; i++) {
+    const csa_parameter *p = &g->graph->parameters.list[i];
+    const int64_t count = csa_elements(p->value->shape);
+    const float *got = flat + p->value->start;
+    float *want = NULL, zero = 0.0f;
+    char name[CSA_TENSOR_NAME + 16];
+    snprintf(name, sizeof name, "grad.%s", p->name);
+    csa_status status = expected(g, name, p->value->shape, &want);
+    double largest = 0.0;
+    for (int64_t e = 0; e < count && want != NULL; e++) {
+      largest = fmax(largest, fabs((double)want[e]));
+      squares += (double)want[e] * (double)want[e];
+      errors += ((double)got[e] - (double)want[e]) * ((double)got[e] - (double)want[e]);
+      any = true;
+    }
+    const bool is_zero = strstr(p->name, "key.bias") != NULL;
+    if (status == CSA_OK && want != NULL && is_zero) {
+      double tiny = 0.0;
+      for (int64_t e = 0; e < count; e++) tiny = fmax(tiny, max_error(&got[e], &zero, 1));
+      status = add_check(g, name, tiny, tolerance.zero_gradient);
+    } else if (status == CSA_OK && want != NULL) {
+      const double worst = max_error(got, want, count);
+      status = add_check(g, name, worst > 0.0 ? worst / largest : worst, tolerance.gradient);
+    }
+    free(want);
+    CSA_TRY(status);
+  }
+  return any ? add_check(g, "all gradients, relative L2", sqrt(errors / squares), tolerance.all_gradients) : CSA_OK;
+}
+
+static csa_status check_after1(golden_run *g, const float *flat) {
+  int64_t all = 0, off = 0;
+  for (size_t i = 0; i < g->graph->parameters.count; i++) {
+    const csa_parameter *p = &g->graph->parameters.list[i];
+    const int64_t count = csa_elements(p->value->shape);
+    float *want = NULL;
+    char name[CSA_TENSOR_NAME + 16];
+    snprintf(name, sizeof name, "after1.%s", p->name);
+    if (strstr(p->name, "key.bias") != NULL) continue; /* noise divided by noise */
+    CSA_TRY(expected(g, name, p->value->shape, &want));
+    for (int64_t e = 0; e < count && want != NULL; e++) {
+      all++;
+      off += !(fabs((double)flat[p->value->start + e] - (double)want[e]) <= AFTER1_STEP);
+    }
+    free(want);
+  }
+  return all > 0 ? add_check(g, "after1, fraction off", (double)off / (double)all, AFTER1_FRACTION) : CSA_OK;
+}
+
+static csa_status download_flat(const golden_run *g, const csa_tensor *flat, float **values) {
+  CSA_TRY(csa_new(values, (size_t)csa_elements(flat->shape), sizeof **values));
+  return csa_tensor_download(g->graph->device, flat, *values);
+}
+
+/* What is compared after the first step: logits are those before the update. */
+static csa_status after_first_step(golden_run *g) {
+  float *gradients = NULL, *parameters = NULL;
+  csa_status status;
+  CSA_GO(download_flat(g, g->graph->parameters.gradients, &gradients));
+  CSA_GO(download_flat(g, g->graph->parameters.values, &parameters));
+  CSA_GO(check_gradients(g, gradients));
+  CSA_GO(check_after1(g, parameters));
+  CSA_GO(csa_weights_add(g->dump, g->graph, "grad.", g->graph->parameters.gradients));
+  CSA_GO(csa_weights_add(g->dump, g->graph, "after1.", g->graph->parameters.values));
+done:
+  free(gradients);
+  free(parameters);
+  return status;
+}
+
+static csa_status upload(const golden_run *g, const float *images, const int32_t *labels, int step) {
+  const int64_t floats = csa_elements(g->graph->input->shape);
+  CSA_TRY(csa_tensor_upload(g->graph->device, g->graph->input, images + step * floats));
+  return csa_tensor_upload(g->graph->device, g->graph->labels, labels + (int64_t)step * g->batch);
+}
+
+static csa_status train_step(golden_run *g, const float *images, const int32_t *labels, int step) {
+  csa_step_state state = {.active = g->batch};
+  float row[2];
+  csa_optimizer_step(&g->optimizer, step + 1, &state);
+  CSA_TRY(upload(g, images, labels, step));
+  CSA_TRY(csa_schedule_state(g->graph, &state));
+  CSA_TRY(csa_schedule_micro_step(g->graph));
+  if (step == 0) CSA_TRY(csa_tensor_download(g->graph->device, g->graph->out, g->logits));
+  CSA_TRY(csa_schedule_update(g->graph));
+  CSA_TRY(csa_tensor_download_part(g->graph->device, g->graph->history, 0, 2, row));
+  g->losses[step] = row[0] / (float)g->batch;
+  return CSA_OK;
+}
+
+static csa_status run_steps(golden_run *g, const float *images, const int32_t *labels) {
+  for (int step = 0; step < g->steps; step++) {
+    CSA_TRY(train_step(g, images, labels, step));
+    if (step == 0) CSA_TRY(after_first_step(g));
+  }
+  CSA_TRY(upload(g, images, labels, 0));
+  CSA_TRY(csa_schedule_forward(g->graph));
+  return csa_tensor_download(g->graph->device, g->graph->out, g->final_logits);
+}
+
+static csa_status check_losses(golden_run *g) {
+  float *want = NULL;
+  csa_status status = expected(g, "losses", csa_shape1(g->steps), &want);
+  for (int i = 0; i < g->steps && want != NULL && status == CSA_OK; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "losses[%d]", i);
+    status = add_check(g, name, max_error(&g->losses[i], &want[i], 1), i < 3 ? tolerance.first_losses : tolerance.losses);
+  }
+  free(want);
+  return status;
+}
+
+static csa_status check_outputs(golden_run *g) {
+  const csa_shape logits = csa_shape2(g->batch, g->architecture.classes);
+  CSA_TRY(check_max(g, "logits", logits, g->logits, tolerance.logits));
+  CSA_TRY(check_max(g, "loss", csa_shape0(), g->losses, tolerance.logits));
+  CSA_TRY(check_losses(g));
+  CSA_TRY(check_max(g, "final_logits", logits, g->final_logits, tolerance.final_logits));
+  CSA_TRY(csa_safetensors_writer_add(g->dump, "logits", CSA_ST_F32, logits, g->logits));
+  CSA_TRY(csa_safetensors_writer_add(g->dump, "loss", CSA_ST_F32, csa_shape0(), g->losses));
+  CSA_TRY(csa_safetensors_writer_add(g->dump, "losses", CSA_ST_F32, csa_shape1(g->steps), g->losses));
+  return csa_safetensors_writer_add(g->dump, "final_logits", CSA_ST_F32, logits, g->final_logits);
+}
+
+static csa_status run_file(golden_run *g, csa_device *device, csa_choices choices, const char *dump) {
+  float *images = NULL;
+  int32_t *labels = NULL;
+  csa_status status;
+  CSA_GO(csa_safetensors_writer_begin(&g->dump));
+  CSA_GO(read_sizes(g));
+  CSA_GO(read_shape(g));
+  CSA_GO(build(g, device, choices));
+  CSA_GO(read_batches(g, &images, &labels));
+  CSA_GO(run_steps(g, images, labels));
+  CSA_GO(check_outputs(g));
+  if (dump != NULL) CSA_GO(csa_safetensors_writer_write(g->dump, dump));
+done:
+  free(images);
+  free(labels);
+  return status;
+}
+
+csa_status csa_verify(csa_verification *verification, csa_device *device, csa_choices choices, const char *path,
+                      const char *dump) {
+  golden_run g = {.result = verification};
+  *verification = (csa_verification){.ok = true};
+  csa_status status = csa_safetensors_open(&g.file, path);
+  if (status == CSA_OK) status = run_file(&g, device, choices, dump);
+  if (status == CSA_INPUT) csa_fail_in(status, "%s", path);
+  free(g.logits);
+  free(g.final_logits);
+  free(g.losses);
+  csa_graph_destroy(g.graph);
+  csa_safetensors_writer_close(g.dump);
+  csa_safetensors_close(g.file);
+  return status;
+}
+
+void csa_verification_fini(csa_verification *verification) {
+  free(verification->checks);
+  verification->checks = NULL;
+  verification->count = 0;
+}

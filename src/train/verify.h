@@ -1,0 +1,26 @@
+/* Golden files: PyTorch's numbers for the first steps of training, and how close ours are. */
+#ifndef CSA_TRAIN_VERIFY_H
+#define CSA_TRAIN_VERIFY_H
+
+#include "model/safetensors.h"
+#include "train/optimizer.h"
+
+typedef struct {
+  char name[CSA_TENSOR_NAME + 16];
+  double error, tolerance;
+  bool ok;
+} csa_check;
+
+typedef struct {
+  csa_check *checks; /* as many as the file has expected values */
+  size_t count, capacity;
+  bool ok; /* all of them */
+} csa_verification;
+
+/* Trains as the file says (its parameters, inputs, labels and learning rate) and compares all that it expects; writes the
+ * computed values to `dump`, where not NULL, as a safetensors file. */
+csa_status csa_verify(csa_verification *verification, csa_device *device, csa_choices choices, const char *path,
+                      const char *dump);
+void csa_verification_fini(csa_verification *verification);
+
+#endif

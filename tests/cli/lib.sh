@@ -1,0 +1,36 @@
+# What the tests of the command line share: $CLSATTN is the program, $WORK an empty folder that goes at the end.
+set -u
+CLSATTN=${CLSATTN_TEST_PROGRAM:?the path of clsattn}
+MAKE_DATA=${CLSATTN_TEST_MAKE_DATA:?the path of make_data}
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+failures=0
+
+fail() {
+  echo "FAIL: $*" >&2
+  failures=$((failures + 1))
+}
+
+# expect CODE TEXT COMMAND...: it exits with CODE; where not 0, the first line of stderr begins "clsattn: " and has TEXT.
+expect() {
+  local code=$1 text=$2 got=0
+  shift 2
+  "$@" >"$WORK/stdout" 2>"$WORK/stderr" || got=$?
+  [ "$got" = "$code" ] || fail "$*: exit $got, expected $code: $(head -n 3 "$WORK/stderr")"
+  if [ "$code" != 0 ]; then
+    head -n 1 "$WORK/stderr" | grep -q '^clsattn: ' || fail "$*: stderr begins: $(head -n 1 "$WORK/stderr")"
+    grep -qF -- "$text" "$WORK/stderr" || fail "$*: stderr lacks '$text': $(cat "$WORK/stderr")"
+  elif [ -n "$text" ]; then
+    grep -qF -- "$text" "$WORK/stdout" || fail "$*: stdout lacks '$text': $(cat "$WORK/stdout")"
+  fi
+}
+
+make_data() { mkdir -p "$1" && "$MAKE_DATA" "$1" "$2" "$3" || fail "make_data"; }
+
+# metrics.jsonl without what may differ between two runs: times and rates.
+figures() { sed -E 's/,"images_per_s":[^,}]*//; s/,"seconds":[^,}]*//' "$1"; }
+
+finish() {
+  [ "$failures" = 0 ] || exit 1
+  echo "all held"
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# A run that is killed, at whatever moment, and resumed ends with the bits of one that was never interrupted.
+. "$(dirname "$0")/lib.sh"
+make_data "$WORK/data" 430 90 # 430 / 20: the last batch of an epoch is smaller
+settings=(--data "$WORK/data" --epochs 3 --batch 20 --log-every 5 --checkpoint-every 0.05s)
+
+same() { # same NAME: as the run that was never interrupted
+  cmp "$WORK/whole/model.safetensors" "$WORK/$1/model.safetensors" || fail "$1: other weights"
+  cmp <(figures "$WORK/whole/metrics.jsonl") <(figures "$WORK/$1/metrics.jsonl") || fail "$1: other figures"
+}
+
+expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole"
+
+for delay in 0.3 0.6 0.9; do
+  "$CLSATTN" train "${settings[@]}" --out "$WORK/killed$delay" >/dev/null 2>&1 &
+  sleep "$delay"
+  kill -KILL $! 2>/dev/null
+  wait $! 2>/dev/null
+  [ -f "$WORK/killed$delay/config.json" ] || continue # too early: there is no run yet
+  expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/killed$delay"
+  same "killed$delay"
+done
+
+# kill -9 again and again
+"$CLSATTN" train "${settings[@]}" --out "$WORK/often" >/dev/null 2>&1 &
+for delay in 1.2 0.8 0.9 1.0; do
+  sleep "$delay"
+  kill -KILL $! 2>/dev/null
+  wait $! 2>/dev/null
+  "$CLSATTN" train --resume "$WORK/often" >/dev/null 2>&1 &
+done
+wait $!
+expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/often" # done already: says so again
+same often
+
+# a signal saves first
+for signal in INT:130 TERM:143 HUP:129; do
+  name=signal-${signal%:*}
+  "$CLSATTN" train "${settings[@]}" --checkpoint-every 1h --epochs 400 --out "$WORK/$name" >/dev/null 2>"$WORK/stderr" &
+  pid=$!
+  for _ in $(seq 100); do
+    grep -q '"epoch"' "$WORK/$name/metrics.jsonl" 2>/dev/null && break
+    sleep 0.1
+  done
+  kill -"${signal%:*}" $pid
+  wait $pid
+  got=$?
+  [ "$got" = "${signal#*:}" ] || fail "SIG${signal%:*}: exit $got"
+  grep -q "go on with: clsattn train --resume $WORK/$name" "$WORK/stderr" || fail "SIG${signal%:*}: $(cat "$WORK/stderr")"
+  [ -f "$WORK/$name/checkpoint.safetensors" ] || fail "SIG${signal%:*}: no checkpoint"
+done
+
+# a longer run from a shorter one, and what is refused
+expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --epochs 1 --out "$WORK/longer"
+expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/longer" --epochs 3
+same longer
+expect 1 "" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole" # there is a run in it
+"$CLSATTN" train "${settings[@]}" --epochs 400 --out "$WORK/busy" >/dev/null 2>&1 &
+for _ in $(seq 100); do
+  [ -f "$WORK/busy/checkpoint.safetensors" ] && break
+  sleep 0.1
+done
+expect 1 "in use" "$CLSATTN" train --resume "$WORK/busy"
+kill -KILL $!
+wait $! 2>/dev/null
+head -c 700 "$WORK/busy/checkpoint.safetensors" >"$WORK/cut" && mv "$WORK/cut" "$WORK/busy/checkpoint.safetensors"
+expect 3 "checkpoint.safetensors" "$CLSATTN" train --resume "$WORK/busy"
+finish

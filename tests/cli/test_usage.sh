@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Exit codes and first words of errors.
+. "$(dirname "$0")/lib.sh"
+make_data "$WORK/data" 20 10
+
+expect 0 "Usage: clsattn COMMAND" "$CLSATTN" --help
+expect 0 "clsattn 0." "$CLSATTN" --version
+for command in devices train eval verify; do expect 0 "Examples:" "$CLSATTN" $command --help; done
+"$CLSATTN" >/dev/null 2>&1
+[ $? = 2 ] || fail "no command: not exit 2"
+expect 2 "frobnicate: no such command" "$CLSATTN" frobnicate
+
+# what later versions bring is unknown until then
+expect 2 "--augment: unknown option of train" "$CLSATTN" train --augment
+expect 2 "--epochs: needs a value" "$CLSATTN" train --epochs
+expect 2 "--epochs: 0: must be a whole number" "$CLSATTN" train --epochs 0
+expect 2 "--batch: many: must be a whole number" "$CLSATTN" train --batch many
+expect 2 "--lr: nan: must be a number" "$CLSATTN" train --lr nan
+expect 2 "--seed: -1" "$CLSATTN" train --seed -1
+expect 2 "--checkpoint-every: 5 parsecs: must be a time like" "$CLSATTN" train --checkpoint-every "5 parsecs"
+expect 2 "model: resnet: no such model" "$CLSATTN" train --model resnet
+expect 2 "patches: hexagons: must be rows or grid" "$CLSATTN" train --patches hexagons
+expect 2 "optimizer: lion" "$CLSATTN" train --optimizer lion
+expect 2 "gemm: cublas" "$CLSATTN" train --gemm cublas
+expect 2 "kernels: fast" "$CLSATTN" train --kernels fast
+expect 2 "extra: not expected" "$CLSATTN" train extra
+expect 2 "--batch: not together with --resume" "$CLSATTN" train --resume "$WORK/none" --batch 5
+expect 2 "--weights is missing" "$CLSATTN" eval
+expect 2 "FILE is missing" "$CLSATTN" verify
+
+expect 3 "$WORK/none" "$CLSATTN" train --data "$WORK/none"
+expect 3 "$WORK/none" "$CLSATTN" eval --weights "$WORK/none"
+expect 3 "$WORK/none" "$CLSATTN" verify "$WORK/none"
+expect 3 "$WORK/none/config.json" "$CLSATTN" train --resume "$WORK/none"
+head -c 5000 "$WORK/data/data_batch_1.bin" >"$WORK/cut" && mkdir "$WORK/bad" && cp "$WORK/cut" "$WORK/bad/data_batch_1.bin" &&
+  cp "$WORK/data/test_batch.bin" "$WORK/bad/"
+expect 3 "data_batch_1.bin" "$CLSATTN" train --data "$WORK/bad"
+echo "not safetensors" >"$WORK/text"
+expect 3 "$WORK/text" "$CLSATTN" eval --weights "$WORK/text" --data "$WORK/data"
+
+expect 4 "no such device; there are:" "$CLSATTN" train --data "$WORK/data" --device nv99
+mkdir "$WORK/no-icd"
+expect 4 "apt-get install pocl-opencl-icd" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" devices
+expect 1 "" "$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 10 --out /proc/nowhere
+
+# --json: one document on success, nothing on failure
+"$CLSATTN" train --json --data "$WORK/none" >"$WORK/stdout" 2>/dev/null
+[ -s "$WORK/stdout" ] && fail "--json: stdout is not empty after a failure"
+expect 0 '"name": "' "$CLSATTN" devices --json
+expect 0 "total" "$CLSATTN" train --data "$WORK/data" --dry-run
+expect 0 "micro-step" "$CLSATTN" train --data "$WORK/data" --dry-run --gemm clblast --kernels portable
+finish

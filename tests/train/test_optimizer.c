@@ -1,0 +1,136 @@
+/* Optimizers against the reference over several steps, through the same lists as training uses. */
+#include "train/optimizer.h"
+
+#include <math.h>
+
+#include "core/rng.h"
+#include "layers/harness.h"
+#include "reference/reference.h"
+
+#define STEPS 6
+
+static const csa_optimizer_config configs[] = {
+    {CSA_ADAM, 1e-3f, 0.0f},  {CSA_ADAM, 0.5f, 0.1f},  {CSA_ADAMW, 1e-3f, 0.0f},
+    {CSA_ADAMW, 0.5f, 0.25f}, {CSA_SGD, 0.125f, 0.0f}, {CSA_SGD, 0.5f, 0.0625f},
+};
+
+/* A model with a few parameters, ready to be updated. */
+static csa_graph *make_graph(const test_variant *variant, csa_optimizer_config config, csa_optimizer *optimizer) {
+  csa_graph *g;
+  assert_ok(csa_graph_create(&g, test_device(),
+                             (csa_graph_config){.choices = variant->choices, .batch = 2, .training = true}));
+  csa_tensor *x = csa_graph_input(g, csa_shape2(2, 7));
+  csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = 43}, x, NULL, "fc");
+  assert_ok(csa_graph_record(g));
+  assert_ok(csa_optimizer_record(optimizer, g, config));
+  assert_ok(csa_schedule_prepare(g));
+  return g;
+}
+
+/* Gradients of very different sizes, down to where epsilon counts; some are 0. */
+static double gradient(int64_t i, uint32_t step) {
+  const csa_rng rng = {11, CSA_RNG_TEST, step};
+  if (i % 11 == 10) return 0.0;
+  return (double)(float)(pow(10.0, (double)-(i % 10)) * (double)csa_rng_normal(&rng, (uint64_t)i));
+}
+
+static void upload(const csa_tensor *tensor, const double *values, int64_t count) {
+  float *floats = malloc((size_t)count * sizeof *floats);
+  assert_non_null(floats);
+  for (int64_t i = 0; i < count; i++) floats[i] = (float)values[i];
+  assert_ok(csa_tensor_upload(test_device(), tensor, floats));
+  free(floats);
+}
+
+/* Compares a tensor with `want`, both times `scale`. */
+static void compare(const char *what, const csa_tensor *tensor, const double *want, int64_t count, double scale,
+                    double tolerance) {
+  float *floats = malloc((size_t)count * sizeof *floats);
+  double *got = test_zeros(count), *scaled = test_zeros(count);
+  assert_non_null(floats);
+  assert_ok(csa_tensor_download(test_device(), tensor, floats));
+  for (int64_t i = 0; i < count; i++) {
+    got[i] = scale * (double)floats[i];
+    scaled[i] = scale * want[i];
+  }
+  assert_close(what, got, scaled, count, tolerance);
+  free(floats), free(got), free(scaled);
+}
+
+static void check(const test_variant *variant, csa_optimizer_config config) {
+  const csa_ref_optimizer reference = {.kind = (csa_ref_optimizer_kind)config.kind,
+                                       .lr = (double)config.lr,
+                                       .weight_decay = (double)config.weight_decay,
+                                       .beta1 = 0.9,
+                                       .beta2 = 0.999,
+                                       .epsilon = 1e-8,
+                                       .momentum = 0.9};
+  const csa_rng rng = {13, CSA_RNG_TEST, 0};
+  csa_optimizer optimizer;
+  csa_graph *g = make_graph(variant, config, &optimizer);
+  const int64_t count = csa_elements(g->parameters.values->shape);
+  double *w = test_zeros(count), *dw = test_zeros(count), *first = test_zeros(count), *second = test_zeros(count);
+  for (int64_t i = 0; i < count; i++) w[i] = (double)csa_rng_normal(&rng, (uint64_t)i);
+  upload(g->parameters.values, w, count);
+  for (uint32_t step = 1; step <= STEPS; step++) {
+    csa_step_state state = {.active = 2};
+    for (int64_t i = 0; i < count; i++) dw[i] = gradient(i, step);
+    upload(g->parameters.gradients, dw, count);
+    csa_optimizer_step(&optimizer, step, &state);
+    assert_ok(csa_schedule_state(g, &state));
+    assert_ok(csa_schedule_update(g));
+    csa_ref_optimizer_step(&reference, step, count, dw, w, first, second);
+    compare("parameters", g->parameters.values, w, count, 1.0, 3e-6);
+  }
+  compare("first moment", optimizer.first, first, count, 1.0, 1e-6);
+  if (config.kind == CSA_SGD)
+    assert_null(optimizer.second);
+  else
+    compare("second moment", optimizer.second, second, count, 1e3, 2e-5); /* 1 - 0.999f is not quite 0.001 */
+  free(w), free(dw), free(first), free(second);
+  csa_graph_destroy(g);
+}
+
+static void test_steps(void **state) {
+  (void)state;
+  for (int v = 0; v < 2; v++)
+    for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
+      print_message("%s: %s, lr %g, decay %g\n", test_variants[v].name, csa_optimizer_text(configs[i].kind),
+                    (double)configs[i].lr, (double)configs[i].weight_decay);
+      check(&test_variants[v], configs[i]);
+    }
+}
+
+/* Far on, corrections are nearly 1, and must not be lost to rounding at the beginning. */
+static void test_corrections(void **state) {
+  (void)state;
+  const csa_optimizer optimizer = {.config = {CSA_ADAM, 0.25f, 0.0f}};
+  static const int64_t steps[] = {1, 2, 100, 3000, 1000000000000};
+  for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+    csa_step_state s = {.active = 3, .offset = 4, .slot = 5};
+    csa_optimizer_step(&optimizer, steps[i], &s);
+    assert_true(s.lr == 0.25f);
+    assert_true(s.active == 3 && s.offset == 4 && s.slot == 5); /* not its business */
+    const double one = 1 - pow(0.9, (double)steps[i]), two = sqrt(1 - pow(0.999, (double)steps[i]));
+    assert_true(fabs((double)s.correction1 - one) < 1e-6 * one);
+    assert_true(fabs((double)s.correction2 - two) < 1e-5 * two);
+  }
+}
+
+static void test_names(void **state) {
+  (void)state;
+  for (csa_optimizer_kind kind = CSA_ADAM; kind <= CSA_SGD; kind++) {
+    csa_optimizer_kind parsed = CSA_SGD;
+    assert_ok(csa_optimizer_parse(csa_optimizer_text(kind), &parsed));
+    assert_int_equal(parsed, kind);
+  }
+  csa_optimizer_kind kind;
+  assert_fails(CSA_USAGE, "optimizer: Adam: must be adam, adamw or sgd", csa_optimizer_parse("Adam", &kind));
+  assert_fails(CSA_USAGE, "must be", csa_optimizer_parse("", &kind));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_corrections),
+                                     cmocka_unit_test(test_names)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
