@@ -82,15 +82,16 @@ kernel __attribute__((reqd_work_group_size(SIDE *SIDE, 1, 1))) void gemm_tile(
   }
 }
 
-/* What follows a product that another provider made: the same epilogue on C [m, n], dense, in place. */
-kernel void gemm_epilogue(OUT(storage, c), IN(float, bias), IN(storage, residual), const int m,
+/* What follows a product that another provider made: the same epilogue on C [m, n], in place. */
+kernel void gemm_epilogue(OUT(storage, c), IN(float, bias), IN(storage, residual), const int ldc, const int m,
                           const int n) {
   OPEN_OUT(storage, c);
   OPEN_IN(float, bias);
   OPEN_IN(storage, residual);
   const int i = (int)get_global_id(0);
   if (i >= m * n) return;
-  float value = LOAD(c, i);
+  const long at = (long)(i / n) * ldc + i % n;
+  float value = LOAD(c, at);
 #ifdef BIAS
   value += bias[i % n];
 #endif
@@ -100,5 +101,5 @@ kernel void gemm_epilogue(OUT(storage, c), IN(float, bias), IN(storage, residual
 #ifdef RESIDUAL
   value += LOAD(residual, i);
 #endif
-  STORE(c, i, value);
+  STORE(c, at, value);
 }

@@ -5,26 +5,30 @@
  * innermost step is a tile of MR x W elements of C in registers (Goto and van de Geijn 2008): per k, NV vectors of B
  * and MR broadcast elements of A make MR * NV multiply-adds.
  *
- * op(A) is [m, k]: A [m, k], or [k, m] if TRANS_A, rows lda apart; it is read where it lies. B comes in panels: row p
- * of panel j starts at j * panel_b + p * ldb. gemm_pack_b makes them from B [k, n], or [n, k] if TRANS_B. A B [k, n]
- * with n a multiple of W is made of panels already; reading it in place is as fast while its rows are short (ldb <=
- * 1024): packed:   ldb = W, panel_b = k * W, batch_b = ceil(n / W) * k * W, which many floats to reserve per product in
- * place: panel_b = W, ldb and batch_b those of B
+ * op(A) is [m, k]: A [m, k], or [k, m] if TRANS_A, rows lda apart; it is read where it lies.
+ *
+ * B comes in panels: row p of panel j starts at j * panel_b + p * ldb. gemm_pack_b makes them from B [k, n], or [n, k]
+ * if TRANS_B. A B [k, n] with n a multiple of W is made of panels already, and reading it in place is as fast while
+ * its rows are short, ldb <= 1024.
+ * - packed: ldb = W, panel_b = k * W, batch_b = ceil(n / W) * k * W, the floats to reserve for each product;
+ * - in place: ldb and batch_b of B itself, panel_b = W.
  *
  * With splits > 1 the sum over k is cut in splits = ceil(k / k_run) runs; otherwise k_run = k. Products of a batch are
  * batch_a, batch_b and batch_c elements apart. C is batch * splits matrices batch_c apart, those of one product
- * adjacent: with ldc = n and batch_c = m * n, [batch, splits, m, n]. For weight gradients, runs of about DEPTH are
- * best.
+ * adjacent: with ldc = n and batch_c = m * n, [batch, splits, m, n]. Weight gradients do best with runs of about DEPTH.
  *
  * BETA: add to what C has. BIAS [n]; RELU; RESIDUAL [m, n], rows ldr apart: each for one product, one split. A kernel
  * without them takes the arguments and leaves them alone.
  *
- * VW: the device's native vector of floats, 16, 8 or 4; where n <= VW / 2, half of it, down to 4.
- * NV, MR: the tile, MR * NV + NV + 1 vector registers. Up to MAX = 4 vectors where VW is 16 (a device with 32
- * registers), else up to 2: the NV with the least ceil(n / W) * (8 * NV + 1), the larger of equals. MR is 6 for NV =
- * MAX, else 8. row_run, a multiple of MR: 48, which both divide; 24 if that makes less than 32 items per core; MR if
- * less than 8. panel_run: ceil(n / W), halved while there are less than 4 items per core. Groups: any number is right;
- * best is one per item, ceil(m / row_run) * ceil(panels / panel_run) * batch * splits. */
+ * How the host chooses; cores are the device's compute units:
+ * - VW: the device's native vector of floats, 16, 8 or 4; where n <= VW / 2, half of it, down to 4.
+ * - NV, vectors of a panel: up to MAX = 4 where VW is 16 (such devices have 32 registers), else up to 2: the one with
+ *   the least ceil(n / W) * (8 * NV + 1), the larger of equals.
+ * - MR: 6 for NV = MAX, else 8; the tile takes MR * NV + NV + 1 registers.
+ * - row_run, a multiple of MR: 48; 24 if that makes less than 32 items per core; MR if that makes less than 8.
+ * - panel_run: ceil(n / W), halved, rounding up, while there are less than 4 items per core.
+ * - groups: any number is right, best is one per item: batch * splits * ceil(m / row_run) * ceil(panels / panel_run).
+ */
 
 #ifndef VW
 #define VW 16

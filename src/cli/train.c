@@ -96,6 +96,15 @@ static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
                                   (json_int_t)csa_trainer_bytes(t), "out", t->folder));
 }
 
+static void print_start(const csa_trainer *t) {
+  fprintf(stderr, "%s on %s (%s), %s: %lld training and %lld test images, %lld parameters\n", t->config.architecture.model,
+          t->device->info.name, t->device->info.device, t->dataset->format, (long long)t->dataset->train.count,
+          (long long)t->dataset->test.count, (long long)csa_graph_parameter_count(t->graph));
+  fprintf(stderr, "run folder: %s", t->folder);
+  if (t->progress.step > 0) fprintf(stderr, ", resumed after step %lld", (long long)t->progress.step);
+  fprintf(stderr, "\n");
+}
+
 static csa_status train(const train_settings *s, const csa_config *config, csa_device *device, csa_dataset *dataset) {
   FILE *log = s->json ? stderr : stdout;
   csa_trainer *t = NULL;
@@ -109,13 +118,9 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
   }
   t->observer = (csa_observer){log, print_interval, print_epoch};
   t->stop = csa_stop_catch();
-  fprintf(stderr, "%s on %s (%s), %s: %lld training and %lld test images, %lld parameters\n", config->architecture.model,
-          device->info.name, device->info.device, dataset->format, (long long)dataset->train.count,
-          (long long)dataset->test.count, (long long)csa_graph_parameter_count(t->graph));
   CSA_GO(csa_trainer_prepare(t));
   if (s->resume != NULL) {
     CSA_GO(csa_trainer_resume(t, s->resume));
-    fprintf(stderr, "resumed %s after step %lld\n", t->folder, (long long)t->progress.step);
   } else {
     if (s->out != NULL)
       CSA_GO(take_path("out", s->out, folder));
@@ -123,6 +128,7 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
       default_folder(config, device, folder);
     CSA_GO(csa_trainer_start(t, folder));
   }
+  print_start(t);
   CSA_GO(csa_trainer_run(t));
   status = print_result(t, log, s->json);
 done:

@@ -95,7 +95,7 @@ static csa_status record_clblast(csa_plan *plan, const csa_gemm_call *g, int spl
                     csa_kernel_portable(plan, "gemm_epilogue", "%s%s%s", bias != NULL ? "-DBIAS " : "",
                                         g->relu ? "-DRELU " : "", residual != NULL ? "-DRESIDUAL" : ""),
                     csa_items((int64_t)g->m * g->n),
-                    CSA_ARGS(g->c, bias != NULL ? bias : none, residual != NULL ? residual : none, g->m, g->n));
+                    CSA_ARGS(g->c, bias != NULL ? bias : none, residual != NULL ? residual : none, g->ldc, g->m, g->n));
 }
 
 static csa_status record(csa_plan *plan, const csa_gemm_call *call, int splits, int k_run) {
@@ -126,6 +126,7 @@ csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
   if (call.m < 1 || call.n < 1 || call.k < 1 || (call.trans_a && call.trans_b))
     return csa_fail(CSA_USAGE, "gemm: [%d, %d] over %d, %s: no such product", call.m, call.n, call.k,
                     call.trans_a && call.trans_b ? "both transposed" : "not both transposed");
-  const bool weight_gradient = call.trans_a && call.batch == 1 && call.ldc == call.n && call.k > SPLIT_ABOVE;
+  const bool plain = call.bias == NULL && !call.relu && call.residual == NULL && call.ldc == call.n;
+  const bool weight_gradient = call.trans_a && call.batch == 1 && plain && call.k > SPLIT_ABOVE;
   return weight_gradient ? record_split(plan, &call) : record(plan, &call, 1, call.k);
 }

@@ -1,5 +1,8 @@
 #include "device/gemm_native.h"
 
+#define PACK_ROWS 64         /* PACK_ROWS of cl/cpu/gemm.cl */
+#define IN_PLACE_LD_MAX 1024 /* rows of B further apart, in floats, cost more cache misses than packing */
+
 /* Options of the epilogue, the same in both families. */
 static void epilogue_options(const csa_gemm_call *g, char options[64]) {
   snprintf(options, 64, "%s%s%s%s", g->beta != 0.0f ? " -DBETA" : "", g->bias != NULL ? " -DBIAS" : "",
@@ -28,6 +31,89 @@ static csa_status portable(csa_plan *plan, const csa_gemm_call *g, int splits, i
                              (int)g->batch_c, bias, residual, g->m, g->n, g->k, g->batch, splits, k_run));
 }
 
+/* The register tile of cl/cpu/gemm.cl, by what the vector registers hold: 32 of them with AVX-512, else 16. */
+typedef struct {
+  int vector;  /* floats of a vector */
+  int vectors; /* of a tile's row */
+  int rows;
+  int width; /* of a tile's row, floats: a panel of B */
+} cpu_tile;
+
+/* As wide as registers allow, unless a narrower tile wastes fewer columns beyond n; 8 vectors' worth of work stand for what a
+ * tile costs beside them. */
+static cpu_tile choose_tile(const csa_plan *plan, int n) {
+  const int native = plan->device->info.float_width;
+  cpu_tile tile = {.vector = native >= 16 ? 16 : native >= 8 ? 8 : 4};
+  const int most = tile.vector == 16 ? 4 : 2;
+  while (tile.vector > 4 && n <= tile.vector / 2) tile.vector /= 2;
+  int64_t least = INT64_MAX;
+  for (int vectors = most; vectors >= 1; vectors--) {
+    const int width = vectors * tile.vector;
+    const int64_t cost = (int64_t)((n + width - 1) / width) * (8 * vectors + 1);
+    if (cost >= least) continue;
+    least = cost;
+    tile.vectors = vectors;
+  }
+  tile.rows = tile.vectors == most ? 6 : 8;
+  tile.width = tile.vector * tile.vectors;
+  return tile;
+}
+
+/* B as panels: packed into scratch, or in place where it is [k, n] in whole panels that do not lie too far apart. */
+typedef struct {
+  const csa_tensor *tensor;
+  int ld, panel, batch;
+} cpu_panels;
+
+static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, const char *options, cpu_panels *b) {
+  const int panels = (g->n + tile->width - 1) / tile->width, runs = (g->k + PACK_ROWS - 1) / PACK_ROWS;
+  csa_tensor *packed;
+  *b = (cpu_panels){g->b, g->ldb, tile->width, (int)g->batch_b};
+  if (!g->trans_b && g->n % tile->width == 0 && g->ldb <= IN_PLACE_LD_MAX) return CSA_OK;
+  CSA_TRY(csa_plan_scratch(plan, csa_shape4(g->batch, panels, g->k, tile->width), &packed));
+  *b = (cpu_panels){packed, tile->width, g->k * tile->width, panels * g->k * tile->width};
+  return csa_launch(plan, csa_kernel_named(plan, "gemm_pack_b", "%s%s", options, g->trans_b ? " -DTRANS_B" : ""),
+                    csa_groups((int64_t)panels * runs * g->batch),
+                    CSA_ARGS(g->b, g->ldb, (int)g->batch_b, packed, g->n, g->k, g->batch));
+}
+
+/* How C is cut into turns of work-items: long runs of rows use a panel of B well, but no core should wait for another. */
+typedef struct {
+  int row_run, panel_run;
+  int64_t items;
+} cpu_turns;
+
+static cpu_turns choose_turns(const csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, int splits) {
+  const int64_t units = plan->device->info.compute_units, products = (int64_t)g->batch * splits;
+  const int panels = (g->n + tile->width - 1) / tile->width;
+  cpu_turns t = {.row_run = 48, .panel_run = panels};
+  if ((g->m + 47) / 48 * products < 32 * units) t.row_run = 24;
+  if ((g->m + t.row_run - 1) / t.row_run * products < 8 * units) t.row_run = tile->rows;
+  const int64_t downs = (g->m + t.row_run - 1) / t.row_run * products;
+  while (t.panel_run > 1 && downs * ((panels + t.panel_run - 1) / t.panel_run) < 4 * units)
+    t.panel_run = (t.panel_run + 1) / 2;
+  t.items = downs * ((panels + t.panel_run - 1) / t.panel_run);
+  return t;
+}
+
+static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_run) {
+  const cpu_tile tile = choose_tile(plan, g->n);
+  const cpu_turns turns = choose_turns(plan, g, &tile, splits);
+  char epilogue[64], options[96];
+  cpu_panels b;
+  epilogue_options(g, epilogue);
+  snprintf(options, sizeof options, "-DVW=%d -DNV=%d -DMR=%d", tile.vector, tile.vectors, tile.rows);
+  CSA_TRY(pack(plan, g, &tile, options, &b));
+  const csa_kernel kernel =
+      csa_kernel_named(plan, "gemm_panels", "%s%s%s", options, g->trans_a ? " -DTRANS_A" : "", epilogue);
+  const csa_tensor *none = g->c, *bias = g->bias != NULL ? g->bias : none;
+  const csa_tensor *residual = g->residual != NULL ? g->residual : none;
+  const int batch_c = splits > 1 ? g->m * g->n : (int)g->batch_c;
+  return csa_launch(plan, kernel, csa_groups(turns.items),
+                    CSA_ARGS(g->a, g->lda, (int)g->batch_a, b.tensor, b.ld, b.panel, b.batch, g->c, g->ldc, batch_c, bias,
+                             residual, g->n, g->m, g->n, g->k, g->batch, splits, k_run, turns.row_run, turns.panel_run));
+}
+
 csa_status csa_gemm_native(csa_plan *plan, const csa_gemm_call *call, int splits, int k_run) {
-  return portable(plan, call, splits, k_run);
+  return csa_kernel_is_cpu(plan, "gemm_panels") ? cpu(plan, call, splits, k_run) : portable(plan, call, splits, k_run);
 }

@@ -74,8 +74,9 @@ csa_status csa_plan_tensor(csa_plan *plan, csa_role role, csa_dtype dtype, csa_s
   va_end(args);
   int64_t elements = 1;
   for (int i = 0; i < shape.rank; i++) {
-    elements *= shape.dim[i];
-    if (shape.dim[i] < 0 || shape.dim[i] > INT32_MAX || elements > INT32_MAX)
+    const bool fits = shape.dim[i] >= 0 && shape.dim[i] <= INT32_MAX;
+    elements = fits ? elements * shape.dim[i] : INT64_MAX;
+    if (elements > INT32_MAX)
       return csa_fail(CSA_MEMORY, "plan: %s %s: more than 2^31 elements; a smaller batch helps", name,
                       csa_shape_text(shape, text));
   }

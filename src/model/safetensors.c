@@ -1,5 +1,6 @@
 #include "model/safetensors.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,8 +14,9 @@
 static const struct {
   const char *name;
   size_t size;
-} dtypes[] = {[CSA_ST_F32] = {"F32", 4}, [CSA_ST_F64] = {"F64", 8}, [CSA_ST_I32] = {"I32", 4},
-              [CSA_ST_I64] = {"I64", 8}, [CSA_ST_U8] = {"U8", 1}};
+} dtypes[] = {
+    [CSA_ST_F32] = {"F32", 4}, [CSA_ST_F64] = {"F64", 8}, [CSA_ST_I32] = {"I32", 4},  [CSA_ST_I64] = {"I64", 8},
+    [CSA_ST_U8] = {"U8", 1},   [CSA_ST_F16] = {"F16", 2}, [CSA_ST_BF16] = {"BF16", 2}};
 #define DTYPES (sizeof dtypes / sizeof dtypes[0])
 
 struct csa_safetensors {
@@ -39,7 +41,7 @@ static csa_status read_dtype(const csa_safetensors *f, const json_t *entry, csa_
       t->dtype = (csa_st_dtype)i;
       return CSA_OK;
     }
-  return bad(f, t->name, "its dtype is none of F32, F64, I32, I64, U8");
+  return bad(f, t->name, "its dtype is none of F32, F64, I32, I64, U8, F16, BF16");
 }
 
 /* *bytes is the size that shape and dtype ask for. */
@@ -53,7 +55,7 @@ static csa_status read_shape(const csa_safetensors *f, const json_t *entry, csa_
     const json_t *size = json_array_get(shape, (size_t)i);
     const json_int_t n = json_integer_value(size);
     if (!json_is_integer(size) || n < 0) return bad(f, t->name, "a size is not a number from 0 up");
-    if (n > 0 && *bytes > UINT64_MAX / (uint64_t)n) return bad(f, t->name, "its sizes are too large");
+    if (n > 0 && *bytes > (uint64_t)INT64_MAX / (uint64_t)n) return bad(f, t->name, "its sizes are too large");
     t->shape.dim[i] = n;
     *bytes *= (uint64_t)n;
   }
@@ -72,7 +74,8 @@ static csa_status read_tensor(const csa_safetensors *f, const char *name, const 
   if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(end))
     return bad(f, name, "its data_offsets are not two numbers");
   const json_int_t from = json_integer_value(first), to = json_integer_value(end);
-  if (from < 0 || to < from || (uint64_t)to > f->data_size) return bad(f, name, "its data lies beyond the end of the file");
+  if (from < 0 || to < from || (uint64_t)to > f->data_size)
+    return bad(f, name, "its data lies beyond the end of the file");
   if ((uint64_t)(to - from) != bytes) return bad(f, name, "its data has another size than its shape");
   t->data = f->data + from;
   t->size = (size_t)bytes;
@@ -106,7 +109,8 @@ static csa_status read_metadata(csa_safetensors *f, json_t *metadata) {
   const char *key;
   json_t *value;
   if (!json_is_object(metadata)) return bad(f, NULL, "__metadata__ is not an object");
-  json_object_foreach(metadata, key, value) if (!json_is_string(value)) return bad(f, NULL, "a metadata value is no text");
+  json_object_foreach(metadata, key, value) if (!json_is_string(value)) return bad(f, NULL,
+                                                                                   "a metadata value is no text");
   f->metadata = json_incref(metadata);
   return CSA_OK;
 }
@@ -114,7 +118,6 @@ static csa_status read_metadata(csa_safetensors *f, json_t *metadata) {
 static csa_status read_header(csa_safetensors *f, json_t *header) {
   const char *key;
   json_t *entry;
-  if (!json_is_object(header)) return bad(f, NULL, "the header is not a JSON object");
   CSA_TRY(csa_new(&f->tensors, json_object_size(header), sizeof *f->tensors));
   json_object_foreach(header, key, entry) {
     if (strcmp(key, "__metadata__") == 0)
@@ -129,12 +132,16 @@ static csa_status parse(csa_safetensors *f, size_t size) {
   uint64_t length = 0;
   if (size < 8) return bad(f, NULL, "too short for a safetensors file");
   for (int i = 0; i < 8; i++) length |= (uint64_t)f->bytes[i] << (8 * i);
-  if (length > HEADER_LIMIT || length > size - 8) return bad(f, NULL, "not a safetensors file: its header is longer than the file");
+  if (length > HEADER_LIMIT || length > size - 8)
+    return bad(f, NULL, "not a safetensors file: its header is longer than the file, or than 100 MB");
+  if (length == 0 || f->bytes[8] != '{') return bad(f, NULL, "not a safetensors file: its header is not a JSON object");
   f->data = f->bytes + 8 + length;
   f->data_size = size - 8 - (size_t)length;
   json_error_t error;
   json_t *header = json_loadb((const char *)f->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-  if (header == NULL) return bad(f, NULL, "not a safetensors file: its header is not valid JSON");
+  if (header == NULL)
+    return csa_fail(CSA_INPUT, "weights: %s: not a safetensors file: its header is not valid JSON: %s at byte %d",
+                    f->path, error.text, error.position);
   const csa_status status = read_header(f, header);
   json_decref(header);
   return status;
@@ -180,21 +187,27 @@ const char *csa_safetensors_metadata(const csa_safetensors *file, const char *ke
 }
 
 /* The tensor, if it is there and has the shape. */
-static csa_status wanted(const csa_safetensors *f, const char *name, const csa_shape *shape, const csa_st_tensor **found) {
+static csa_status wanted(const csa_safetensors *f, const char *name, const csa_shape *shape,
+                         const csa_st_tensor **found) {
   char is[64], should[64], why[200];
   *found = csa_safetensors_find(f, name);
   if (*found == NULL) return bad(f, name, "missing");
   if (shape == NULL || csa_shape_equal((*found)->shape, *shape)) return CSA_OK;
-  snprintf(why, sizeof why, "its shape is %s, but the model's is %s", csa_shape_text((*found)->shape, is),
+  snprintf(why, sizeof why, "its shape is %s, expected %s", csa_shape_text((*found)->shape, is),
            csa_shape_text(*shape, should));
   return bad(f, name, why);
+}
+
+static csa_status other_dtype(const csa_safetensors *f, const csa_st_tensor *t, const char *expected) {
+  return csa_fail(CSA_INPUT, "weights: %s: tensor '%.200s': its dtype is %s, expected %s", f->path, t->name,
+                  dtypes[t->dtype].name, expected);
 }
 
 csa_status csa_safetensors_f32(const csa_safetensors *file, const char *name, const csa_shape *shape, float *values) {
   const csa_st_tensor *found;
   CSA_TRY(wanted(file, name, shape, &found));
-  if (found->dtype != CSA_ST_F32) return bad(file, name, "its dtype is not F32");
-  memcpy(values, found->data, found->size);
+  if (found->dtype != CSA_ST_F32) return other_dtype(file, found, "F32");
+  if (found->size > 0) memcpy(values, found->data, found->size);
   return CSA_OK;
 }
 
@@ -202,10 +215,10 @@ csa_status csa_safetensors_i64(const csa_safetensors *file, const char *name, co
   const csa_st_tensor *found;
   CSA_TRY(wanted(file, name, shape, &found));
   if (found->dtype == CSA_ST_I64) {
-    memcpy(values, found->data, found->size);
+    if (found->size > 0) memcpy(values, found->data, found->size);
     return CSA_OK;
   }
-  if (found->dtype != CSA_ST_I32) return bad(file, name, "its dtype is neither I64 nor I32");
+  if (found->dtype != CSA_ST_I32) return other_dtype(file, found, "I64 or I32");
   for (size_t i = 0; i < found->size / 4; i++) {
     int32_t value;
     memcpy(&value, found->data + 4 * i, 4);
@@ -226,8 +239,7 @@ csa_status csa_safetensors_writer_begin(csa_safetensors_writer **out) {
   w->header = json_object();
   w->metadata = json_object();
   *out = w;
-  if (w->header != NULL && w->metadata != NULL &&
-      json_object_set(w->header, "__metadata__", w->metadata) == 0)
+  if (w->header != NULL && w->metadata != NULL && json_object_set(w->header, "__metadata__", w->metadata) == 0)
     return CSA_OK;
   csa_safetensors_writer_close(w);
   *out = NULL;
@@ -262,6 +274,8 @@ static csa_status append(csa_safetensors_writer *w, const void *data, size_t siz
 
 csa_status csa_safetensors_writer_add(csa_safetensors_writer *w, const char *name, csa_st_dtype dtype, csa_shape shape,
                                       const void *data) {
+  if (json_object_get(w->header, name) != NULL)
+    return csa_fail(CSA_FAILED, "weights: tensor '%s': there is one of this name already", name);
   json_t *sizes = json_array();
   for (int i = 0; i < shape.rank; i++) json_array_append_new(sizes, json_integer(shape.dim[i]));
   const size_t first = w->size, bytes = (size_t)csa_elements(shape) * dtypes[dtype].size;
@@ -273,14 +287,15 @@ csa_status csa_safetensors_writer_add(csa_safetensors_writer *w, const char *nam
   return stored == 0 ? CSA_OK : csa_fail(CSA_MEMORY, "weights: tensor '%s': no memory, or not UTF-8", name);
 }
 
-static csa_status write_parts(csa_safetensors_writer *w, FILE *stream, const char *header, size_t length) {
+static csa_status write_parts(const csa_safetensors_writer *w, FILE *stream, const char *path, const char *header,
+                              size_t length) {
   const size_t padded = (length + 7) / 8 * 8; /* so that data is aligned */
   uint8_t prefix[8];
   for (int i = 0; i < 8; i++) prefix[i] = (uint8_t)((uint64_t)padded >> (8 * i));
   const bool fine = fwrite(prefix, 1, 8, stream) == 8 && fwrite(header, 1, length, stream) == length &&
                     fwrite("       ", 1, padded - length, stream) == padded - length &&
-                    fwrite(w->data, 1, w->size, stream) == w->size;
-  return fine ? CSA_OK : csa_fail(CSA_OUTPUT, "weights: the file could not be written");
+                    (w->size == 0 || fwrite(w->data, 1, w->size, stream) == w->size);
+  return fine ? CSA_OK : csa_fail(CSA_OUTPUT, "weights: %s: %s", path, strerror(errno));
 }
 
 csa_status csa_safetensors_writer_write(csa_safetensors_writer *w, const char *path) {
@@ -289,7 +304,7 @@ csa_status csa_safetensors_writer_write(csa_safetensors_writer *w, const char *p
   char *header = json_dumps(w->header, JSON_COMPACT | JSON_PRESERVE_ORDER);
   if (header == NULL) return csa_fail(CSA_MEMORY, "weights: the host has no more memory");
   CSA_GO(csa_file_begin(&file, path));
-  CSA_GO(write_parts(w, csa_file_stream(file), header, strlen(header)));
+  CSA_GO(write_parts(w, csa_file_stream(file), path, header, strlen(header)));
   status = csa_file_end(file);
   file = NULL;
 done:

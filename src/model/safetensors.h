@@ -9,7 +9,8 @@
 #include "core/shape.h"
 #include "core/status.h"
 
-typedef enum { CSA_ST_F32, CSA_ST_F64, CSA_ST_I32, CSA_ST_I64, CSA_ST_U8 } csa_st_dtype;
+/* Half precision is known, so that files with some of it open, but no function converts it. */
+typedef enum { CSA_ST_F32, CSA_ST_F64, CSA_ST_I32, CSA_ST_I64, CSA_ST_U8, CSA_ST_F16, CSA_ST_BF16 } csa_st_dtype;
 
 typedef struct {
   char *name;
@@ -21,10 +22,10 @@ typedef struct {
 
 typedef struct csa_safetensors csa_safetensors;
 
-/* Reads a file; CSA_INPUT, with file and tensor named, if it breaks the format's rules in any way or holds types that are
- * not listed above. */
+/* Reads a file; CSA_INPUT, with file and tensor named, if it breaks the format's rules in any way or holds types that
+ * are not listed above. */
 csa_status csa_safetensors_open(csa_safetensors **file, const char *path);
-void csa_safetensors_close(csa_safetensors *file);
+void csa_safetensors_close(csa_safetensors *file); /* accepts NULL */
 
 size_t csa_safetensors_count(const csa_safetensors *file);
 const csa_st_tensor *csa_safetensors_at(const csa_safetensors *file, size_t index);
@@ -40,8 +41,9 @@ const char *csa_safetensors_metadata(const csa_safetensors *file, const char *ke
 csa_status csa_safetensors_f32(const csa_safetensors *file, const char *name, const csa_shape *shape, float *values);
 csa_status csa_safetensors_i64(const csa_safetensors *file, const char *name, const csa_shape *shape, int64_t *values);
 
-/* Builds a file in memory. Tensors and metadata are written in the order in which they were added, so that the same calls
- * give the same bytes. Data and texts are copied. */
+/* Builds a file in memory. Tensors and metadata are written in the order in which they were added, so that the same
+ * calls give the same bytes. Data and texts are copied. A name that is there already is CSA_FAILED; close accepts NULL.
+ */
 typedef struct csa_safetensors_writer csa_safetensors_writer;
 csa_status csa_safetensors_writer_begin(csa_safetensors_writer **writer);
 csa_status csa_safetensors_writer_metadata(csa_safetensors_writer *writer, const char *key, const char *text);

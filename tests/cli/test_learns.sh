@@ -6,7 +6,7 @@ make_data "$WORK/data" 600 200
 train() { # train NAME OPTIONS...
   local name=$1
   shift
-  expect 0 "Accuracy on test set: " "$CLSATTN" train --data "$WORK/data" --epochs 3 --batch 50 --log-every 4 --out "$WORK/$name" "$@"
+  expect 0 "Accuracy on test set: " "$CLSATTN" train --data "$WORK/data" --epochs 4 --batch 20 --log-every 4 --out "$WORK/$name" "$@"
   cp "$WORK/stdout" "$WORK/$name.log"
 }
 
