@@ -131,7 +131,9 @@ static csa_status join(csa_graph *graph, csa_gradient *entry, csa_tensor *part) 
 
 static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
   csa_gradient *in = find(graph, layer->in[0]), *residual = layer->in[1] != NULL ? find(graph, layer->in[1]) : NULL;
-  csa_tensor *dout = find(graph, layer->out)->gradient;
+  const csa_gradient *out = find(graph, layer->out);
+  csa_tensor *dout = out->gradient;
+  if (!out->wanted || (dout == NULL && layer->ops != &csa_layer_loss)) return CSA_OK; /* nothing to learn, or unread */
   label(graph, layer, "backward");
   layer->dout = dout;
   layer->din = NULL;

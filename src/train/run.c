@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/weights.h"
 #include "train/checkpoint.h"
 
 static csa_status open_folder(csa_trainer *t, const char *folder) {
@@ -22,12 +23,31 @@ static csa_status save_config(const csa_trainer *t) {
   return csa_config_save(&t->config, t->dataset, &t->device->info, path);
 }
 
+/* The weights of --init must be of this model: what the file says of itself is compared, where it says anything. */
+static csa_status read_init(csa_trainer *t, const csa_safetensors *file) {
+  const csa_architecture *own = &t->config.architecture;
+  csa_architecture said;
+  CSA_TRY(csa_weights_architecture(file, own->model, csa_architecture_patches_text(own), &said));
+  CSA_TRY(csa_weights_check_names(t->graph, file));
+  return csa_weights_load(t->graph, file, "", t->graph->parameters.values);
+}
+
+static csa_status set_parameters(csa_trainer *t) {
+  csa_safetensors *file = NULL;
+  if (t->config.init[0] == '\0') return csa_graph_initialize(t->graph, t->config.seed);
+  CSA_TRY(csa_safetensors_open(&file, t->config.init));
+  const csa_status status = read_init(t, file);
+  csa_safetensors_close(file);
+  return status == CSA_OK ? CSA_OK : csa_fail_in(status, "--init %s", t->config.init);
+}
+
 csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, folder);
   if (access(path, F_OK) == 0)
     return csa_fail(CSA_FAILED, "run: %s: there is a run in it already\n  go on with it: clsattn train --resume %s\n"
                     "  or give another --out", folder, folder);
+  CSA_TRY(set_parameters(t));
   CSA_TRY(open_folder(t, folder));
   CSA_TRY(open_metrics(t));
   return save_config(t);
@@ -37,6 +57,7 @@ csa_status csa_trainer_resume(csa_trainer *t, const char *folder) {
   bool found;
   CSA_TRY(open_folder(t, folder));
   CSA_TRY(csa_checkpoint_load(t, &found));
+  if (!found) CSA_TRY(set_parameters(t));
   CSA_TRY(open_metrics(t));
   return save_config(t);
 }

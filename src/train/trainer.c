@@ -59,13 +59,7 @@ void csa_trainer_destroy(csa_trainer *t) {
 csa_status csa_trainer_prepare(csa_trainer *t) {
   CSA_TRY(csa_plan_bind(t->graph->plan));
   CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->dataset->train, 0));
-  CSA_TRY(csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, 0));
-  if (t->config.init[0] == '\0') return csa_graph_initialize(t->graph, t->config.seed);
-  csa_safetensors *file = NULL;
-  CSA_TRY(csa_safetensors_open(&file, t->config.init));
-  const csa_status status = csa_weights_load(t->graph, file, "", t->graph->parameters.values);
-  csa_safetensors_close(file);
-  return status;
+  return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, 0);
 }
 
 /* Losses that are still on the device go into the sums, batch by batch, in order. */
@@ -151,6 +145,7 @@ static csa_status end_interval(csa_trainer *t) {
 
 static csa_status save_checkpoint(csa_trainer *t) {
   CSA_TRY(drain(t));
+  CSA_TRY(check_finite(t, t->progress.epoch_sum)); /* else it would replace a good one */
   CSA_TRY(csa_metrics_flush(t->metrics, &t->progress.metrics_bytes));
   CSA_TRY(csa_checkpoint_save(t));
   t->last_checkpoint = csa_seconds();

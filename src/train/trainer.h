@@ -54,11 +54,11 @@ typedef struct {
 csa_status csa_trainer_create(csa_trainer **trainer, const csa_config *config, csa_device *device, csa_dataset *dataset);
 void csa_trainer_destroy(csa_trainer *trainer);
 
-/* Allocates, and sets parameters: drawn from the seed, or read from config.init. */
+/* Allocates on the device and sends the data there. */
 csa_status csa_trainer_prepare(csa_trainer *trainer);
 
-/* Makes a new run folder, or opens the one of an earlier run and goes on from its checkpoint (from the start where it has
- * none yet). A folder that another process works in is CSA_FAILED. */
+/* Makes a new run folder and sets the parameters (drawn from the seed, or read from config.init); or opens the folder of an
+ * earlier run and goes on from its checkpoint (from the start where it has none yet). A folder that another process works in is CSA_FAILED. */
 csa_status csa_trainer_start(csa_trainer *trainer, const char *folder);
 csa_status csa_trainer_resume(csa_trainer *trainer, const char *folder);
 
