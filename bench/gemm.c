@@ -1,5 +1,5 @@
-/* bench_gemm [DEVICE]: matrix products through the one door, native and CLBlast, beside the device's own multiply-add rate
- * measured in the same run. Prints Markdown: medians of alternating runs. */
+/* bench_gemm [DEVICE]: matrix products through the one door, native and CLBlast, beside the device's own multiply-add
+ * rate measured in the same run. Prints Markdown: medians of alternating runs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +45,10 @@ static csa_status make_plan(csa_plan **plan, csa_device *device, const product *
   CSA_TRY(csa_plan_tensor(*plan, CSA_DATA, CSA_F32, csa_shape2(p->m, p->k), &a, "a"));
   CSA_TRY(csa_plan_tensor(*plan, CSA_DATA, CSA_F32, csa_shape2(p->k, p->n), &b, "b"));
   CSA_TRY(csa_plan_tensor(*plan, CSA_DATA, CSA_F32, csa_shape2(p->m, p->n), &c, "c"));
-  CSA_TRY(csa_gemm(*plan, &(csa_gemm_call){.m = p->m, .n = p->n, .k = p->k, .trans_a = p->trans_a, .trans_b = p->trans_b,
-                                           .a = a, .b = b, .c = c}));
+  CSA_TRY(csa_gemm(
+      *plan,
+      &(csa_gemm_call){
+          .m = p->m, .n = p->n, .k = p->k, .trans_a = p->trans_a, .trans_b = p->trans_b, .a = a, .b = b, .c = c}));
   CSA_TRY(csa_plan_place(*plan));
   return csa_plan_bind(*plan);
 }
@@ -87,8 +89,8 @@ static csa_status measure(csa_device *device, csa_plan *peak, double peak_flops,
     for (int i = 0; i < 2; i++) CSA_GO(rate(plans[i], flops, &figures[i][slot]));
   }
   const double top = median(peaks), native = median(figures[0]);
-  printf("| %s | %d x %d x %d %c%c | %.1f | %.1f | %.0f %% | %.1f |\n", p->name, p->m, p->n, p->k, p->trans_a ? 'T' : 'N',
-         p->trans_b ? 'T' : 'N', top, native, 100.0 * native / top, median(figures[1]));
+  printf("| %s | %d x %d x %d %c%c | %.1f | %.1f | %.0f %% | %.1f |\n", p->name, p->m, p->n, p->k,
+         p->trans_a ? 'T' : 'N', p->trans_b ? 'T' : 'N', top, native, 100.0 * native / top, median(figures[1]));
   fflush(stdout);
 done:
   csa_plan_destroy(plans[0]);

@@ -4,8 +4,8 @@
  * (b / 255 - 0.5) / 0.5 by real divisions, as PyTorch's ToTensor and Normalize(0.5, 0.5) make it. Images beyond the
  * active ones are zeros of class 0. PIXELS: H * W; CHANNELS: C. */
 
-kernel void gather_batch(IN(uchar, images), IN(int, all_labels), IN(int, indices), STATE(state),
-                         OUT(storage, x), OUT(int, labels), const int n) {
+kernel void gather_batch(IN(uchar, images), IN(int, all_labels), IN(int, indices), STATE(state), OUT(storage, x),
+                         OUT(int, labels), const int n) {
   OPEN_IN(uchar, images);
   OPEN_IN(int, all_labels);
   OPEN_IN(int, indices);

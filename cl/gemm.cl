@@ -1,13 +1,13 @@
 /* Matrix product of the portable family: C = op(A) op(B) + beta C, row-major; + bias, ReLU, + residual.
  *
- * A group of SIDE x SIDE work-items makes a tile of C of 4 SIDE x 4 SIDE elements, 4 x 4 for each, from strips of A and B
- * that pass through local memory (as in Volkov and Demmel 2008).
+ * A group of SIDE x SIDE work-items makes a tile of C of 4 SIDE x 4 SIDE elements, 4 x 4 for each, from strips of A and
+ * B that pass through local memory (as in Volkov and Demmel 2008).
  *
  * op(A) is [m, k]: A [m, k], or [k, m] if TRANS_A; op(B) is [k, n]: B [k, n], or [n, k] if TRANS_B; at most one is
- * transposed. lda, ldb, ldc: elements from row to row. Products of a batch are batch_a, batch_b, batch_c elements apart.
- * With splits > 1 (one product only) the sum over k is cut in `splits` runs of k_run, and C is [splits, m, n], dense.
- * BETA: add to what C has. BIAS [n], RELU, RESIDUAL [m, n]: only with batch = splits = 1; a kernel without them takes the
- * arguments and leaves them alone. SIDE: 8, 4, 2 or 1; WG = SIDE * SIDE. */
+ * transposed. lda, ldb, ldc: elements from row to row. Products of a batch are batch_a, batch_b, batch_c elements
+ * apart. With splits > 1 (one product only) the sum over k is cut in `splits` runs of k_run, and C is [splits, m, n],
+ * dense. BETA: add to what C has. BIAS [n], RELU, RESIDUAL [m, n]: only with batch = splits = 1; a kernel without them
+ * takes the arguments and leaves them alone. SIDE: 8, 4, 2 or 1; WG = SIDE * SIDE. */
 
 #ifndef SIDE
 #define SIDE 8
@@ -15,7 +15,7 @@
 #define TILE (4 * SIDE)
 #define DEPTH 16 /* of a strip */
 
-kernel __attribute__((reqd_work_group_size(SIDE *SIDE, 1, 1))) void gemm_tile(
+kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_tile(
     IN(storage, a), const int lda, const int batch_a, IN(storage, b), const int ldb, const int batch_b, OUT(storage, c),
     const int ldc, const int batch_c, IN(float, bias), IN(storage, residual), const int m, const int n, const int k,
     const int batch, const int splits, const int k_run) {

@@ -10,9 +10,10 @@
 
 #define PER_ITEM ((COLS + WG - 1) / WG) /* columns of a work-item: c = local id + j * WG */
 
-kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(
-    IN(storage, x), IN(float, gamma), IN(float, beta), OUT(storage, y), OUT(float, stats), const int rows,
-    const float epsilon) {
+kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN(storage, x), IN(float, gamma),
+                                                                              IN(float, beta), OUT(storage, y),
+                                                                              OUT(float, stats), const int rows,
+                                                                              const float epsilon) {
   OPEN_IN(storage, x);
   OPEN_IN(float, gamma);
   OPEN_IN(float, beta);
@@ -46,9 +47,11 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(
   }
 }
 
-kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(
-    IN(storage, x), IN(float, gamma), IN(float, beta), IN(float, stats), IN(storage, dy), OUT(storage, dx),
-    OUT(float, parts), const int rows, const int chunk_rows) {
+kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, gamma),
+                                                                               IN(float, beta), IN(float, stats),
+                                                                               IN(storage, dy), OUT(storage, dx),
+                                                                               OUT(float, parts), const int rows,
+                                                                               const int chunk_rows) {
   OPEN_IN(storage, x);
   OPEN_IN(float, gamma);
   OPEN_IN(float, beta);

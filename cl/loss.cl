@@ -1,9 +1,8 @@
 /* Softmax cross-entropy, the mean over the batch's active images. x [N, CLASSES] logits, labels [N].
  *
- * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = (softmax(x) - onehot(label)) / active, and 0 for images
- *                beyond the active ones; prediction_n = the first class with the largest logit.
- * loss_collect:  history[slot] = {sum of loss_n, number of right predictions} over the active images, in order.
- * CLASSES: number of classes. */
+ * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = (softmax(x) - onehot(label)) / active, and 0 for
+ * images beyond the active ones; prediction_n = the first class with the largest logit. loss_collect:  history[slot] =
+ * {sum of loss_n, number of right predictions} over the active images, in order. CLASSES: number of classes. */
 
 kernel void loss_forward(IN(storage, x), IN(int, labels), STATE(state), OUT(storage, dx), OUT(float, losses),
                          OUT(int, predictions), const int images) {
@@ -31,8 +30,7 @@ kernel void loss_forward(IN(storage, x), IN(int, labels), STATE(state), OUT(stor
   predictions[n] = best;
 }
 
-kernel void loss_collect(IN(float, losses), IN(int, predictions), IN(int, labels), STATE(state),
-                         OUT(float, history)) {
+kernel void loss_collect(IN(float, losses), IN(int, predictions), IN(int, labels), STATE(state), OUT(float, history)) {
   OPEN_IN(float, losses);
   OPEN_IN(int, predictions);
   OPEN_IN(int, labels);

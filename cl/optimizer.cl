@@ -1,12 +1,13 @@
-/* One update of all parameters, element by element; formulas as PyTorch states them. g is the gradient, w the parameter.
+/* One update of all parameters, element by element; formulas as PyTorch states them. g is the gradient, w the
+ * parameter.
  *
  * adam:  g += decay * w (Adam; Kingma and Ba 2014), or w -= lr * decay * w (AdamW, DECOUPLED defined; Loshchilov and
  *        Hutter 2017);  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;
  *        w -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps).
  * sgd:   g += decay * w;  m = momentum * m + g;  w -= lr * m. */
 
-kernel void optimizer_adam(OUT(float, w), IN(float, gradient), OUT(float, m), OUT(float, v), STATE(state),
-                           const int n, const float beta1, const float beta2, const float epsilon, const float decay) {
+kernel void optimizer_adam(OUT(float, w), IN(float, gradient), OUT(float, m), OUT(float, v), STATE(state), const int n,
+                           const float beta1, const float beta2, const float epsilon, const float decay) {
   OPEN_OUT(float, w);
   OPEN_IN(float, gradient);
   OPEN_OUT(float, m);

@@ -1,7 +1,8 @@
 /* Sums over the rows of a matrix, always in the same order.
  *
  * out[k, c] = beta * out[k, c] + sum of x[r, c] over the rows r of chunk k;  x [rows, cols] with row stride ld,
- * out [chunks, cols]. A long sum is two launches: into chunks, then over them. beta is 0 or 1; with 0 out is not read. */
+ * out [chunks, cols]. A long sum is two launches: into chunks, then over them. beta is 0 or 1; with 0 out is not read.
+ */
 
 kernel void reduce_rows(IN(float, x), const int rows, const int cols, const int ld, const int chunk_rows,
                         const float beta, OUT(float, out)) {

@@ -16,14 +16,14 @@ extern "C" {
 #endif
 
 /* Code, what it means, and the exit code of the command line for it. */
-#define CSA_STATUS_LIST(X)                                                                                             \
-  X(CSA_OK, "done", 0)                                                                                                 \
-  X(CSA_FAILED, "the work failed", 1)                                                                                  \
-  X(CSA_OUTPUT, "output could not be written", 1)                                                                      \
-  X(CSA_USAGE, "bad usage", 2)                                                                                         \
-  X(CSA_INPUT, "bad or missing input", 3)                                                                              \
-  X(CSA_DEVICE, "device or OpenCL error", 4)                                                                           \
-  X(CSA_MEMORY, "out of memory", 5)                                                                                    \
+#define CSA_STATUS_LIST(X)                        \
+  X(CSA_OK, "done", 0)                            \
+  X(CSA_FAILED, "the work failed", 1)             \
+  X(CSA_OUTPUT, "output could not be written", 1) \
+  X(CSA_USAGE, "bad usage", 2)                    \
+  X(CSA_INPUT, "bad or missing input", 3)         \
+  X(CSA_DEVICE, "device or OpenCL error", 4)      \
+  X(CSA_MEMORY, "out of memory", 5)               \
   X(CSA_INTERRUPTED, "interrupted by a signal", 130)
 
 typedef enum {

@@ -16,18 +16,19 @@
 #include "core/status.h"
 
 /* The call succeeds; else the test fails with the sentence. */
-#define assert_ok(expression)                                                                                          \
-  do {                                                                                                                 \
-    const csa_status ok_status_ = (expression);                                                                        \
-    if (ok_status_ != CSA_OK) fail_msg("%s", csa_last_error());                                                        \
+#define assert_ok(expression)                                   \
+  do {                                                          \
+    const csa_status ok_status_ = (expression);                 \
+    if (ok_status_ != CSA_OK) fail_msg("%s", csa_last_error()); \
   } while (0)
 
 /* The call fails with `code`, and its sentence has `text` in it. */
-#define assert_fails(code, text, expression)                                                                           \
-  do {                                                                                                                 \
-    const csa_status fails_status_ = (expression);                                                                     \
-    if (fails_status_ != (code) || strstr(csa_last_error(), (text)) == NULL)                                           \
-      fail_msg("expected %s with \"%s\", got %s: %s", #code, (text), csa_status_text(fails_status_), csa_last_error()); \
+#define assert_fails(code, text, expression)                                                         \
+  do {                                                                                               \
+    const csa_status fails_status_ = (expression);                                                   \
+    if (fails_status_ != (code) || strstr(csa_last_error(), (text)) == NULL)                         \
+      fail_msg("expected %s with \"%s\", got %s: %s", #code, (text), csa_status_text(fails_status_), \
+               csa_last_error());                                                                    \
   } while (0)
 
 /* A new empty folder below the build's, removed with all in it at exit; the path stays valid. */

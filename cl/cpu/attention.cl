@@ -1,11 +1,12 @@
 /* The core of multi-head attention: formulas and arguments of cl/attention.cl. One work-item takes an (image, head) and
- * works on 16 queries at once, one to a lane, while keys and values are broadcast; for dk and dv 16 keys take the lanes.
- * HEADS, HEAD: number and size of heads; QUERIES: Tq; TOKENS: T (16 * T floats are held at a time). */
+ * works on 16 queries at once, one to a lane, while keys and values are broadcast; for dk and dv 16 keys take the
+ * lanes. HEADS, HEAD: number and size of heads; QUERIES: Tq; TOKENS: T (16 * T floats are held at a time). */
 
 #define COLS (HEADS * HEAD)
 #define SCALE (1.0f / sqrt((float)HEAD))
 
-/* Up to 16 rows, `stride` apart, of one head as columns: to[d] has element d of every row, and 0 in lanes beyond `rows`. */
+/* Up to 16 rows, `stride` apart, of one head as columns: to[d] has element d of every row, and 0 in lanes beyond
+ * `rows`. */
 static inline void load_columns(float16 *to, __global const storage *from, const int rows, const int stride) {
   float lanes[16];
   for (int d = 0; d < HEAD; d++) {
@@ -79,9 +80,9 @@ static inline float16 load_lanes(__global const float *from, const int count) {
 }
 
 /* dq of one (image, head), and D = dy . y of its queries into delta. */
-static inline void queries_backward(__global const storage *q, __global const storage *keys,
-                                    __global const storage *y, __global const float *lse, __global const storage *dy,
-                                    __global storage *dq, __global float *delta) {
+static inline void queries_backward(__global const storage *q, __global const storage *keys, __global const storage *y,
+                                    __global const float *lse, __global const storage *dy, __global storage *dq,
+                                    __global float *delta) {
   for (int i = 0; i < QUERIES; i += 16) {
     const int rows = min(16, QUERIES - i);
     float16 query[HEAD], grad[HEAD], sum[HEAD], own = 0.0f;

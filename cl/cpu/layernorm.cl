@@ -1,6 +1,6 @@
-/* Layer normalisation with an optional ReLU: formulas and arguments of cl/layernorm.cl; one work-item takes whole rows, 16
- * columns to a vector. The columns beyond the last whole vector go one by one.
- * RELU; COLS: any; CHUNK (forward): rows of a work-item's turn. */
+/* Layer normalisation with an optional ReLU: formulas and arguments of cl/layernorm.cl; one work-item takes whole rows,
+ * 16 columns to a vector. The columns beyond the last whole vector go one by one. RELU; COLS: any; CHUNK (forward):
+ * rows of a work-item's turn. */
 
 #define VECTORS (COLS / 16)
 #define TAIL (VECTORS * 16)
@@ -63,9 +63,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(
   }
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(
-    IN(storage, x), IN(float, gamma), IN(float, beta), IN(float, stats), IN(storage, dy), OUT(storage, dx),
-    OUT(float, parts), const int rows, const int chunk_rows) {
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, gamma),
+                                                                              IN(float, beta), IN(float, stats),
+                                                                              IN(storage, dy), OUT(storage, dx),
+                                                                              OUT(float, parts), const int rows,
+                                                                              const int chunk_rows) {
   OPEN_IN(storage, x);
   OPEN_IN(float, gamma);
   OPEN_IN(float, beta);

@@ -11,8 +11,8 @@ csa_status csa_command_train(int argc, char **argv);
 csa_status csa_command_eval(int argc, char **argv);
 csa_status csa_command_verify(int argc, char **argv);
 
-/* Prints the one JSON document of --json and releases it; NULL (out of memory, or a text that is not UTF-8) and a stdout
- * that cannot be written are failures. */
+/* Prints the one JSON document of --json and releases it; NULL (out of memory, or a text that is not UTF-8) and a
+ * stdout that cannot be written are failures. */
 csa_status csa_print_json(json_t *root);
 
 /* Flushes stdout; CSA_OUTPUT if not all of it could be written. */

@@ -11,9 +11,9 @@ static csa_status print_list(const csa_device_list *list) {
   for (int i = 0; i < list->count; i++) {
     const csa_device_info *d = &list->devices[i];
     json_array_append_new(
-        all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:b, s:b}", "name", d->name, "platform", d->platform,
-                       "device", d->device, "type", csa_device_type_text(d->type), "driver", d->driver, "compute_units",
-                       d->compute_units, "global_bytes", (json_int_t)d->global_bytes, "local_bytes",
+        all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:b, s:b}", "name", d->name, "platform",
+                       d->platform, "device", d->device, "type", csa_device_type_text(d->type), "driver", d->driver,
+                       "compute_units", d->compute_units, "global_bytes", (json_int_t)d->global_bytes, "local_bytes",
                        (json_int_t)d->local_bytes, "max_alloc_bytes", (json_int_t)d->max_alloc_bytes, "fp16", d->fp16,
                        "subgroups", d->subgroups));
   }
@@ -21,8 +21,8 @@ static csa_status print_list(const csa_device_list *list) {
 }
 
 static csa_status print_table(const csa_device_list *list) {
-  printf("%-8s %-7s %-40.40s %-24.24s %5s %10s %5s %10s\n", "name", "number", "device", "driver", "units", "memory", "fp16",
-         "sub-groups");
+  printf("%-8s %-7s %-40.40s %-24.24s %5s %10s %5s %10s\n", "name", "number", "device", "driver", "units", "memory",
+         "fp16", "sub-groups");
   for (int i = 0; i < list->count; i++) {
     const csa_device_info *d = &list->devices[i];
     char number[32], driver[260];
@@ -45,8 +45,12 @@ csa_status csa_command_devices(int argc, char **argv) {
   bool json = false, help;
   int positional;
   csa_option options[] = {{"json", NULL, CSA_OPTION_FLAG, &json, "print a JSON list", false}};
-  const csa_command_line line = {"devices", "", "Lists every OpenCL device, with the name that --device takes.",
-                                 "  clsattn devices\n  clsattn devices --json\n", options, 1};
+  const csa_command_line line = {"devices",
+                                 "",
+                                 "Lists every OpenCL device, with the name that --device takes.",
+                                 "  clsattn devices\n  clsattn devices --json\n",
+                                 options,
+                                 1};
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
   CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));

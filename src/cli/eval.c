@@ -51,9 +51,10 @@ static csa_status print_text(const csa_evaluation *e, const csa_dataset *d) {
 }
 
 static csa_status check_data(const csa_architecture *a, const csa_dataset *d) {
-  if (d->height == a->image && d->width == a->image && d->channels == a->channels && d->classes <= a->classes) return CSA_OK;
-  return csa_fail(CSA_INPUT, "data: %s: %d classes of %d x %d x %d, but the weights are for %d of %d x %d x %d", d->path,
-                  d->classes, d->channels, d->height, d->width, a->classes, a->channels, a->image, a->image);
+  if (d->height == a->image && d->width == a->image && d->channels == a->channels && d->classes <= a->classes)
+    return CSA_OK;
+  return csa_fail(CSA_INPUT, "data: %s: %d classes of %d x %d x %d, but the weights are for %d of %d x %d x %d",
+                  d->path, d->classes, d->channels, d->height, d->width, a->classes, a->channels, a->image, a->image);
 }
 
 static csa_status load(csa_graph *graph, const csa_safetensors *file) {
@@ -108,7 +109,8 @@ csa_status csa_command_eval(int argc, char **argv) {
   eval_settings s = {.data = "cifar10", .batch = 100, .gemm = "auto", .kernels = "auto"};
   csa_option options[] = {
       {"weights", "FILE", CSA_OPTION_TEXT, &s.weights, "the weights, safetensors (required)", false},
-      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)", false},
+      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)",
+       false},
       {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
       {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit; for weights written by PyTorch, which do not say", false},
       {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "rows or grid; likewise", false},
@@ -118,15 +120,19 @@ csa_status csa_command_eval(int argc, char **argv) {
       {"kernels", "WHICH", CSA_OPTION_TEXT, &s.kernels, "auto, cpu or portable (default auto)", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
   const csa_command_line line = {
-      "eval", "", "Measures weights on the test images: accuracy, loss, accuracy by class, who is taken for whom.",
+      "eval",
+      "",
+      "Measures weights on the test images: accuracy, loss, accuracy by class, who is taken for whom.",
       "  clsattn eval --weights runs/first/model.safetensors\n"
       "  clsattn eval --weights pytorch.safetensors --model vit --patches rows --json\n",
-      options, sizeof options / sizeof options[0]};
+      options,
+      sizeof options / sizeof options[0]};
   bool help;
   int positional;
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
   CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
-  if (s.weights == NULL) return csa_fail(CSA_USAGE, "eval: --weights is missing: which weights?\n  see clsattn eval --help");
+  if (s.weights == NULL)
+    return csa_fail(CSA_USAGE, "eval: --weights is missing: which weights?\n  see clsattn eval --help");
   return run(&s);
 }

@@ -22,10 +22,13 @@ static const struct {
 #define COMMANDS (int)(sizeof commands / sizeof commands[0])
 
 static void print_usage(FILE *out) {
-  fprintf(out, "Usage: clsattn COMMAND [options]\n\nTrains image classifiers with attention on any OpenCL device.\n\nCommands:\n");
+  fprintf(out,
+          "Usage: clsattn COMMAND [options]\n\nTrains image classifiers with attention on any OpenCL "
+          "device.\n\nCommands:\n");
   for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-  fprintf(out, "\nclsattn COMMAND --help explains a command; clsattn --version says what this is.\n\nExamples:\n"
-               "  clsattn devices\n  clsattn train --model vit --device cpu0 --epochs 1\n");
+  fprintf(out,
+          "\nclsattn COMMAND --help explains a command; clsattn --version says what this is.\n\nExamples:\n"
+          "  clsattn devices\n  clsattn train --model vit --device cpu0 --epochs 1\n");
 }
 
 static void print_log(const char *line) { fprintf(stderr, "clsattn: %s\n", line); }

@@ -8,29 +8,29 @@
 #include "core/status.h"
 
 typedef enum {
-  CSA_OPTION_FLAG,     /* bool */
-  CSA_OPTION_TEXT,     /* const char *, into argv */
-  CSA_OPTION_INT,      /* int, from 1 */
-  CSA_OPTION_COUNT,    /* int64_t, from 0 */
-  CSA_OPTION_SEED,     /* uint64_t */
-  CSA_OPTION_REAL,     /* double, from 0 */
-  CSA_OPTION_DURATION  /* double, seconds: "90", "90s", "5m", "2h" */
+  CSA_OPTION_FLAG,    /* bool */
+  CSA_OPTION_TEXT,    /* const char *, into argv */
+  CSA_OPTION_INT,     /* int, from 1 */
+  CSA_OPTION_COUNT,   /* int64_t, from 0 */
+  CSA_OPTION_SEED,    /* uint64_t */
+  CSA_OPTION_REAL,    /* double, from 0 */
+  CSA_OPTION_DURATION /* double, seconds: "90", "90s", "5m", "2h" */
 } csa_option_kind;
 
 typedef struct {
   const char *name;  /* without the dashes */
   const char *value; /* what its value is called in --help; NULL for a flag */
   csa_option_kind kind;
-  void *target;      /* set when the option is given */
-  const char *help;  /* with the default, where there is one */
-  bool given;        /* out */
+  void *target;     /* set when the option is given */
+  const char *help; /* with the default, where there is one */
+  bool given;       /* out */
 } csa_option;
 
 typedef struct {
-  const char *name;      /* "train" */
-  const char *synopsis;  /* what follows the options: "FILE", or "" */
-  const char *summary;   /* one line */
-  const char *examples;  /* lines, each indented by two blanks */
+  const char *name;     /* "train" */
+  const char *synopsis; /* what follows the options: "FILE", or "" */
+  const char *summary;  /* one line */
+  const char *examples; /* lines, each indented by two blanks */
   csa_option *options;
   int count;
 } csa_command_line;

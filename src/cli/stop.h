@@ -4,8 +4,8 @@
 
 #include <signal.h>
 
-/* From now on SIGINT, SIGTERM and SIGHUP only set the number that this points to; a second one of the same kind ends the
- * program at once. */
+/* From now on SIGINT, SIGTERM and SIGHUP only set the number that this points to; a second one of the same kind ends
+ * the program at once. */
 const volatile sig_atomic_t *csa_stop_catch(void);
 
 /* The exit code for having been stopped: 128 + the signal's number. */

@@ -27,20 +27,27 @@ static void print_interval(void *user, int epoch, int64_t batch, double loss, do
 }
 
 static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
-  fprintf(user, "epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", epoch, p->train_loss,
-          p->test_loss, 100.0 * p->test_accuracy, images_per_s);
+  fprintf(user, "epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", epoch,
+          p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
   fflush(user);
 }
 
 static csa_status take_path(const char *option, const char *text, char path[CSA_PATH]) {
-  if (strlen(text) >= CSA_PATH) return csa_fail(CSA_USAGE, "--%s: a path of %zu bytes is too long", option, strlen(text));
+  if (strlen(text) >= CSA_PATH)
+    return csa_fail(CSA_USAGE, "--%s: a path of %zu bytes is too long", option, strlen(text));
   memcpy(path, text, strlen(text) + 1);
   return CSA_OK;
 }
 
 static csa_status to_config(const train_settings *s, csa_config *c) {
-  *c = (csa_config){.limit_train = s->limit_train, .limit_test = s->limit_test, .epochs = s->epochs, .batch = s->batch,
-                    .lr = s->lr, .weight_decay = s->weight_decay, .seed = s->seed, .log_every = s->log_every,
+  *c = (csa_config){.limit_train = s->limit_train,
+                    .limit_test = s->limit_test,
+                    .epochs = s->epochs,
+                    .batch = s->batch,
+                    .lr = s->lr,
+                    .weight_decay = s->weight_decay,
+                    .seed = s->seed,
+                    .log_every = s->log_every,
                     .checkpoint_every = s->checkpoint_every};
   CSA_TRY(csa_architecture_default(&c->architecture, s->model));
   CSA_TRY(csa_architecture_patches(&c->architecture, s->patches));
@@ -56,15 +63,19 @@ static csa_status check_resume(const csa_command_line *line) {
   static const char *const allowed[] = {"resume", "epochs", "device", "log-every", "checkpoint-every", "json"};
   for (int i = 0; i < line->count; i++) {
     bool fine = !line->options[i].given;
-    for (size_t a = 0; a < sizeof allowed / sizeof allowed[0]; a++) fine |= strcmp(line->options[i].name, allowed[a]) == 0;
+    for (size_t a = 0; a < sizeof allowed / sizeof allowed[0]; a++)
+      fine |= strcmp(line->options[i].name, allowed[a]) == 0;
     if (!fine)
-      return csa_fail(CSA_USAGE, "--%s: not together with --resume, which takes it from the run's config.json\n"
-                      "  beside --resume: --epochs, --device, --log-every, --checkpoint-every", line->options[i].name);
+      return csa_fail(CSA_USAGE,
+                      "--%s: not together with --resume, which takes it from the run's config.json\n"
+                      "  beside --resume: --epochs, --device, --log-every, --checkpoint-every",
+                      line->options[i].name);
   }
   return CSA_OK;
 }
 
-static csa_status resumed_config(const train_settings *s, const csa_command_line *line, csa_config *c, char device[128]) {
+static csa_status resumed_config(const train_settings *s, const csa_command_line *line, csa_config *c,
+                                 char device[128]) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, s->resume);
   CSA_TRY(csa_config_load(c, device, path));
@@ -90,16 +101,17 @@ static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
   fprintf(stderr, "%s: %.0f images/s, %.1f MiB of device memory\n", t->folder, csa_trainer_rate(t),
           (double)csa_trainer_bytes(t) / 1048576.0);
   if (!json) return csa_flush_output();
-  return csa_print_json(json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:s}", "model", t->config.architecture.model, "epochs",
-                                  p->epoch, "train_loss", p->train_loss, "test_loss", p->test_loss, "test_accuracy",
-                                  p->test_accuracy, "images_per_s", csa_trainer_rate(t), "peak_bytes",
+  return csa_print_json(json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:s}", "model", t->config.architecture.model,
+                                  "epochs", p->epoch, "train_loss", p->train_loss, "test_loss", p->test_loss,
+                                  "test_accuracy", p->test_accuracy, "images_per_s", csa_trainer_rate(t), "peak_bytes",
                                   (json_int_t)csa_trainer_bytes(t), "out", t->folder));
 }
 
 static void print_start(const csa_trainer *t) {
-  fprintf(stderr, "%s on %s (%s), %s: %lld training and %lld test images, %lld parameters\n", t->config.architecture.model,
-          t->device->info.name, t->device->info.device, t->dataset->format, (long long)t->dataset->train.count,
-          (long long)t->dataset->test.count, (long long)csa_graph_parameter_count(t->graph));
+  fprintf(stderr, "%s on %s (%s), %s: %lld training and %lld test images, %lld parameters\n",
+          t->config.architecture.model, t->device->info.name, t->device->info.device, t->dataset->format,
+          (long long)t->dataset->train.count, (long long)t->dataset->test.count,
+          (long long)csa_graph_parameter_count(t->graph));
   fprintf(stderr, "run folder: %s", t->folder);
   if (t->progress.step > 0) fprintf(stderr, ", resumed after step %lld", (long long)t->progress.step);
   fprintf(stderr, "\n");
@@ -164,20 +176,33 @@ done:
 }
 
 csa_status csa_command_train(int argc, char **argv) {
-  train_settings s = {.model = "vit", .patches = "rows", .data = "cifar10", .optimizer = "adam", .gemm = "auto",
-                      .kernels = "auto", .epochs = 10, .batch = 100, .log_every = 200, .lr = 0.001,
+  train_settings s = {.model = "vit",
+                      .patches = "rows",
+                      .data = "cifar10",
+                      .optimizer = "adam",
+                      .gemm = "auto",
+                      .kernels = "auto",
+                      .epochs = 10,
+                      .batch = 100,
+                      .log_every = 200,
+                      .lr = 0.001,
                       .checkpoint_every = 300.0};
   csa_option options[] = {
       {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit (default vit)", false},
-      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "rows: runs of the image's buffer; grid: squares (default rows)", false},
-      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)", false},
+      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "rows: runs of the image's buffer; grid: squares (default rows)",
+       false},
+      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)",
+       false},
       {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
       {"epochs", "N", CSA_OPTION_INT, &s.epochs, "passes over the training images (default 10)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images of a step (default 100)", false},
       {"lr", "X", CSA_OPTION_REAL, &s.lr, "learning rate (default 0.001)", false},
-      {"seed", "N", CSA_OPTION_SEED, &s.seed, "of initial values and order; the same seed repeats a run (default 0)", false},
-      {"optimizer", "NAME", CSA_OPTION_TEXT, &s.optimizer, "adam, adamw or sgd with momentum 0.9 (default adam)", false},
-      {"weight-decay", "X", CSA_OPTION_REAL, &s.weight_decay, "L2 in adam and sgd, decoupled in adamw (default 0)", false},
+      {"seed", "N", CSA_OPTION_SEED, &s.seed, "of initial values and order; the same seed repeats a run (default 0)",
+       false},
+      {"optimizer", "NAME", CSA_OPTION_TEXT, &s.optimizer, "adam, adamw or sgd with momentum 0.9 (default adam)",
+       false},
+      {"weight-decay", "X", CSA_OPTION_REAL, &s.weight_decay, "L2 in adam and sgd, decoupled in adamw (default 0)",
+       false},
       {"limit-train", "N", CSA_OPTION_COUNT, &s.limit_train, "only the first N training images (default: all)", false},
       {"limit-test", "N", CSA_OPTION_COUNT, &s.limit_test, "only the first N test images (default: all)", false},
       {"out", "DIR", CSA_OPTION_TEXT, &s.out, "the run's folder (default runs/MODEL-DEVICE-DATE)", false},
@@ -190,11 +215,14 @@ csa_status csa_command_train(int argc, char **argv) {
       {"dry-run", NULL, CSA_OPTION_FLAG, &s.dry_run, "print tensors, launches and memory, and stop", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print the result as one JSON document; the log goes to stderr", false}};
   const csa_command_line line = {
-      "train", "", "Trains a model and keeps it, with settings, figures and checkpoints, in a run folder.",
+      "train",
+      "",
+      "Trains a model and keeps it, with settings, figures and checkpoints, in a run folder.",
       "  clsattn train --model vit --device cpu0 --epochs 1\n"
       "  clsattn train --data fashion-mnist --patches grid --out runs/fashion\n"
       "  clsattn train --resume runs/fashion --epochs 20\n",
-      options, sizeof options / sizeof options[0]};
+      options,
+      sizeof options / sizeof options[0]};
   bool help;
   int positional;
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));

@@ -59,11 +59,13 @@ csa_status csa_command_verify(int argc, char **argv) {
       {"kernels", "WHICH", CSA_OPTION_TEXT, &kernels, "auto, cpu or portable (default auto)", false},
       {"dump", "OUT", CSA_OPTION_TEXT, &dump, "write the computed values to OUT, safetensors", false},
       {"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
-  const csa_command_line line = {"verify", "FILE",
+  const csa_command_line line = {"verify",
+                                 "FILE",
                                  "Runs a golden file's training steps and compares with the numbers that PyTorch got.",
                                  "  clsattn verify tests/golden/vit-tiny.safetensors\n"
                                  "  clsattn verify --gemm clblast --json tests/golden/vit-tiny.safetensors\n",
-                                 options, sizeof options / sizeof options[0]};
+                                 options,
+                                 sizeof options / sizeof options[0]};
   csa_choices choices;
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();

@@ -17,7 +17,8 @@ static csa_status read_all(int descriptor, const char *path, uint8_t *data, size
   while (done < size) {
     const ssize_t got = read(descriptor, data + done, size - done);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return csa_fail(CSA_INPUT, "file: %s: %s", path, got < 0 ? strerror(errno) : "it shrank while it was read");
+    if (got <= 0)
+      return csa_fail(CSA_INPUT, "file: %s: %s", path, got < 0 ? strerror(errno) : "it shrank while it was read");
     done += (size_t)got;
   }
   return CSA_OK;
@@ -34,8 +35,8 @@ csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_
     goto done;
   }
   if ((uint64_t)info.st_size > limit) {
-    status = csa_fail(CSA_INPUT, "file: %s: %lld bytes, more than the %llu that make sense", path, (long long)info.st_size,
-                      (unsigned long long)limit);
+    status = csa_fail(CSA_INPUT, "file: %s: %lld bytes, more than the %llu that make sense", path,
+                      (long long)info.st_size, (unsigned long long)limit);
     goto done;
   }
   CSA_GO(csa_new(&bytes, (size_t)info.st_size + 1, 1));

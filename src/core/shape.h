@@ -17,9 +17,7 @@ static inline csa_shape csa_shape0(void) { return (csa_shape){0}; }
 static inline csa_shape csa_shape1(int64_t a) { return (csa_shape){1, {a}}; }
 static inline csa_shape csa_shape2(int64_t a, int64_t b) { return (csa_shape){2, {a, b}}; }
 static inline csa_shape csa_shape3(int64_t a, int64_t b, int64_t c) { return (csa_shape){3, {a, b, c}}; }
-static inline csa_shape csa_shape4(int64_t a, int64_t b, int64_t c, int64_t d) {
-  return (csa_shape){4, {a, b, c, d}};
-}
+static inline csa_shape csa_shape4(int64_t a, int64_t b, int64_t c, int64_t d) { return (csa_shape){4, {a, b, c, d}}; }
 
 /* Number of elements; 1 for a scalar. */
 static inline int64_t csa_elements(csa_shape s) {

@@ -14,7 +14,7 @@ const char *csa_last_error(void) { return sentence; }
 
 const char *csa_status_text(csa_status status) {
   switch (status) {
-#define CASE(code, text, exit_code)                                                                                    \
+#define CASE(code, text, exit_code) \
   case code: return text;
     CSA_STATUS_LIST(CASE)
 #undef CASE
@@ -24,7 +24,7 @@ const char *csa_status_text(csa_status status) {
 
 int csa_exit_code(csa_status code) {
   switch (code) {
-#define CASE(name, text, exit_code)                                                                                    \
+#define CASE(name, text, exit_code) \
   case name: return exit_code;
     CSA_STATUS_LIST(CASE)
 #undef CASE

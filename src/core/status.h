@@ -27,17 +27,17 @@ csa_status csa_grow(void *array, size_t count, size_t *capacity, size_t size);
 csa_status csa_copy_text(char **out, const char *text);
 
 /* Returns on failure: for functions with nothing to release. */
-#define CSA_TRY(expression)                                                                                            \
-  do {                                                                                                                 \
-    const csa_status try_status_ = (expression);                                                                       \
-    if (try_status_ != CSA_OK) return try_status_;                                                                     \
+#define CSA_TRY(expression)                        \
+  do {                                             \
+    const csa_status try_status_ = (expression);   \
+    if (try_status_ != CSA_OK) return try_status_; \
   } while (0)
 
 /* Goes to `done:` on failure, with the code in the local `status`: for functions that release something. */
-#define CSA_GO(expression)                                                                                             \
-  do {                                                                                                                 \
-    status = (expression);                                                                                             \
-    if (status != CSA_OK) goto done;                                                                                   \
+#define CSA_GO(expression)           \
+  do {                               \
+    status = (expression);           \
+    if (status != CSA_OK) goto done; \
   } while (0)
 
 #endif

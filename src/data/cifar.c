@@ -1,5 +1,6 @@
-/* CIFAR-10's binary layout: data_batch_N.bin (any N) and test_batch.bin, records of one label byte and 3,072 pixel bytes (the
- * red, green and blue plane of 32 x 32); batches.meta.txt, where there is one, names the classes, a line each. */
+/* CIFAR-10's binary layout: data_batch_N.bin (any N) and test_batch.bin, records of one label byte and 3,072 pixel
+ * bytes (the red, green and blue plane of 32 x 32); batches.meta.txt, where there is one, names the classes, a line
+ * each. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -55,9 +56,10 @@ static csa_status count_records(const char *path, int64_t *records) {
   struct stat info;
   if (stat(path, &info) != 0) return csa_fail(CSA_INPUT, "data: %s: %s", path, strerror(errno));
   if (info.st_size % RECORD != 0)
-    return csa_fail(CSA_INPUT, "data: %s: %lld bytes are not whole records of %d: the last begins at byte %lld\n"
-                    "  the file was cut off, or is not in CIFAR-10's binary layout", path, (long long)info.st_size, RECORD,
-                    (long long)(info.st_size / RECORD * RECORD));
+    return csa_fail(CSA_INPUT,
+                    "data: %s: %lld bytes are not whole records of %d: the last begins at byte %lld\n"
+                    "  the file was cut off, or is not in CIFAR-10's binary layout",
+                    path, (long long)info.st_size, RECORD, (long long)(info.st_size / RECORD * RECORD));
   *records = info.st_size / RECORD;
   return CSA_OK;
 }
@@ -133,4 +135,5 @@ done:
   return status;
 }
 
-const csa_format csa_format_cifar = {"CIFAR-10 binary", "data_batch_1.bin … and test_batch.bin", recognises, open_cifar};
+const csa_format csa_format_cifar = {"CIFAR-10 binary", "data_batch_1.bin … and test_batch.bin", recognises,
+                                     open_cifar};

@@ -55,8 +55,8 @@ static csa_status find_format(const char *path, char folder[PATH_MAX], const csa
   closedir(open);
   if (found == 1) return CSA_OK;
   if (found > 1) return csa_fail(CSA_INPUT, "data: %s: has %d data sets in it; name one of them", path, found);
-  return csa_fail(CSA_INPUT, "data: %s: no data set is in it that clsattn knows:\n  %s: %s\n  %s: %s", path, formats[0]->name,
-                  formats[0]->layout, formats[1]->name, formats[1]->layout);
+  return csa_fail(CSA_INPUT, "data: %s: no data set is in it that clsattn knows:\n  %s: %s\n  %s: %s", path,
+                  formats[0]->name, formats[0]->layout, formats[1]->name, formats[1]->layout);
 }
 
 static bool is_folder(const char *path) {

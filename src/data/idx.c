@@ -1,5 +1,5 @@
-/* IDX files, as MNIST and Fashion-MNIST come in (LeCun, "The MNIST database"): big-endian headers, then bytes; plain or .gz.
- * Images are padded to 32 x 32 with the value 0, centred, and their grey is repeated in three channels. */
+/* IDX files, as MNIST and Fashion-MNIST come in (LeCun, "The MNIST database"): big-endian headers, then bytes; plain or
+ * .gz. Images are padded to 32 x 32 with the value 0, centred, and their grey is repeated in three channels. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -71,8 +71,8 @@ static csa_status read_header(idx_file *f, uint32_t magic) {
   if (count < 1 || count > COUNT_MAX)
     return csa_fail(CSA_INPUT, "data: %s: byte 4: %u entries; 1 to %d make sense", f->path, count, COUNT_MAX);
   if (rows < 1 || rows > SIDE || cols < 1 || cols > SIDE)
-    return csa_fail(CSA_INPUT, "data: %s: byte 8: images of %u x %u; up to %d x %d can be used", f->path, rows, cols, SIDE,
-                    SIDE);
+    return csa_fail(CSA_INPUT, "data: %s: byte 8: images of %u x %u; up to %d x %d can be used", f->path, rows, cols,
+                    SIDE, SIDE);
   f->count = count;
   f->rows = (int)rows;
   f->cols = (int)cols;
@@ -80,7 +80,8 @@ static csa_status read_header(idx_file *f, uint32_t magic) {
 }
 
 static csa_status open_file(idx_file *f, const char *folder, const char *name, uint32_t magic) {
-  if (!find(folder, name, f->path)) return csa_fail(CSA_INPUT, "data: %s/%s: neither it nor a .gz of it is there", folder, name);
+  if (!find(folder, name, f->path))
+    return csa_fail(CSA_INPUT, "data: %s/%s: neither it nor a .gz of it is there", folder, name);
   f->file = gzopen(f->path, "rb");
   if (f->file == NULL) return csa_fail(CSA_INPUT, "data: %s: %s", f->path, strerror(errno));
   return read_header(f, magic);
@@ -91,7 +92,8 @@ static csa_status check_end(const idx_file *f) {
   const int got = gzread(f->file, &byte, 1);
   if (got == 0) return CSA_OK;
   if (got < 0) return cut_off(f);
-  return csa_fail(CSA_INPUT, "data: %s: byte %lld: more bytes than the header says", f->path, (long long)gztell(f->file) - 1);
+  return csa_fail(CSA_INPUT, "data: %s: byte %lld: more bytes than the header says", f->path,
+                  (long long)gztell(f->file) - 1);
 }
 
 static void place(uint8_t *image, const uint8_t *grey, int rows, int cols) {
@@ -164,7 +166,8 @@ static const char *const fashion[] = {"t-shirt", "trouser", "pullover", "dress",
                                       "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
 
 static csa_status name_classes(csa_dataset *d, const char *folder) {
-  const int test = largest_label(&d->test), train = largest_label(&d->train), classes = (test > train ? test : train) + 1;
+  const int test = largest_label(&d->test), train = largest_label(&d->train),
+            classes = (test > train ? test : train) + 1;
   if (strstr(folder, "fashion") == NULL || classes > 10)
     return csa_dataset_number_classes(d, classes > CLASSES_LEAST ? classes : CLASSES_LEAST);
   CSA_TRY(csa_new(&d->class_names, 10, sizeof *d->class_names));

@@ -18,8 +18,8 @@ static bool lives_meet(const csa_block *a, const csa_block *b) { return a->first
 
 /* The lowest offset in `buffer` at which `block` is clear of all placed blocks that live at the same time.
  * `sorted` is room for their pointers. */
-static uint64_t lowest_gap(const csa_block *block, csa_block *const *placed, size_t count, int buffer, uint64_t alignment,
-                           csa_block **sorted) {
+static uint64_t lowest_gap(const csa_block *block, csa_block *const *placed, size_t count, int buffer,
+                           uint64_t alignment, csa_block **sorted) {
   size_t n = 0;
   for (size_t i = 0; i < count; i++)
     if (placed[i]->buffer == buffer && lives_meet(placed[i], block)) sorted[n++] = placed[i];

@@ -72,8 +72,8 @@ bool csa_cache_load(const char *key, uint8_t **binary, size_t *size) {
   if (good) {
     memcpy(&header, data, sizeof header);
     const XXH128_canonical_t sum = checksum(data + sizeof header, length - sizeof header);
-    good = memcmp(header.magic, entry_magic, sizeof entry_magic) == 0 &&
-           memcmp(&header.checksum, &sum, sizeof sum) == 0;
+    good =
+        memcmp(header.magic, entry_magic, sizeof entry_magic) == 0 && memcmp(&header.checksum, &sum, sizeof sum) == 0;
   }
   if (!good) {
     csa_log("cache: %s is damaged and is built again", path);

@@ -45,8 +45,11 @@ static const char *gpu_prefix(cl_uint vendor_id, const char *vendor) {
   static const struct {
     cl_uint id;
     const char *word, *prefix;
-  } known[] = {{0x10de, "NVIDIA", "nv"}, {0x1002, "AMD", "amd"},   {0x1002, "Advanced Micro", "amd"},
-               {0x8086, "Intel", "intel"}, {0x13b5, "ARM", "arm"}};
+  } known[] = {{0x10de, "NVIDIA", "nv"},
+               {0x1002, "AMD", "amd"},
+               {0x1002, "Advanced Micro", "amd"},
+               {0x8086, "Intel", "intel"},
+               {0x13b5, "ARM", "arm"}};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
     if (vendor_id == known[i].id) return known[i].prefix;
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -82,7 +85,9 @@ static void name_devices(csa_device_list *list) {
   for (int i = 0; i < list->count; i++) {
     csa_device_info *info = &list->devices[i];
     const cl_uint vendor_id = (cl_uint)number_info(info->id, CL_DEVICE_VENDOR_ID, sizeof(cl_uint));
-    const char *prefix = info->type == CSA_CPU ? "cpu" : info->type == CSA_GPU ? gpu_prefix(vendor_id, info->vendor) : "dev";
+    const char *prefix = info->type == CSA_CPU   ? "cpu"
+                         : info->type == CSA_GPU ? gpu_prefix(vendor_id, info->vendor)
+                                                 : "dev";
     const size_t length = strlen(prefix);
     int number = 0;
     for (int j = 0; j < i; j++)
@@ -124,12 +129,13 @@ csa_status csa_device_list_init(csa_device_list *list) {
   cl_uint count = 0;
   const cl_int error = clGetPlatformIDs(PLATFORMS_MAX, platforms, &count);
   if (error != CL_SUCCESS || count == 0)
-    return csa_fail(CSA_DEVICE,
-                    "devices: no OpenCL platform was found (%s)\n"
-                    "  for the CPU: apt-get install pocl-opencl-icd\n"
-                    "  for a GPU: install its vendor's OpenCL driver (NVIDIA: nvidia-opencl-icd, Intel: intel-opencl-icd,\n"
-                    "  AMD: rocm-opencl-icd or mesa-opencl-icd); `clinfo -l` shows what the system sees",
-                    csa_cl_error_name(error));
+    return csa_fail(
+        CSA_DEVICE,
+        "devices: no OpenCL platform was found (%s)\n"
+        "  for the CPU: apt-get install pocl-opencl-icd\n"
+        "  for a GPU: install its vendor's OpenCL driver (NVIDIA: nvidia-opencl-icd, Intel: intel-opencl-icd,\n"
+        "  AMD: rocm-opencl-icd or mesa-opencl-icd); `clinfo -l` shows what the system sees",
+        csa_cl_error_name(error));
   list->platforms = (int)(count < PLATFORMS_MAX ? count : PLATFORMS_MAX);
   for (int i = 0; i < list->platforms; i++) {
     const csa_status status = add_platform(list, i, platforms[i]);
@@ -173,8 +179,9 @@ static csa_status no_such_device(const csa_device_list *list, const char *name) 
   for (int i = 0; i < list->count && used < sizeof there; i++)
     used += (size_t)snprintf(there + used, sizeof there - used, "\n  %-8s %d:%d  %s", list->devices[i].name,
                              list->devices[i].platform_number, list->devices[i].device_number, list->devices[i].device);
-  return csa_fail(CSA_DEVICE, "device: %s: %s%s%s", name, list->count > 0 ? "no such device; there are" : "no device at all",
-                  list->count > 0 ? ":" : "", there);
+  return csa_fail(CSA_DEVICE, "device: %s: %s%s%s", name,
+                  list->count > 0 ? "no such device; there are" : "no device at all", list->count > 0 ? ":" : "",
+                  there);
 }
 
 static csa_status choose(const csa_device_list *list, const char *name, int *index) {

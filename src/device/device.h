@@ -25,8 +25,8 @@ typedef struct {
   int compute_units;
   uint64_t global_bytes, local_bytes, max_alloc_bytes;
   size_t max_work_group;
-  size_t alignment;   /* of a tensor in a buffer, bytes */
-  int float_width;    /* native vector width, floats */
+  size_t alignment; /* of a tensor in a buffer, bytes */
+  int float_width;  /* native vector width, floats */
   bool fp16, subgroups;
 } csa_device_info;
 
@@ -53,8 +53,8 @@ typedef struct csa_device {
   struct csa_program_table *programs;
 } csa_device;
 
-/* Opens the device called `name` (short name or PLATFORM:DEVICE); NULL: $CLSATTN_DEVICE if set, else the first GPU, else
- * the first CPU. An unknown name is CSA_DEVICE and lists what there is. */
+/* Opens the device called `name` (short name or PLATFORM:DEVICE); NULL: $CLSATTN_DEVICE if set, else the first GPU,
+ * else the first CPU. An unknown name is CSA_DEVICE and lists what there is. */
 csa_status csa_device_open(csa_device **device, const char *name);
 
 /* Waits for the queue, releases everything; accepts NULL. */

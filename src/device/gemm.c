@@ -13,18 +13,19 @@
 typedef struct {
   csa_gemm_call call;
   const csa_tensor *workspace;
-  int k_first, k; /* the run of k that it sums */
+  int k_first, k;  /* the run of k that it sums */
   int64_t c_start; /* where in C it writes, elements */
 } clblast_call;
 
 static csa_status check(CLBlastStatusCode code, const clblast_call *c, const char *routine) {
   if (code == CLBlastSuccess) return CSA_OK;
   const csa_gemm_call *g = &c->call;
-  return csa_fail(code == CLBlastTempBufferAllocFailure || code == CLBlastOpenCLOutOfHostMemory ? CSA_MEMORY : CSA_DEVICE,
-                  "%s: C [%d, %d] = %s %s over k = %d, lda %d, ldb %d, ldc %d, beta %g, batch %d: CLBlast status %d (%s)\n"
-                  "  --gemm native does without CLBlast",
-                  routine, g->m, g->n, g->trans_a ? "A^T" : "A", g->trans_b ? "B^T" : "B", c->k, g->lda, g->ldb, g->ldc,
-                  (double)g->beta, g->batch, code, code > -1000 ? csa_cl_error_name(code) : "see CLBlastStatusCode");
+  return csa_fail(
+      code == CLBlastTempBufferAllocFailure || code == CLBlastOpenCLOutOfHostMemory ? CSA_MEMORY : CSA_DEVICE,
+      "%s: C [%d, %d] = %s %s over k = %d, lda %d, ldb %d, ldc %d, beta %g, batch %d: CLBlast status %d (%s)\n"
+      "  --gemm native does without CLBlast",
+      routine, g->m, g->n, g->trans_a ? "A^T" : "A", g->trans_b ? "B^T" : "B", c->k, g->lda, g->ldb, g->ldc,
+      (double)g->beta, g->batch, code, code > -1000 ? csa_cl_error_name(code) : "see CLBlastStatusCode");
 }
 
 static CLBlastTranspose transpose(bool yes) { return yes ? CLBlastTransposeYes : CLBlastTransposeNo; }
@@ -51,11 +52,11 @@ static csa_status run_single(csa_device *device, const csa_node *node) {
 static csa_status run_batch(csa_device *device, const csa_node *node) {
   const clblast_call *c = node->call_data;
   const csa_gemm_call *g = &c->call;
-  return check(CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, transpose(g->trans_a), transpose(g->trans_b), (size_t)g->m,
-                                          (size_t)g->n, (size_t)g->k, 1.0f, g->a->memory, g->a->offset, (size_t)g->lda,
-                                          (size_t)g->batch_a, g->b->memory, g->b->offset, (size_t)g->ldb,
-                                          (size_t)g->batch_b, g->beta, g->c->memory, g->c->offset, (size_t)g->ldc,
-                                          (size_t)g->batch_c, (size_t)g->batch, &device->queue, NULL),
+  return check(CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, transpose(g->trans_a), transpose(g->trans_b),
+                                          (size_t)g->m, (size_t)g->n, (size_t)g->k, 1.0f, g->a->memory, g->a->offset,
+                                          (size_t)g->lda, (size_t)g->batch_a, g->b->memory, g->b->offset,
+                                          (size_t)g->ldb, (size_t)g->batch_b, g->beta, g->c->memory, g->c->offset,
+                                          (size_t)g->ldc, (size_t)g->batch_c, (size_t)g->batch, &device->queue, NULL),
                c, "CLBlastSgemmStridedBatched");
 }
 
@@ -78,8 +79,8 @@ static csa_status record_clblast(csa_plan *plan, const csa_gemm_call *g, int spl
     const int first = s * k_run, rest = g->k - first;
     clblast_call *data;
     CSA_TRY(csa_new(&data, 1, sizeof *data));
-    *data = (clblast_call){.call = *g, .k_first = first, .k = rest < k_run ? rest : k_run,
-                           .c_start = (int64_t)s * g->m * g->n};
+    *data = (clblast_call){
+        .call = *g, .k_first = first, .k = rest < k_run ? rest : k_run, .c_start = (int64_t)s * g->m * g->n};
     const csa_status status = g->batch > 1 ? CSA_OK : reserve_workspace(plan, data);
     if (status != CSA_OK) {
       free(data);
@@ -105,7 +106,8 @@ static csa_status record(csa_plan *plan, const csa_gemm_call *call, int splits, 
 
 /* A long sum for a small C: parts side by side, for the sake of accuracy and of cores that would have nothing to do. */
 static csa_status record_split(csa_plan *plan, const csa_gemm_call *call) {
-  const int wanted = (call->k + SPLIT_ABOVE / 2 - 1) / (SPLIT_ABOVE / 2), splits = wanted < SPLITS_MAX ? wanted : SPLITS_MAX;
+  const int wanted = (call->k + SPLIT_ABOVE / 2 - 1) / (SPLIT_ABOVE / 2),
+            splits = wanted < SPLITS_MAX ? wanted : SPLITS_MAX;
   const int k_run = (call->k + splits - 1) / splits, used = (call->k + k_run - 1) / k_run;
   csa_tensor *parts;
   CSA_TRY(csa_plan_scratch(plan, csa_shape3(used, call->m, call->n), &parts));

@@ -1,4 +1,5 @@
-/* The one door to matrix products. Behind it: CLBlast, and the project's own kernels (`native`) of the active family. */
+/* The one door to matrix products. Behind it: CLBlast, and the project's own kernels (`native`) of the active family.
+ */
 #ifndef CSA_DEVICE_GEMM_H
 #define CSA_DEVICE_GEMM_H
 
@@ -12,9 +13,9 @@ typedef struct {
   bool trans_a, trans_b;
   const csa_tensor *a, *b;
   csa_tensor *c;
-  int lda, ldb, ldc; /* elements from row to row, as stored; 0: dense */
-  float beta;        /* 0 or 1 */
-  int batch;         /* so many products of one shape; 0 and 1: one */
+  int lda, ldb, ldc;                 /* elements from row to row, as stored; 0: dense */
+  float beta;                        /* 0 or 1 */
+  int batch;                         /* so many products of one shape; 0 and 1: one */
   int64_t batch_a, batch_b, batch_c; /* elements from one to the next */
   const csa_tensor *bias;            /* [n]; one product only, as are the next two */
   bool relu;

@@ -39,8 +39,8 @@ typedef struct {
   int width; /* of a tile's row, floats: a panel of B */
 } cpu_tile;
 
-/* As wide as registers allow, unless a narrower tile wastes fewer columns beyond n; 8 vectors' worth of work stand for what a
- * tile costs beside them. */
+/* As wide as registers allow, unless a narrower tile wastes fewer columns beyond n; 8 vectors' worth of work stand for
+ * what a tile costs beside them. */
 static cpu_tile choose_tile(const csa_plan *plan, int n) {
   const int native = plan->device->info.float_width;
   cpu_tile tile = {.vector = native >= 16 ? 16 : native >= 8 ? 8 : 4};
@@ -65,7 +65,8 @@ typedef struct {
   int ld, panel, batch;
 } cpu_panels;
 
-static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, const char *options, cpu_panels *b) {
+static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, const char *options,
+                       cpu_panels *b) {
   const int panels = (g->n + tile->width - 1) / tile->width, runs = (g->k + PACK_ROWS - 1) / PACK_ROWS;
   csa_tensor *packed;
   *b = (cpu_panels){g->b, g->ldb, tile->width, (int)g->batch_b};
@@ -77,7 +78,8 @@ static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *t
                     CSA_ARGS(g->b, g->ldb, (int)g->batch_b, packed, g->n, g->k, g->batch));
 }
 
-/* How C is cut into turns of work-items: long runs of rows use a panel of B well, but no core should wait for another. */
+/* How C is cut into turns of work-items: long runs of rows use a panel of B well, but no core should wait for another.
+ */
 typedef struct {
   int row_run, panel_run;
   int64_t items;
@@ -109,9 +111,10 @@ static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_
   const csa_tensor *none = g->c, *bias = g->bias != NULL ? g->bias : none;
   const csa_tensor *residual = g->residual != NULL ? g->residual : none;
   const int batch_c = splits > 1 ? g->m * g->n : (int)g->batch_c;
-  return csa_launch(plan, kernel, csa_groups(turns.items),
-                    CSA_ARGS(g->a, g->lda, (int)g->batch_a, b.tensor, b.ld, b.panel, b.batch, g->c, g->ldc, batch_c, bias,
-                             residual, g->n, g->m, g->n, g->k, g->batch, splits, k_run, turns.row_run, turns.panel_run));
+  return csa_launch(
+      plan, kernel, csa_groups(turns.items),
+      CSA_ARGS(g->a, g->lda, (int)g->batch_a, b.tensor, b.ld, b.panel, b.batch, g->c, g->ldc, batch_c, bias, residual,
+               g->n, g->m, g->n, g->k, g->batch, splits, k_run, turns.row_run, turns.panel_run));
 }
 
 csa_status csa_gemm_native(csa_plan *plan, const csa_gemm_call *call, int splits, int k_run) {

@@ -67,11 +67,11 @@ csa_status csa_node_bind(csa_device *device, csa_node *node) {
   node->bound = clCreateKernel(program, node->kernel.name, &error);
   CSA_TRY(csa_cl_check(error, node->kernel.name, "clCreateKernel"));
   cl_uint wanted = 0, index = 0;
-  CSA_TRY(csa_cl_check(clGetKernelInfo(node->bound, CL_KERNEL_NUM_ARGS, sizeof wanted, &wanted, NULL), node->kernel.name,
-                       "clGetKernelInfo"));
+  CSA_TRY(csa_cl_check(clGetKernelInfo(node->bound, CL_KERNEL_NUM_ARGS, sizeof wanted, &wanted, NULL),
+                       node->kernel.name, "clGetKernelInfo"));
   if (wanted != kernel_arguments(node))
-    return csa_fail(CSA_DEVICE, "%s: kernel %s takes %u arguments, but the host passes %u", node->label, node->kernel.name,
-                    wanted, kernel_arguments(node));
+    return csa_fail(CSA_DEVICE, "%s: kernel %s takes %u arguments, but the host passes %u", node->label,
+                    node->kernel.name, wanted, kernel_arguments(node));
   for (int i = 0; i < node->arg_count; i++) CSA_TRY(set_argument(node, &index, &node->args[i]));
   return CSA_OK;
 }
@@ -81,8 +81,7 @@ csa_status csa_node_enqueue(csa_device *device, const csa_node *node) {
   if (node->work.count == 0) return CSA_OK;
   const size_t local = (size_t)node->kernel.local, count = (size_t)node->work.count;
   const size_t global = node->work.by_group ? count * local : (count + local - 1) / local * local;
-  const cl_int error =
-      clEnqueueNDRangeKernel(device->queue, node->bound, 1, NULL, &global, &local, 0, NULL, NULL);
+  const cl_int error = clEnqueueNDRangeKernel(device->queue, node->bound, 1, NULL, &global, &local, 0, NULL, NULL);
   if (error == CL_SUCCESS) return CSA_OK;
   csa_cl_check(error, node->kernel.name, "clEnqueueNDRangeKernel");
   return csa_fail_in(CSA_DEVICE, "%s: %zu work-items in groups of %zu", node->label, global, local);

@@ -7,7 +7,8 @@
 
 #define CSA_ARGS_MAX 24
 
-/* A kernel to be: file and name, and the options its program is built with. Made by csa_kernel_named (device/plan.h). */
+/* A kernel to be: file and name, and the options its program is built with. Made by csa_kernel_named (device/plan.h).
+ */
 typedef struct {
   char file[48];
   char name[48];
@@ -38,14 +39,17 @@ static inline csa_arg csa_arg_float(float f) { return (csa_arg){CSA_ARG_FLOAT, {
 static inline csa_arg csa_arg_in(const csa_tensor *t) { return (csa_arg){CSA_ARG_IN, {.in = t}}; }
 static inline csa_arg csa_arg_out(csa_tensor *t) { return (csa_arg){CSA_ARG_OUT, {.out = t}}; }
 
-#define CSA_ARG(x)                                                                                                     \
+#define CSA_ARG(x) \
   _Generic((x), int : csa_arg_int, float : csa_arg_float, csa_tensor * : csa_arg_out, const csa_tensor * : csa_arg_in)(x)
 
 /* CSA_ARGS(x, n, y): an array of arguments and their number, two arguments of a call. */
-#define CSA_ARGS(...)                                                                                                  \
+#define CSA_ARGS(...) \
   (const csa_arg[]){CSA_MAP(__VA_ARGS__)}, (int)(sizeof((const csa_arg[]){CSA_MAP(__VA_ARGS__)}) / sizeof(csa_arg))
-#define CSA_MAP(...) CSA_MAP_PICK(__VA_ARGS__, CSA_MAP21, CSA_MAP20, CSA_MAP19, CSA_MAP18, CSA_MAP17, CSA_MAP16, CSA_MAP15, CSA_MAP14, CSA_MAP13, CSA_MAP12, CSA_MAP11,      \
-  CSA_MAP10, CSA_MAP9, CSA_MAP8, CSA_MAP7, CSA_MAP6, CSA_MAP5, CSA_MAP4, CSA_MAP3, CSA_MAP2, CSA_MAP1, )(__VA_ARGS__)
+#define CSA_MAP(...)                                                                                                   \
+  CSA_MAP_PICK(__VA_ARGS__, CSA_MAP21, CSA_MAP20, CSA_MAP19, CSA_MAP18, CSA_MAP17, CSA_MAP16, CSA_MAP15, CSA_MAP14,    \
+               CSA_MAP13, CSA_MAP12, CSA_MAP11, CSA_MAP10, CSA_MAP9, CSA_MAP8, CSA_MAP7, CSA_MAP6, CSA_MAP5, CSA_MAP4, \
+               CSA_MAP3, CSA_MAP2, CSA_MAP1, )                                                                         \
+  (__VA_ARGS__)
 #define CSA_MAP_PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, pick, ...) pick
 #define CSA_MAP1(a) CSA_ARG(a)
 #define CSA_MAP2(a, ...) CSA_ARG(a), CSA_MAP1(__VA_ARGS__)

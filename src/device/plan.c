@@ -8,9 +8,9 @@
 #include "device/arena.h"
 #include "device/program.h"
 
-#define PORTABLE_GROUP 64  /* work-items of a group that works together */
-#define STEP_STATE 32      /* ints: 128 bytes, the most that one fill can write */
-#define ELEMENT_GROUP 256  /* of a group that only shares a launch */
+#define PORTABLE_GROUP 64 /* work-items of a group that works together */
+#define STEP_STATE 32     /* ints: 128 bytes, the most that one fill can write */
+#define ELEMENT_GROUP 256 /* of a group that only shares a launch */
 
 csa_choices csa_choices_resolve(csa_choices choices, const csa_device_info *info) {
   const bool cpu = info->type == CSA_CPU;
@@ -128,7 +128,8 @@ static int group_size(const csa_plan *plan, int wanted) {
   return wanted;
 }
 
-static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, const char *options_format, va_list args) {
+static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, const char *options_format,
+                            va_list args) {
   csa_kernel kernel = {.local = cpu ? 1 : group_size(plan, PORTABLE_GROUP)};
   snprintf(kernel.name, sizeof kernel.name, "%s", name);
   snprintf(kernel.file, sizeof kernel.file, "%s%.*s", cpu ? "cpu/" : "", (int)strcspn(name, "_"), name);
@@ -193,8 +194,8 @@ csa_status csa_launch(csa_plan *plan, csa_kernel kernel, csa_work work, const cs
   return CSA_OK;
 }
 
-csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_node *), void *data,
-                           const csa_arg *args, int count) {
+csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_node *),
+                           void *data, const csa_arg *args, int count) {
   csa_node *node;
   const csa_status status = add_node(plan, args, count, &node);
   if (status != CSA_OK) {
@@ -235,7 +236,8 @@ static csa_status place_role(csa_plan *plan, csa_role role) {
     const csa_tensor *t = plan->tensors[i];
     if (!is_placed_with(plan, t, role)) continue;
     const uint64_t bytes = csa_tensor_bytes(t);
-    blocks[count++] = (csa_block){bytes > 0 ? bytes : 1, whole_life ? 0 : t->first, whole_life ? INT32_MAX : t->last, 0, 0};
+    blocks[count++] =
+        (csa_block){bytes > 0 ? bytes : 1, whole_life ? 0 : t->first, whole_life ? INT32_MAX : t->last, 0, 0};
   }
   CSA_GO(csa_arena_place(blocks, count, plan->device->info.alignment, plan->device->info.max_alloc_bytes, &buffers));
   for (size_t i = 0; i < plan->tensor_count; i++) {

@@ -1,13 +1,14 @@
 #include "device/reduce.h"
 
-#define STRIP 64       /* columns of a work-item in cl/cpu/reduce.cl */
+#define STRIP 64        /* columns of a work-item in cl/cpu/reduce.cl */
 #define ROWS_AT_ONCE 64 /* up to so many are added in one launch */
 
-static csa_status sum_chunks(csa_plan *plan, const csa_tensor *x, int rows, int cols, int ld, int chunk_rows, float beta,
-                             csa_tensor *out) {
+static csa_status sum_chunks(csa_plan *plan, const csa_tensor *x, int rows, int cols, int ld, int chunk_rows,
+                             float beta, csa_tensor *out) {
   const int chunks = (rows + chunk_rows - 1) / chunk_rows;
-  const csa_work work = csa_kernel_is_cpu(plan, "reduce_rows") ? csa_groups((int64_t)chunks * ((cols + STRIP - 1) / STRIP))
-                                                               : csa_items((int64_t)chunks * cols);
+  const csa_work work = csa_kernel_is_cpu(plan, "reduce_rows")
+                            ? csa_groups((int64_t)chunks * ((cols + STRIP - 1) / STRIP))
+                            : csa_items((int64_t)chunks * cols);
   return csa_launch(plan, csa_kernel_named(plan, "reduce_rows", "%s", ""), work,
                     CSA_ARGS(x, rows, cols, ld, chunk_rows, beta, out));
 }

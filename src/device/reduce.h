@@ -4,8 +4,8 @@
 
 #include "device/plan.h"
 
-/* out[cols] = beta * out + the sum over rows of x [rows, cols], rows `ld` elements apart; the order of addition is fixed
- * by the plan. beta is 0 or 1. */
+/* out[cols] = beta * out + the sum over rows of x [rows, cols], rows `ld` elements apart; the order of addition is
+ * fixed by the plan. beta is 0 or 1. */
 csa_status csa_sum_rows(csa_plan *plan, const csa_tensor *x, int rows, int cols, int ld, float beta, csa_tensor *out);
 
 #endif

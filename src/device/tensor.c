@@ -4,20 +4,20 @@ csa_status csa_tensor_upload_part(csa_device *device, const csa_tensor *tensor, 
                                   const void *from) {
   const size_t size = csa_dtype_size(tensor->dtype);
   if (count == 0) return CSA_OK;
-  return csa_cl_check(clEnqueueWriteBuffer(device->queue, tensor->memory, CL_TRUE,
-                                           (size_t)(tensor->offset + (uint64_t)first) * size, (size_t)count * size, from,
-                                           0, NULL, NULL),
-                      tensor->name, "clEnqueueWriteBuffer");
+  return csa_cl_check(
+      clEnqueueWriteBuffer(device->queue, tensor->memory, CL_TRUE, (size_t)(tensor->offset + (uint64_t)first) * size,
+                           (size_t)count * size, from, 0, NULL, NULL),
+      tensor->name, "clEnqueueWriteBuffer");
 }
 
 csa_status csa_tensor_download_part(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
                                     void *to) {
   const size_t size = csa_dtype_size(tensor->dtype);
   if (count == 0) return CSA_OK;
-  return csa_cl_check(clEnqueueReadBuffer(device->queue, tensor->memory, CL_TRUE,
-                                          (size_t)(tensor->offset + (uint64_t)first) * size, (size_t)count * size, to, 0,
-                                          NULL, NULL),
-                      tensor->name, "clEnqueueReadBuffer");
+  return csa_cl_check(
+      clEnqueueReadBuffer(device->queue, tensor->memory, CL_TRUE, (size_t)(tensor->offset + (uint64_t)first) * size,
+                          (size_t)count * size, to, 0, NULL, NULL),
+      tensor->name, "clEnqueueReadBuffer");
 }
 
 csa_status csa_tensor_upload(csa_device *device, const csa_tensor *tensor, const void *from) {

@@ -1,5 +1,5 @@
-/* Tensors as a plan sees them: a name, a shape, a role that decides how long it lives, and, once placed, a buffer and an
- * offset. A tensor may be a view of a part of another. */
+/* Tensors as a plan sees them: a name, a shape, a role that decides how long it lives, and, once placed, a buffer and
+ * an offset. A tensor may be a view of a part of another. */
 #ifndef CSA_DEVICE_TENSOR_H
 #define CSA_DEVICE_TENSOR_H
 
@@ -10,8 +10,8 @@
 
 typedef enum { CSA_F32, CSA_I32, CSA_U8 } csa_dtype;
 
-/* Each role has an arena of its own. The first four live as long as the plan; transient tensors live from the first to the
- * last launch that touches them, and share memory. */
+/* Each role has an arena of its own. The first four live as long as the plan; transient tensors live from the first to
+ * the last launch that touches them, and share memory. */
 typedef enum { CSA_PARAMETER, CSA_GRADIENT, CSA_OPTIMIZER, CSA_DATA, CSA_TRANSIENT, CSA_ROLES } csa_role;
 
 typedef struct csa_tensor {
@@ -41,6 +41,7 @@ csa_status csa_tensor_download(csa_device *device, const csa_tensor *tensor, voi
 /* The same for `count` elements from element `first` on. */
 csa_status csa_tensor_upload_part(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
                                   const void *from);
-csa_status csa_tensor_download_part(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count, void *to);
+csa_status csa_tensor_download_part(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
+                                    void *to);
 
 #endif

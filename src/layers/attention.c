@@ -52,21 +52,40 @@ static csa_kernel core(const csa_plan *p, const csa_layer *l, const char *name) 
   const int queries = (int)l->out->shape.dim[1];
   char options[96];
   snprintf(options, sizeof options, "-DHEADS=%d -DHEAD=%d -DQUERIES=%d -DTOKENS=%d", heads, c / heads, queries, tokens);
-  return tokens <= CPU_TOKENS_MAX ? csa_kernel_named(p, name, "%s", options) : csa_kernel_portable(p, name, "%s", options);
+  return tokens <= CPU_TOKENS_MAX ? csa_kernel_named(p, name, "%s", options)
+                                  : csa_kernel_portable(p, name, "%s", options);
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE];
   const int rows = (int)csa_rows(x->shape), c = (int)csa_cols(x->shape), images = (int)x->shape.dim[0];
-  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = query_rows(l), .n = c, .k = c, .trans_b = true, .a = x, .lda = query_stride(l),
-                                       .b = l->param[QUERY_WEIGHT], .c = l->saved[QUERY], .bias = l->param[QUERY_BIAS]}));
-  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = rows, .n = 2 * c, .k = c, .trans_b = true, .a = x,
-                                       .b = l->param[KEY_VALUE_WEIGHT], .c = l->saved[KEY_VALUE],
+  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = query_rows(l),
+                                       .n = c,
+                                       .k = c,
+                                       .trans_b = true,
+                                       .a = x,
+                                       .lda = query_stride(l),
+                                       .b = l->param[QUERY_WEIGHT],
+                                       .c = l->saved[QUERY],
+                                       .bias = l->param[QUERY_BIAS]}));
+  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = rows,
+                                       .n = 2 * c,
+                                       .k = c,
+                                       .trans_b = true,
+                                       .a = x,
+                                       .b = l->param[KEY_VALUE_WEIGHT],
+                                       .c = l->saved[KEY_VALUE],
                                        .bias = l->param[KEY_VALUE_BIAS]}));
   CSA_TRY(csa_launch(p, core(p, l, "attention_forward"), csa_groups((int64_t)images * l->config.heads),
                      CSA_ARGS(q, kv, l->saved[CONTEXT], l->saved[LSE], images)));
-  return csa_gemm(p, &(csa_gemm_call){.m = query_rows(l), .n = c, .k = c, .trans_b = true, .a = l->saved[CONTEXT],
-                                      .b = l->param[OUT_WEIGHT], .c = l->out, .bias = l->param[OUT_BIAS],
+  return csa_gemm(p, &(csa_gemm_call){.m = query_rows(l),
+                                      .n = c,
+                                      .k = c,
+                                      .trans_b = true,
+                                      .a = l->saved[CONTEXT],
+                                      .b = l->param[OUT_WEIGHT],
+                                      .c = l->out,
+                                      .bias = l->param[OUT_BIAS],
                                       .residual = l->in[1]});
 }
 
@@ -74,11 +93,19 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
 static csa_status projection_backward(csa_plan *p, const csa_tensor *dy, int rows, int outputs, const csa_tensor *x,
                                       int stride, int inputs, csa_tensor *dweight, csa_tensor *dbias) {
   CSA_TRY(csa_sum_rows(p, dy, rows, outputs, outputs, p->beta, dbias));
-  return csa_gemm(p, &(csa_gemm_call){.m = outputs, .n = inputs, .k = rows, .trans_a = true, .a = dy, .b = x,
-                                      .ldb = stride, .c = dweight, .beta = p->beta});
+  return csa_gemm(p, &(csa_gemm_call){.m = outputs,
+                                      .n = inputs,
+                                      .k = rows,
+                                      .trans_a = true,
+                                      .a = dy,
+                                      .b = x,
+                                      .ldb = stride,
+                                      .c = dweight,
+                                      .beta = p->beta});
 }
 
-static csa_status core_backward(csa_plan *p, csa_layer *l, const csa_tensor *dcontext, csa_tensor *dq, csa_tensor *dkv) {
+static csa_status core_backward(csa_plan *p, csa_layer *l, const csa_tensor *dcontext, csa_tensor *dq,
+                                csa_tensor *dkv) {
   const csa_tensor *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE], *context = l->saved[CONTEXT], *lse = l->saved[LSE];
   const int images = (int)l->in[0]->shape.dim[0];
   csa_tensor *delta;
@@ -89,20 +116,30 @@ static csa_status core_backward(csa_plan *p, csa_layer *l, const csa_tensor *dco
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0];
-  const int rows = (int)csa_rows(x->shape), queries = query_rows(l), stride = query_stride(l), c = (int)csa_cols(x->shape);
+  const int rows = (int)csa_rows(x->shape), queries = query_rows(l), stride = query_stride(l),
+            c = (int)csa_cols(x->shape);
   csa_tensor *dcontext, *dq, *dkv;
   CSA_TRY(csa_plan_scratch(p, l->out->shape, &dcontext));
   CSA_TRY(csa_plan_scratch(p, l->out->shape, &dq));
   CSA_TRY(csa_plan_scratch(p, l->saved[KEY_VALUE]->shape, &dkv));
-  CSA_TRY(projection_backward(p, l->dout, queries, c, l->saved[CONTEXT], c, c, l->dparam[OUT_WEIGHT], l->dparam[OUT_BIAS]));
-  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = queries, .n = c, .k = c, .a = l->dout, .b = l->param[OUT_WEIGHT], .c = dcontext}));
+  CSA_TRY(
+      projection_backward(p, l->dout, queries, c, l->saved[CONTEXT], c, c, l->dparam[OUT_WEIGHT], l->dparam[OUT_BIAS]));
+  CSA_TRY(csa_gemm(
+      p, &(csa_gemm_call){.m = queries, .n = c, .k = c, .a = l->dout, .b = l->param[OUT_WEIGHT], .c = dcontext}));
   CSA_TRY(core_backward(p, l, dcontext, dq, dkv));
   CSA_TRY(projection_backward(p, dq, queries, c, x, stride, c, l->dparam[QUERY_WEIGHT], l->dparam[QUERY_BIAS]));
   CSA_TRY(projection_backward(p, dkv, rows, 2 * c, x, c, c, l->dparam[KEY_VALUE_WEIGHT], l->dparam[KEY_VALUE_BIAS]));
   if (l->din == NULL) return CSA_OK;
-  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = rows, .n = c, .k = 2 * c, .a = dkv, .b = l->param[KEY_VALUE_WEIGHT], .c = l->din}));
-  return csa_gemm(p, &(csa_gemm_call){.m = queries, .n = c, .k = c, .a = dq, .b = l->param[QUERY_WEIGHT], .c = l->din,
-                                      .ldc = stride, .beta = 1.0f});
+  CSA_TRY(csa_gemm(
+      p, &(csa_gemm_call){.m = rows, .n = c, .k = 2 * c, .a = dkv, .b = l->param[KEY_VALUE_WEIGHT], .c = l->din}));
+  return csa_gemm(p, &(csa_gemm_call){.m = queries,
+                                      .n = c,
+                                      .k = c,
+                                      .a = dq,
+                                      .b = l->param[QUERY_WEIGHT],
+                                      .c = l->din,
+                                      .ldc = stride,
+                                      .beta = 1.0f});
 }
 
 const csa_layer_ops csa_layer_attention = {"attention", plan, forward, backward};

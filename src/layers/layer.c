@@ -26,7 +26,8 @@ static void extend(csa_tensor *flat, int64_t elements, int64_t *start) {
 static csa_status add_part(csa_parameters *all, const csa_layer *layer, csa_parameter parameter, int64_t start,
                            const csa_part *part) {
   CSA_TRY(csa_grow(&all->list, all->count, &all->capacity, sizeof *all->list));
-  snprintf(parameter.name, sizeof parameter.name, "%.60s%s%.32s", layer->name, layer->name[0] != '\0' ? "." : "", part->name);
+  snprintf(parameter.name, sizeof parameter.name, "%.60s%s%.32s", layer->name, layer->name[0] != '\0' ? "." : "",
+           part->name);
   CSA_TRY(csa_plan_view(all->plan, all->values, start, part->shape, &parameter.value));
   if (all->gradients != NULL)
     CSA_TRY(csa_plan_view(all->plan, all->gradients, start, part->shape, &parameter.gradient));

@@ -69,8 +69,8 @@ struct csa_layer {
 CSA_LAYER_LIST(CSA_LAYER_EXTERN)
 #undef CSA_LAYER_EXTERN
 
-/* The loss layer's output [CSA_HISTORY, 2] has a row {sum of losses, right predictions} for each of so many batches; its
- * saved tensors have these slots. */
+/* The loss layer's output [CSA_HISTORY, 2] has a row {sum of losses, right predictions} for each of so many batches;
+ * its saved tensors have these slots. */
 #define CSA_HISTORY 32
 enum { CSA_LOSS_GRADIENT, CSA_LOSS_VALUES, CSA_LOSS_PREDICTIONS };
 

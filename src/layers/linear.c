@@ -57,7 +57,8 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
                                        .c = l->dparam[WEIGHT],
                                        .beta = p->beta}));
   if (l->din == NULL) return CSA_OK;
-  return csa_gemm(p, &(csa_gemm_call){.m = rows, .n = inputs, .k = outputs, .a = dz, .b = l->param[WEIGHT], .c = l->din});
+  return csa_gemm(p,
+                  &(csa_gemm_call){.m = rows, .n = inputs, .k = outputs, .a = dz, .b = l->param[WEIGHT], .c = l->din});
 }
 
 const csa_layer_ops csa_layer_linear = {"linear", plan, forward, backward};

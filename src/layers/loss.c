@@ -16,8 +16,9 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *labels = l->in[1], *step = p->step, *losses = l->saved[CSA_LOSS_VALUES];
   csa_tensor *predictions = l->saved[CSA_LOSS_PREDICTIONS];
   const int images = (int)csa_rows(x->shape), classes = (int)csa_cols(x->shape);
-  CSA_TRY(csa_launch(p, csa_kernel_named(p, "loss_forward", "-DCLASSES=%d", classes), csa_items(images),
-                     CSA_ARGS(x, labels, step, l->saved[CSA_LOSS_GRADIENT], l->saved[CSA_LOSS_VALUES], predictions, images)));
+  CSA_TRY(csa_launch(
+      p, csa_kernel_named(p, "loss_forward", "-DCLASSES=%d", classes), csa_items(images),
+      CSA_ARGS(x, labels, step, l->saved[CSA_LOSS_GRADIENT], l->saved[CSA_LOSS_VALUES], predictions, images)));
   return csa_launch(p, csa_kernel_named(p, "loss_collect", "-DCLASSES=%d", classes), csa_items(1),
                     CSA_ARGS(losses, (const csa_tensor *)predictions, labels, step, l->out));
 }

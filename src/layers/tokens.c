@@ -11,7 +11,8 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   CSA_TRY(csa_layer_output(parameters, l, csa_shape3(in.dim[0], in.dim[1] + 1, in.dim[2])));
   CSA_TRY(csa_layer_param(parameters, l, POSITION, position, CSA_INIT_NORMAL, 0,
                           &(csa_part){"positional_embedding", position}, 1));
-  return csa_layer_param(parameters, l, CLASS, class_token, CSA_INIT_NORMAL, 0, &(csa_part){"class_token", class_token}, 1);
+  return csa_layer_param(parameters, l, CLASS, class_token, CSA_INIT_NORMAL, 0, &(csa_part){"class_token", class_token},
+                         1);
 }
 
 static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {

@@ -8,8 +8,8 @@
 
 csa_status csa_architecture_default(csa_architecture *a, const char *model) {
   if (strcmp(model, "vit") != 0) return csa_fail(CSA_USAGE, "model: %s: no such model; there is: vit", model);
-  *a = (csa_architecture){.image = 32, .channels = 3, .patch = 4, .embed = 64, .heads = 4, .layers = 3, .hidden = 256,
-                          .classes = 10};
+  *a = (csa_architecture){
+      .image = 32, .channels = 3, .patch = 4, .embed = 64, .heads = 4, .layers = 3, .hidden = 256, .classes = 10};
   snprintf(a->model, sizeof a->model, "%s", model);
   return CSA_OK;
 }
@@ -31,8 +31,8 @@ typedef struct {
 enum { SIZES = 7 };
 
 static void size_table(csa_architecture *a, size_entry table[SIZES]) {
-  const size_entry entries[SIZES] = {{"image", &a->image},   {"patch", &a->patch},   {"embed", &a->embed},
-                                     {"heads", &a->heads},   {"layers", &a->layers}, {"hidden", &a->hidden},
+  const size_entry entries[SIZES] = {{"image", &a->image},    {"patch", &a->patch},   {"embed", &a->embed},
+                                     {"heads", &a->heads},    {"layers", &a->layers}, {"hidden", &a->hidden},
                                      {"classes", &a->classes}};
   memcpy(table, entries, sizeof entries);
 }
@@ -69,8 +69,7 @@ csa_status csa_architecture_sizes(const csa_architecture *architecture, json_t *
 }
 
 csa_status csa_architecture_build(const csa_architecture *a, csa_graph *graph) {
-  csa_tensor *images =
-      csa_graph_input(graph, csa_shape4(graph->config.batch, a->image, a->image, a->channels));
+  csa_tensor *images = csa_graph_input(graph, csa_shape4(graph->config.batch, a->image, a->image, a->channels));
   csa_graph_loss(graph, csa_vit(graph, images, a));
   return csa_graph_record(graph);
 }

@@ -1,4 +1,5 @@
-/* Which model, and of what sizes: what config.json, weight files and golden files say, and how a graph is made of it. */
+/* Which model, and of what sizes: what config.json, weight files and golden files say, and how a graph is made of it.
+ */
 #ifndef CSA_MODEL_ARCHITECTURE_H
 #define CSA_MODEL_ARCHITECTURE_H
 
@@ -19,8 +20,8 @@ csa_status csa_architecture_default(csa_architecture *architecture, const char *
 csa_status csa_architecture_patches(csa_architecture *architecture, const char *patches);
 const char *csa_architecture_patches_text(const csa_architecture *architecture);
 
-/* Overrides sizes by those of a JSON object {"image", "patch", "embed", "heads", "layers", "hidden", "classes"}; an unknown
- * key or an impossible value is CSA_INPUT. `where` begins the sentence. */
+/* Overrides sizes by those of a JSON object {"image", "patch", "embed", "heads", "layers", "hidden", "classes"}; an
+ * unknown key or an impossible value is CSA_INPUT. `where` begins the sentence. */
 csa_status csa_architecture_read_sizes(csa_architecture *architecture, const json_t *sizes, const char *where);
 
 /* The sizes as such an object, a new reference. */

@@ -20,7 +20,8 @@ csa_status csa_graph_create(csa_graph **out, csa_device *device, csa_graph_confi
   graph->parameters.plan = graph->plan;
   CSA_GO(csa_plan_tensor(graph->plan, CSA_PARAMETER, CSA_F32, csa_shape1(0), &graph->parameters.values, "parameters"));
   if (config.training)
-    CSA_GO(csa_plan_tensor(graph->plan, CSA_GRADIENT, CSA_F32, csa_shape1(0), &graph->parameters.gradients, "gradients"));
+    CSA_GO(
+        csa_plan_tensor(graph->plan, CSA_GRADIENT, CSA_F32, csa_shape1(0), &graph->parameters.gradients, "gradients"));
   *out = graph;
   graph = NULL;
 done:
@@ -114,8 +115,8 @@ static void label(csa_graph *graph, const csa_layer *layer, const char *what) {
   snprintf(graph->plan->label, sizeof graph->plan->label, "%.80s %s", name, what);
 }
 
-/* A tensor read by several layers has a gradient that is a sum. A part may belong to another tensor as well (a residual's
- * is its reader's own), so the sum goes to a new place. */
+/* A tensor read by several layers has a gradient that is a sum. A part may belong to another tensor as well (a
+ * residual's is its reader's own), so the sum goes to a new place. */
 static csa_status join(csa_graph *graph, csa_gradient *entry, csa_tensor *part) {
   if (entry->gradient == NULL) {
     entry->gradient = part;
@@ -124,9 +125,11 @@ static csa_status join(csa_graph *graph, csa_gradient *entry, csa_tensor *part) 
   const csa_tensor *a = entry->gradient, *b = part;
   const int n = (int)csa_elements(a->shape);
   csa_tensor *sum;
-  CSA_TRY(csa_plan_tensor(graph->plan, CSA_TRANSIENT, CSA_F32, a->shape, &sum, "gradient of %.80s", entry->value->name));
+  CSA_TRY(
+      csa_plan_tensor(graph->plan, CSA_TRANSIENT, CSA_F32, a->shape, &sum, "gradient of %.80s", entry->value->name));
   entry->gradient = sum;
-  return csa_launch(graph->plan, csa_kernel_named(graph->plan, "join_add", "%s", ""), csa_items(n), CSA_ARGS(a, b, sum, n));
+  return csa_launch(graph->plan, csa_kernel_named(graph->plan, "join_add", "%s", ""), csa_items(n),
+                    CSA_ARGS(a, b, sum, n));
 }
 
 static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
@@ -155,7 +158,8 @@ static csa_status record(csa_graph *graph) {
   graph->forward_end = graph->plan->node_count;
   if (!graph->config.training) return CSA_OK;
   if (graph->labels == NULL) {
-    CSA_TRY(csa_plan_tensor(graph->plan, CSA_DATA, CSA_F32, graph->out->shape, &graph->out_gradient, "output gradient"));
+    CSA_TRY(
+        csa_plan_tensor(graph->plan, CSA_DATA, CSA_F32, graph->out->shape, &graph->out_gradient, "output gradient"));
     find(graph, graph->out)->gradient = graph->out_gradient;
   }
   for (size_t i = graph->layer_count; i-- > 0;) CSA_TRY(layer_backward(graph, &graph->layers[i]));

@@ -30,16 +30,16 @@ typedef struct csa_graph {
   size_t layer_count, layer_capacity;
   csa_gradient *gradients;
   size_t gradient_count, gradient_capacity;
-  csa_tensor *input;       /* [N, H, W, C] */
-  csa_tensor *labels;      /* I32 [N]; NULL without a loss */
-  csa_tensor *out;         /* of the last layer but the loss: the logits */
+  csa_tensor *input;        /* [N, H, W, C] */
+  csa_tensor *labels;       /* I32 [N]; NULL without a loss */
+  csa_tensor *out;          /* of the last layer but the loss: the logits */
   csa_tensor *out_gradient; /* of `out`, where there is no loss: to be uploaded */
-  csa_tensor *history;     /* of losses and right predictions, by slot; NULL without a loss */
-  csa_tensor *predictions; /* I32 [N]; NULL without a loss */
-  cl_event pace[2];        /* the ends of the last steps queued; used by schedule.c alone */
-  size_t forward_end;      /* nodes before it are forward and loss */
-  csa_status status;       /* of the first call that failed */
-  char error[1024];        /* its sentence */
+  csa_tensor *history;      /* of losses and right predictions, by slot; NULL without a loss */
+  csa_tensor *predictions;  /* I32 [N]; NULL without a loss */
+  cl_event pace[2];         /* the ends of the last steps queued; used by schedule.c alone */
+  size_t forward_end;       /* nodes before it are forward and loss */
+  csa_status status;        /* of the first call that failed */
+  char error[1024];         /* its sentence */
 } csa_graph;
 
 csa_status csa_graph_create(csa_graph **graph, csa_device *device, csa_graph_config config);

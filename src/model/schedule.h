@@ -1,5 +1,5 @@
-/* The scheduler: a step is a list of launches, recorded once and replayed. What changes from step to step is in one small
- * struct on the device, step_state, that kernels read. */
+/* The scheduler: a step is a list of launches, recorded once and replayed. What changes from step to step is in one
+ * small struct on the device, step_state, that kernels read. */
 #ifndef CSA_MODEL_SCHEDULE_H
 #define CSA_MODEL_SCHEDULE_H
 
@@ -26,8 +26,8 @@ csa_status csa_schedule_forward(csa_graph *graph);
 csa_status csa_schedule_micro_step(csa_graph *graph);
 csa_status csa_schedule_update(csa_graph *graph);
 
-/* Waits until at most two of the calls to this function lie ahead of the device: the host may prepare the next step, but
- * not run away. */
+/* Waits until at most two of the calls to this function lie ahead of the device: the host may prepare the next step,
+ * but not run away. */
 csa_status csa_schedule_pace(csa_graph *graph);
 
 #endif

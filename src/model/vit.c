@@ -1,12 +1,12 @@
 #include "model/vit.h"
 
 static csa_tensor *normalized(csa_graph *g, csa_tensor *x, int block, int index) {
-  return csa_graph_add(g, &csa_layer_layernorm, (csa_layer_config){.relu = true}, x, NULL, "encoder.layers.%d.%d", block,
-                       index);
+  return csa_graph_add(g, &csa_layer_layernorm, (csa_layer_config){.relu = true}, x, NULL, "encoder.layers.%d.%d",
+                       block, index);
 }
 
-/* x + attention(ReLU(LN(x))), then x + fc2(ReLU(LN(fc1(ReLU(LN(x)))))). In the last block only the class token goes on, as
- * nothing reads the others: the same numbers for a quarter less work. */
+/* x + attention(ReLU(LN(x))), then x + fc2(ReLU(LN(fc1(ReLU(LN(x)))))). In the last block only the class token goes on,
+ * as nothing reads the others: the same numbers for a quarter less work. */
 static csa_tensor *encoder_block(csa_graph *g, csa_tensor *x, const csa_architecture *a, int block) {
   const bool last = block == a->layers - 1;
   csa_tensor *h = normalized(g, x, block, 0);
@@ -20,8 +20,8 @@ static csa_tensor *encoder_block(csa_graph *g, csa_tensor *x, const csa_architec
 }
 
 csa_tensor *csa_vit(csa_graph *g, csa_tensor *images, const csa_architecture *a) {
-  csa_tensor *x = csa_graph_add(g, &csa_layer_patches, (csa_layer_config){.patch = a->patch, .grid = a->grid}, images, NULL,
-                                "patches");
+  csa_tensor *x = csa_graph_add(g, &csa_layer_patches, (csa_layer_config){.patch = a->patch, .grid = a->grid}, images,
+                                NULL, "patches");
   x = csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = a->embed}, x, NULL, "patch_embedding");
   x = csa_graph_add(g, &csa_layer_tokens, (csa_layer_config){0}, x, NULL, "%s", ""); /* names without a prefix */
   for (int block = 0; block < a->layers; block++) x = encoder_block(g, x, a, block);

@@ -18,7 +18,8 @@ static void full_name(char name[CSA_TENSOR_NAME + 16], const char *prefix, const
   snprintf(name, CSA_TENSOR_NAME + 16, "%.15s%s", prefix, parameter->name);
 }
 
-csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix, const csa_tensor *flat) {
+csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix,
+                           const csa_tensor *flat) {
   float *values = NULL;
   CSA_TRY(download_flat(graph, flat, &values));
   csa_status status = CSA_OK;
@@ -129,7 +130,8 @@ csa_status csa_weights_architecture(const csa_safetensors *file, const char *mod
   if (model == NULL) return csa_fail(CSA_USAGE, "weights: the file does not say which model it is; --model does");
   CSA_TRY(csa_architecture_default(a, model));
   if (patches == NULL)
-    return csa_fail(CSA_USAGE, "weights: the file does not say how images are cut; --patches rows or grid does\n"
+    return csa_fail(CSA_USAGE,
+                    "weights: the file does not say how images are cut; --patches rows or grid does\n"
                     "  both look alike in the file, so it must not be guessed");
   return csa_architecture_patches(a, patches);
 }

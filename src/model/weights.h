@@ -12,7 +12,8 @@ csa_status csa_weights_save(csa_graph *graph, const csa_architecture *architectu
 
 /* Adds a tensor PREFIX + NAME for every parameter, with values from `flat`, a tensor laid out as the graph's parameters
  * (the parameters themselves, their gradients, or optimizer state). */
-csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix, const csa_tensor *flat);
+csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix,
+                           const csa_tensor *flat);
 
 /* Reads them into `flat`. A tensor that is missing, or of another type or shape, is CSA_INPUT and named. */
 csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat);

@@ -27,15 +27,15 @@ csa_status csa_folder_lock(const char *folder, int *descriptor) {
 /* Progress as numbers in a fixed order: doubles hold every count that a run can reach. */
 enum { FIGURES = 11 };
 static void to_figures(const csa_progress *p, double f[FIGURES]) {
-  const double figures[FIGURES] = {(double)p->step, (double)p->epoch, (double)p->batch, p->interval_sum,
-                                   (double)p->interval_batches, p->epoch_sum, p->train_loss, p->test_loss,
-                                   p->test_accuracy, p->seconds, (double)p->metrics_bytes};
+  const double figures[FIGURES] = {
+      (double)p->step, (double)p->epoch, (double)p->batch, p->interval_sum, (double)p->interval_batches, p->epoch_sum,
+      p->train_loss,   p->test_loss,     p->test_accuracy, p->seconds,      (double)p->metrics_bytes};
   memcpy(f, figures, sizeof figures);
 }
 
 static void from_figures(csa_progress *p, const double f[FIGURES]) {
-  *p = (csa_progress){(int64_t)f[0], (int)f[1], (int64_t)f[2], f[3], (int64_t)f[4], f[5], f[6], f[7], f[8], f[9],
-                      (int64_t)f[10]};
+  *p = (csa_progress){(int64_t)f[0], (int)f[1], (int64_t)f[2], f[3], (int64_t)f[4], f[5],
+                      f[6],          f[7],      f[8],          f[9], (int64_t)f[10]};
 }
 
 static void checkpoint_path(const csa_trainer *t, char path[CSA_PATH + 32]) {

@@ -39,14 +39,16 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_dev
       "{s:i, s:s, s:s, s:s, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s},"
       " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s}}",
       "format", FORMAT, "clsattn", csa_version(), "model", c->architecture.model, "patches",
-      csa_architecture_patches_text(&c->architecture), "sizes", sizes,                                              /**/
-      "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test",   /**/
-      (json_int_t)d->test.count, "limit_train", (json_int_t)c->limit_train, "limit_test", (json_int_t)c->limit_test, /**/
-      "device", "name", device->name, "platform", device->platform, "device", device->device, "version", device->version,
-      "driver", device->driver,                                                                                     /**/
-      "epochs", c->epochs, "batch", c->batch, "optimizer", csa_optimizer_text(c->optimizer), "lr", c->lr, "weight_decay",
-      c->weight_decay, "seed", seed, "init", c->init, "log_every", c->log_every, "checkpoint_every", c->checkpoint_every,
-      "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm", csa_gemm_text(c->choices.gemm));
+      csa_architecture_patches_text(&c->architecture), "sizes", sizes,                                            /**/
+      "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test", /**/
+      (json_int_t)d->test.count, "limit_train", (json_int_t)c->limit_train, "limit_test",
+      (json_int_t)c->limit_test, /**/
+      "device", "name", device->name, "platform", device->platform, "device", device->device, "version",
+      device->version, "driver", device->driver, /**/
+      "epochs", c->epochs, "batch", c->batch, "optimizer", csa_optimizer_text(c->optimizer), "lr", c->lr,
+      "weight_decay", c->weight_decay, "seed", seed, "init", c->init, "log_every", c->log_every, "checkpoint_every",
+      c->checkpoint_every, "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm",
+      csa_gemm_text(c->choices.gemm));
 }
 
 csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
@@ -109,14 +111,15 @@ static csa_status read_root(csa_config *c, char device[128], json_t *root) {
   json_int_t limit_train = 0, limit_test = 0;
   int format = 0;
   json_error_t error;
-  const int got = json_unpack_ex(
-      root, &error, 0,
-      "{s:i, s:s, s:s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s}, s:i, s:i, s:s, s:F, s:F, s:s, s:s, s:i, s:F, s:{s:s, s:s}}",
-      "format", &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path, "hash", &t.hash,
-      "limit_train", &limit_train, "limit_test", &limit_test, "device", "device", &t.device, "epochs", &c->epochs, "batch",
-      &c->batch, "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed", &t.seed, "init", &t.init,
-      "log_every", &c->log_every, "checkpoint_every", &c->checkpoint_every, "choices", "kernels", &t.kernels, "gemm",
-      &t.gemm);
+  const int got = json_unpack_ex(root, &error, 0,
+                                 "{s:i, s:s, s:s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s}, s:i, s:i, s:s, s:F, s:F, s:s, "
+                                 "s:s, s:i, s:F, s:{s:s, s:s}}",
+                                 "format", &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data",
+                                 "path", &t.path, "hash", &t.hash, "limit_train", &limit_train, "limit_test",
+                                 &limit_test, "device", "device", &t.device, "epochs", &c->epochs, "batch", &c->batch,
+                                 "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed",
+                                 &t.seed, "init", &t.init, "log_every", &c->log_every, "checkpoint_every",
+                                 &c->checkpoint_every, "choices", "kernels", &t.kernels, "gemm", &t.gemm);
   if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
   if (format != FORMAT)
     return csa_fail(CSA_INPUT, "config: format %d: this clsattn (%s) reads format %d", format, csa_version(), FORMAT);

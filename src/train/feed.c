@@ -22,12 +22,14 @@ static csa_status record(csa_feed *f, const csa_dataset *d) {
   const int n = (int)csa_elements(f->graph->input->shape);
   const csa_tensor *step = f->graph->plan->step;
   snprintf(p->label, sizeof p->label, "batch");
-  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_U8, csa_shape4(held, d->channels, d->height, d->width), &f->images, "images"));
+  CSA_TRY(
+      csa_plan_tensor(p, CSA_DATA, CSA_U8, csa_shape4(held, d->channels, d->height, d->width), &f->images, "images"));
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &f->labels, "labels of all images"));
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &f->indices, "order"));
   const csa_tensor *images = f->images, *labels = f->labels, *indices = f->indices;
-  CSA_TRY(csa_launch(p, csa_kernel_named(p, "gather_batch", "-DPIXELS=%d -DCHANNELS=%d", d->height * d->width, d->channels),
-                     csa_items(n), CSA_ARGS(images, labels, indices, step, f->graph->input, f->graph->labels, n)));
+  CSA_TRY(
+      csa_launch(p, csa_kernel_named(p, "gather_batch", "-DPIXELS=%d -DCHANNELS=%d", d->height * d->width, d->channels),
+                 csa_items(n), CSA_ARGS(images, labels, indices, step, f->graph->input, f->graph->labels, n)));
   CSA_TRY(csa_plan_place(p));
   return csa_plan_bind(p);
 }
@@ -100,7 +102,8 @@ csa_status csa_feed_order(csa_feed *feed, const int32_t *indices) {
 static csa_status send(csa_feed *f, int64_t offset, int count) {
   for (int i = 0; i < count; i++) {
     const int32_t index = f->order[offset + i];
-    memcpy(f->batch_images + (size_t)i * f->image_bytes, f->split->images + (size_t)index * f->image_bytes, f->image_bytes);
+    memcpy(f->batch_images + (size_t)i * f->image_bytes, f->split->images + (size_t)index * f->image_bytes,
+           f->image_bytes);
     f->batch_labels[i] = f->split->labels[index];
   }
   csa_device *device = f->graph->device;

@@ -18,8 +18,10 @@ static csa_status output_failed(const csa_metrics *m) {
 static csa_status cut(csa_metrics *m, int64_t length) {
   if (fseeko(m->file, 0, SEEK_END) != 0) return output_failed(m);
   if (ftello(m->file) < length)
-    return csa_fail(CSA_INPUT, "metrics: %s: shorter than when the checkpoint was written (%lld bytes)\n"
-                    "  it was changed or replaced; the run cannot be resumed as it was", m->path, (long long)length);
+    return csa_fail(CSA_INPUT,
+                    "metrics: %s: shorter than when the checkpoint was written (%lld bytes)\n"
+                    "  it was changed or replaced; the run cannot be resumed as it was",
+                    m->path, (long long)length);
   if (ftruncate(fileno(m->file), (off_t)length) != 0) return output_failed(m);
   return fseeko(m->file, (off_t)length, SEEK_SET) == 0 ? CSA_OK : output_failed(m);
 }
@@ -53,9 +55,11 @@ void csa_metrics_close(csa_metrics *metrics) {
 csa_status csa_metrics_append(csa_metrics *m, const csa_metrics_row *row) {
   json_t *line = json_pack("{s:s, s:I, s:i, s:f}", "type", row->epoch_end ? "epoch" : "interval", "step",
                            (json_int_t)row->step, "epoch", row->epoch, "train_loss", row->train_loss);
-  json_t *test = row->epoch_end ? json_pack("{s:f, s:f}", "test_loss", row->test_loss, "test_accuracy", row->test_accuracy)
-                                : json_object();
-  json_t *rest = json_pack("{s:f, s:f, s:f}", "lr", row->lr, "images_per_s", row->images_per_s, "seconds", row->seconds);
+  json_t *test = row->epoch_end
+                     ? json_pack("{s:f, s:f}", "test_loss", row->test_loss, "test_accuracy", row->test_accuracy)
+                     : json_object();
+  json_t *rest =
+      json_pack("{s:f, s:f, s:f}", "lr", row->lr, "images_per_s", row->images_per_s, "seconds", row->seconds);
   const bool made = line != NULL && test != NULL && rest != NULL && json_object_update(line, test) == 0 &&
                     json_object_update(line, rest) == 0;
   csa_status status = made ? CSA_OK : csa_fail(CSA_FAILED, "metrics: a figure is not finite");

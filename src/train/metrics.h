@@ -16,8 +16,8 @@ typedef struct {
   double train_loss, test_loss, test_accuracy, lr, images_per_s, seconds;
 } csa_metrics_row;
 
-/* Opens the file and cuts it to its first `length` bytes: what a resumed run had written when its checkpoint was made. A
- * file shorter than that is CSA_INPUT. */
+/* Opens the file and cuts it to its first `length` bytes: what a resumed run had written when its checkpoint was made.
+ * A file shorter than that is CSA_INPUT. */
 csa_status csa_metrics_open(csa_metrics **metrics, const char *path, int64_t length);
 void csa_metrics_close(csa_metrics *metrics);
 

@@ -34,9 +34,9 @@ csa_status csa_optimizer_record(csa_optimizer *o, csa_graph *graph, csa_optimize
     return csa_launch(p, csa_kernel_named(p, "optimizer_sgd", "%s", ""), csa_items(n),
                       CSA_ARGS(values, gradients, o->first, step, n, MOMENTUM, config.weight_decay));
   CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, values->shape, &o->second, "second moment"));
-  return csa_launch(p, csa_kernel_named(p, "optimizer_adam", "%s", config.kind == CSA_ADAMW ? "-DDECOUPLED" : ""),
-                    csa_items(n), CSA_ARGS(values, gradients, o->first, o->second, step, n, BETA1, BETA2, EPSILON,
-                                           config.weight_decay));
+  return csa_launch(
+      p, csa_kernel_named(p, "optimizer_adam", "%s", config.kind == CSA_ADAMW ? "-DDECOUPLED" : ""), csa_items(n),
+      CSA_ARGS(values, gradients, o->first, o->second, step, n, BETA1, BETA2, EPSILON, config.weight_decay));
 }
 
 void csa_optimizer_step(const csa_optimizer *o, int64_t step, csa_step_state *state) {

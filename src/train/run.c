@@ -6,7 +6,8 @@
 #include "train/checkpoint.h"
 
 static csa_status open_folder(csa_trainer *t, const char *folder) {
-  if (strlen(folder) >= sizeof t->folder) return csa_fail(CSA_USAGE, "run: a path of %zu bytes is too long", strlen(folder));
+  if (strlen(folder) >= sizeof t->folder)
+    return csa_fail(CSA_USAGE, "run: a path of %zu bytes is too long", strlen(folder));
   memcpy(t->folder, folder, strlen(folder) + 1);
   return csa_folder_lock(folder, &t->lock);
 }
@@ -45,8 +46,10 @@ csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, folder);
   if (access(path, F_OK) == 0)
-    return csa_fail(CSA_FAILED, "run: %s: there is a run in it already\n  go on with it: clsattn train --resume %s\n"
-                    "  or give another --out", folder, folder);
+    return csa_fail(CSA_FAILED,
+                    "run: %s: there is a run in it already\n  go on with it: clsattn train --resume %s\n"
+                    "  or give another --out",
+                    folder, folder);
   CSA_TRY(set_parameters(t));
   CSA_TRY(open_folder(t, folder));
   CSA_TRY(open_metrics(t));

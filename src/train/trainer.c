@@ -11,12 +11,14 @@
 static csa_status check_data(const csa_config *c, const csa_dataset *d) {
   const csa_architecture *a = &c->architecture;
   if (d->height != a->image || d->width != a->image || d->channels != a->channels)
-    return csa_fail(CSA_INPUT, "data: %s: images are %d x %d with %d channels, but the model takes %d x %d with %d", c->data,
-                    d->height, d->width, d->channels, a->image, a->image, a->channels);
+    return csa_fail(CSA_INPUT, "data: %s: images are %d x %d with %d channels, but the model takes %d x %d with %d",
+                    c->data, d->height, d->width, d->channels, a->image, a->image, a->channels);
   if (d->classes > a->classes)
-    return csa_fail(CSA_INPUT, "data: %s: %d classes, but the model tells only %d apart", c->data, d->classes, a->classes);
+    return csa_fail(CSA_INPUT, "data: %s: %d classes, but the model tells only %d apart", c->data, d->classes,
+                    a->classes);
   if (c->data_hash[0] != '\0' && strcmp(c->data_hash, d->hash) != 0)
-    return csa_fail(CSA_INPUT, "data: %s: not what the run was started with (hash %s, now %s)", c->data, c->data_hash, d->hash);
+    return csa_fail(CSA_INPUT, "data: %s: not what the run was started with (hash %s, now %s)", c->data, c->data_hash,
+                    d->hash);
   return CSA_OK;
 }
 
@@ -34,8 +36,9 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
   CSA_GO(csa_graph_create(&t->graph, device,
                           (csa_graph_config){.choices = config->choices, .batch = config->batch, .training = true}));
   CSA_GO(csa_architecture_build(&config->architecture, t->graph));
-  CSA_GO(csa_optimizer_record(&t->optimizer, t->graph,
-                              (csa_optimizer_config){config->optimizer, (float)config->lr, (float)config->weight_decay}));
+  CSA_GO(
+      csa_optimizer_record(&t->optimizer, t->graph,
+                           (csa_optimizer_config){config->optimizer, (float)config->lr, (float)config->weight_decay}));
   CSA_GO(csa_plan_place(t->graph->plan));
   t->config.choices = t->graph->plan->choices;
   *out = t;
@@ -123,7 +126,9 @@ uint64_t csa_trainer_bytes(const csa_trainer *t) {
 
 static csa_status check_finite(const csa_trainer *t, double loss) {
   if (loss - loss == 0.0) return CSA_OK;
-  return csa_fail(CSA_FAILED, "train: epoch %d, batch %lld: the loss is not finite\n  a smaller --lr may help; the last checkpoint is from before",
+  return csa_fail(CSA_FAILED,
+                  "train: epoch %d, batch %lld: the loss is not finite\n  a smaller --lr may help; the last checkpoint "
+                  "is from before",
                   t->progress.epoch + 1, (long long)t->progress.batch);
 }
 
@@ -133,8 +138,12 @@ static csa_status end_interval(csa_trainer *t) {
   if (p->interval_batches == 0) return CSA_OK;
   const double loss = p->interval_sum / (double)p->interval_batches;
   CSA_TRY(check_finite(t, loss));
-  const csa_metrics_row row = {.step = p->step, .epoch = p->epoch + 1, .train_loss = loss, .lr = t->config.lr,
-                               .images_per_s = csa_trainer_rate(t), .seconds = p->seconds};
+  const csa_metrics_row row = {.step = p->step,
+                               .epoch = p->epoch + 1,
+                               .train_loss = loss,
+                               .lr = t->config.lr,
+                               .images_per_s = csa_trainer_rate(t),
+                               .seconds = p->seconds};
   CSA_TRY(csa_metrics_append(t->metrics, &row));
   if (t->observer.on_interval != NULL)
     t->observer.on_interval(t->observer.user, p->epoch + 1, p->batch, loss, csa_trainer_rate(t));
@@ -165,8 +174,8 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
   p->seconds += test.seconds;
   p->test_loss = test.loss;
   p->test_accuracy = test.accuracy;
-  const csa_metrics_row row = {true, p->step, p->epoch + 1, p->train_loss, test.loss, test.accuracy, t->config.lr,
-                               csa_trainer_rate(t), p->seconds};
+  const csa_metrics_row row = {true,          p->step,      p->epoch + 1,        p->train_loss, test.loss,
+                               test.accuracy, t->config.lr, csa_trainer_rate(t), p->seconds};
   CSA_TRY(csa_metrics_append(t->metrics, &row));
   p->epoch++;
   p->batch = 0;
@@ -179,8 +188,10 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
 /* A signal: what was trained is kept. */
 static csa_status interrupted(csa_trainer *t) {
   CSA_TRY(save_checkpoint(t));
-  return csa_fail(CSA_INTERRUPTED, "train: stopped by signal %d after step %lld; the state is saved\n  go on with: clsattn train --resume %s",
-                  (int)*t->stop, (long long)t->progress.step, t->folder);
+  return csa_fail(
+      CSA_INTERRUPTED,
+      "train: stopped by signal %d after step %lld; the state is saved\n  go on with: clsattn train --resume %s",
+      (int)*t->stop, (long long)t->progress.step, t->folder);
 }
 
 static csa_status run_epoch(csa_trainer *t, double *since) {

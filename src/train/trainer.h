@@ -11,15 +11,15 @@
 
 /* Where a run stands: all of it is in the checkpoint. */
 typedef struct {
-  int64_t step;                   /* updates done */
-  int epoch;                      /* epochs done */
-  int64_t batch;                  /* batches done in this epoch */
-  double interval_sum;            /* of batch losses since the last log line */
+  int64_t step;        /* updates done */
+  int epoch;           /* epochs done */
+  int64_t batch;       /* batches done in this epoch */
+  double interval_sum; /* of batch losses since the last log line */
   int64_t interval_batches;
-  double epoch_sum;               /* of batch losses in this epoch */
+  double epoch_sum;                            /* of batch losses in this epoch */
   double train_loss, test_loss, test_accuracy; /* of the last whole epoch */
-  double seconds;                 /* of training, evaluation included */
-  int64_t metrics_bytes;          /* length of metrics.jsonl */
+  double seconds;                              /* of training, evaluation included */
+  int64_t metrics_bytes;                       /* length of metrics.jsonl */
 } csa_progress;
 
 /* Hears of a run as it goes; every function may be NULL. */
@@ -51,14 +51,16 @@ typedef struct {
 
 /* Builds the model for `config` on `device` and plans training; nothing is allocated on the device yet. `device` and
  * `dataset` must outlive the trainer. */
-csa_status csa_trainer_create(csa_trainer **trainer, const csa_config *config, csa_device *device, csa_dataset *dataset);
+csa_status csa_trainer_create(csa_trainer **trainer, const csa_config *config, csa_device *device,
+                              csa_dataset *dataset);
 void csa_trainer_destroy(csa_trainer *trainer);
 
 /* Allocates on the device and sends the data there. */
 csa_status csa_trainer_prepare(csa_trainer *trainer);
 
-/* Makes a new run folder and sets the parameters (drawn from the seed, or read from config.init); or opens the folder of an
- * earlier run and goes on from its checkpoint (from the start where it has none yet). A folder that another process works in is CSA_FAILED. */
+/* Makes a new run folder and sets the parameters (drawn from the seed, or read from config.init); or opens the folder
+ * of an earlier run and goes on from its checkpoint (from the start where it has none yet). A folder that another
+ * process works in is CSA_FAILED. */
 csa_status csa_trainer_start(csa_trainer *trainer, const char *folder);
 csa_status csa_trainer_resume(csa_trainer *trainer, const char *folder);
 

@@ -6,12 +6,12 @@
 
 #include "model/weights.h"
 
-/* The third and fourth column of the golden files' README: what a float32 program should meet. The gradient of key.bias is 0
- * in exact arithmetic (softmax ignores a shift of all keys): ours need only be tiny. */
+/* The third and fourth column of the golden files' README: what a float32 program should meet. The gradient of key.bias
+ * is 0 in exact arithmetic (softmax ignores a shift of all keys): ours need only be tiny. */
 static const struct {
   double logits, gradient, all_gradients, zero_gradient, first_losses, losses, final_logits;
 } tolerance = {5e-6, 2e-5, 5e-6, 1e-6, 2e-5, 2e-5, 1e-4};
-#define AFTER1_STEP 1e-5    /* an element of a parameter after one step of Adam is off if it differs by more */
+#define AFTER1_STEP 1e-5     /* an element of a parameter after one step of Adam is off if it differs by more */
 #define AFTER1_FRACTION 1e-3 /* of elements that may be off: Adam's first step is about lr * sign(gradient) */
 
 /* One run of a golden file. */
@@ -104,8 +104,8 @@ static csa_status learning_rate(const golden_run *g, float *lr) {
 static csa_status build(golden_run *g, csa_device *device, csa_choices choices) {
   float lr;
   CSA_TRY(learning_rate(g, &lr));
-  CSA_TRY(csa_graph_create(&g->graph, device,
-                           (csa_graph_config){.choices = choices, .batch = g->batch, .training = true}));
+  CSA_TRY(
+      csa_graph_create(&g->graph, device, (csa_graph_config){.choices = choices, .batch = g->batch, .training = true}));
   CSA_TRY(csa_architecture_build(&g->architecture, g->graph));
   CSA_TRY(csa_optimizer_record(&g->optimizer, g->graph, (csa_optimizer_config){CSA_ADAM, lr, 0.0f}));
   CSA_TRY(csa_schedule_prepare(g->graph));
@@ -264,7 +264,8 @@ static csa_status check_losses(golden_run *g) {
   for (int i = 0; i < g->steps && want != NULL && status == CSA_OK; i++) {
     char name[32];
     snprintf(name, sizeof name, "losses[%d]", i);
-    status = add_check(g, name, max_error(&g->losses[i], &want[i], 1), i < 3 ? tolerance.first_losses : tolerance.losses);
+    status =
+        add_check(g, name, max_error(&g->losses[i], &want[i], 1), i < 3 ? tolerance.first_losses : tolerance.losses);
   }
   free(want);
   return status;

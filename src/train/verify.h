@@ -17,8 +17,8 @@ typedef struct {
   bool ok; /* all of them */
 } csa_verification;
 
-/* Trains as the file says (its parameters, inputs, labels and learning rate) and compares all that it expects; writes the
- * computed values to `dump`, where not NULL, as a safetensors file. */
+/* Trains as the file says (its parameters, inputs, labels and learning rate) and compares all that it expects; writes
+ * the computed values to `dump`, where not NULL, as a safetensors file. */
 csa_status csa_verify(csa_verification *verification, csa_device *device, csa_choices choices, const char *path,
                       const char *dump);
 void csa_verification_fini(csa_verification *verification);

@@ -1,5 +1,5 @@
-/* make_data FOLDER TRAIN TEST: a data set in CIFAR-10's binary layout that can be learned in a minute: each class has its own
- * colour and stripes, under noise. */
+/* make_data FOLDER TRAIN TEST: a data set in CIFAR-10's binary layout that can be learned in a minute: each class has
+ * its own colour and stripes, under noise. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,5 +31,6 @@ static int write_file(const char *folder, const char *name, int count, uint32_t 
 
 int main(int argc, char **argv) {
   if (argc != 4) return 2;
-  return write_file(argv[1], "data_batch_1.bin", atoi(argv[2]), 0) || write_file(argv[1], "test_batch.bin", atoi(argv[3]), 1);
+  return write_file(argv[1], "data_batch_1.bin", atoi(argv[2]), 0) ||
+         write_file(argv[1], "test_batch.bin", atoi(argv[3]), 1);
 }

@@ -90,8 +90,12 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
                     csa_shape shape, csa_shape residual_shape, bool accumulate) {
   csa_tensor *residual;
   memset(t, 0, sizeof *t);
-  const csa_graph_config graph_config = {.choices = variant->choices, .batch = (int)shape.dim[0], .training = true,
-                                         .accumulate = accumulate, .input_gradient = true, .keep_all = true};
+  const csa_graph_config graph_config = {.choices = variant->choices,
+                                         .batch = (int)shape.dim[0],
+                                         .training = true,
+                                         .accumulate = accumulate,
+                                         .input_gradient = true,
+                                         .keep_all = true};
   assert_ok(csa_graph_create(&t->graph, test_device(), graph_config));
   build(t, ops, config, shape, residual_shape, &residual);
   t->in = random_values(shape, 0);

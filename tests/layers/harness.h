@@ -25,8 +25,8 @@ typedef struct {
   double *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS];
 } test_layer;
 
-/* Runs `ops` on a random input of `shape` (and a residual of `residual_shape`, where that has a rank). With `accumulate`
- * gradients are added to ones: they come out one larger. */
+/* Runs `ops` on a random input of `shape` (and a residual of `residual_shape`, where that has a rank). With
+ * `accumulate` gradients are added to ones: they come out one larger. */
 void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_ops *ops, csa_layer_config config,
                     csa_shape shape, csa_shape residual_shape, bool accumulate);
 void test_layer_fini(test_layer *t);

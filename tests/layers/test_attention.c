@@ -7,9 +7,10 @@ typedef struct {
 } attention_case;
 
 static const attention_case cases[] = {
-    {1, 1, 1, 1, false, false, false}, {1, 5, 6, 1, true, true, false},   {3, 17, 12, 3, false, true, true},
-    {2, 33, 40, 2, false, false, false}, {5, 65, 64, 4, false, true, false}, {5, 65, 64, 4, true, true, true},
-    {1, 70, 96, 1, true, false, false},  {1, 1030, 8, 2, false, true, false}, /* more tokens than the CPU kernel takes */
+    {1, 1, 1, 1, false, false, false},   {1, 5, 6, 1, true, true, false},     {3, 17, 12, 3, false, true, true},
+    {2, 33, 40, 2, false, false, false}, {5, 65, 64, 4, false, true, false},  {5, 65, 64, 4, true, true, true},
+    {1, 70, 96, 1, true, false, false},  {1, 1030, 8, 2, false, true, false}, /* more tokens than the CPU kernel takes
+                                                                               */
 };
 
 static int param_size(const test_layer *t, int slot) { return (int)csa_elements(t->layer->param[slot]->shape); }

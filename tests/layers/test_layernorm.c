@@ -6,8 +6,9 @@ typedef struct {
   bool relu, accumulate;
 } layernorm_case;
 
-static const layernorm_case cases[] = {{1, 2, false, false},  {3, 5, true, false},    {7, 16, true, true}, {5, 33, false, true},
-                                       {300, 64, true, false}, {65, 256, true, true}, {2, 1000, true, false}};
+static const layernorm_case cases[] = {{1, 2, false, false},  {3, 5, true, false},    {7, 16, true, true},
+                                       {5, 33, false, true},  {300, 64, true, false}, {65, 256, true, true},
+                                       {2, 1000, true, false}};
 
 static void check(const test_variant *variant, const layernorm_case *c) {
   test_layer t;

@@ -6,13 +6,15 @@
 static const struct {
   int images, classes, active;
   double scale; /* of the logits: large ones overflow exp */
-} cases[] = {{1, 1, 1, 1.0}, {1, 2, 1, 1.0}, {7, 10, 5, 1.0}, {100, 10, 100, 1.0}, {100, 3, 1, 1.0}, {5, 1000, 4, 100.0}};
+} cases[] = {{1, 1, 1, 1.0},      {1, 2, 1, 1.0},   {7, 10, 5, 1.0},
+             {100, 10, 100, 1.0}, {100, 3, 1, 1.0}, {5, 1000, 4, 100.0}};
 
 static csa_graph *build(const test_variant *variant, int images, int classes) {
   csa_graph *g;
-  assert_ok(csa_graph_create(&g, test_device(), (csa_graph_config){.choices = variant->choices, .batch = images,
-                                                                   .training = true, .keep_all = true,
-                                                                   .input_gradient = true}));
+  assert_ok(csa_graph_create(
+      &g, test_device(),
+      (csa_graph_config){
+          .choices = variant->choices, .batch = images, .training = true, .keep_all = true, .input_gradient = true}));
   csa_graph_loss(g, csa_graph_input(g, csa_shape2(images, classes)));
   assert_ok(csa_graph_record(g));
   assert_ok(csa_schedule_prepare(g));

@@ -4,7 +4,7 @@
 static const struct {
   int images, side, channels, patch;
   bool grid;
-} cases[] = {{1, 1, 1, 1, false}, {1, 1, 1, 1, true},  {3, 6, 2, 3, false}, {3, 6, 2, 3, true},
+} cases[] = {{1, 1, 1, 1, false}, {1, 1, 1, 1, true},   {3, 6, 2, 3, false}, {3, 6, 2, 3, true},
              {2, 9, 5, 3, true},  {5, 32, 3, 4, false}, {5, 32, 3, 4, true}};
 
 static void test_all(void **state) {

@@ -1,9 +1,7 @@
 #include "layers/harness.h"
 #include "reference/reference.h"
 
-static const struct {
-  int images, tokens, channels;
-} cases[] = {{1, 1, 1}, {3, 4, 5}, {100, 65, 64}};
+static const struct { int images, tokens, channels; } cases[] = {{1, 1, 1}, {3, 4, 5}, {100, 65, 64}};
 
 static void test_all(void **state) {
   (void)state;
