@@ -2,12 +2,14 @@
  * parameter.
  *
  * adam:  g += decay * w (Adam; Kingma and Ba 2014), or w -= lr * decay * w (AdamW, DECOUPLED defined; Loshchilov and
- *        Hutter 2017);  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;
+ *        Hutter 2017);  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2, where
+ *        rest = 1 - b comes from the host, in double;
  *        w -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps).
  * sgd:   g += decay * w;  m = momentum * m + g;  w -= lr * m. */
 
 kernel void optimizer_adam(OUT(float, w), IN(float, gradient), OUT(float, m), OUT(float, v), STATE(state), const int n,
-                           const float beta1, const float beta2, const float epsilon, const float decay) {
+                           const float beta1, const float rest1, const float beta2, const float rest2,
+                           const float epsilon, const float decay) {
   OPEN_OUT(float, w);
   OPEN_IN(float, gradient);
   OPEN_OUT(float, m);
@@ -22,8 +24,8 @@ kernel void optimizer_adam(OUT(float, w), IN(float, gradient), OUT(float, m), OU
 #else
   g += decay * weight;
 #endif
-  const float first = beta1 * m[i] + (1.0f - beta1) * g;
-  const float second = beta2 * v[i] + (1.0f - beta2) * g * g;
+  const float first = beta1 * m[i] + rest1 * g;
+  const float second = beta2 * v[i] + rest2 * g * g;
   m[i] = first;
   v[i] = second;
   w[i] = weight - lr / state->correction1 * first / (sqrt(second) / state->correction2 + epsilon);

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#define BETA1 0.9f
-#define BETA2 0.999f
+#define BETA1 0.9 /* in double, as PyTorch has them: 1 - BETA2 would lose digits in float */
+#define BETA2 0.999
 #define EPSILON 1e-8f
 #define MOMENTUM 0.9f
 
@@ -34,13 +34,14 @@ csa_status csa_optimizer_record(csa_optimizer *o, csa_graph *graph, csa_optimize
     return csa_launch(p, csa_kernel_named(p, "optimizer_sgd", "%s", ""), csa_items(n),
                       CSA_ARGS(values, gradients, o->first, step, n, MOMENTUM, config.weight_decay));
   CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, values->shape, &o->second, "second moment"));
-  return csa_launch(
-      p, csa_kernel_named(p, "optimizer_adam", "%s", config.kind == CSA_ADAMW ? "-DDECOUPLED" : ""), csa_items(n),
-      CSA_ARGS(values, gradients, o->first, o->second, step, n, BETA1, BETA2, EPSILON, config.weight_decay));
+  return csa_launch(p, csa_kernel_named(p, "optimizer_adam", "%s", config.kind == CSA_ADAMW ? "-DDECOUPLED" : ""),
+                    csa_items(n),
+                    CSA_ARGS(values, gradients, o->first, o->second, step, n, (float)BETA1, (float)(1.0 - BETA1),
+                             (float)BETA2, (float)(1.0 - BETA2), EPSILON, config.weight_decay));
 }
 
 void csa_optimizer_step(const csa_optimizer *o, int64_t step, csa_step_state *state) {
   state->lr = o->config.lr;
-  state->correction1 = (float)(1.0 - pow((double)BETA1, (double)step));
-  state->correction2 = (float)sqrt(1.0 - pow((double)BETA2, (double)step));
+  state->correction1 = (float)(1.0 - pow(BETA1, (double)step));
+  state->correction2 = (float)sqrt(1.0 - pow(BETA2, (double)step));
 }

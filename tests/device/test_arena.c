@@ -69,7 +69,7 @@ static void test_any_blocks(void **state) {
 /* A chain: each block is made while the one before it is read, so two places serve all. */
 static void test_a_chain_needs_two_places(void **state) {
   (void)state;
-  csa_block blocks[50];
+  csa_block blocks[50] = {{0}};
   csa_buffers buffers;
   for (int i = 0; i < 50; i++) blocks[i] = (csa_block){.bytes = 1000, .first = i, .last = i + 1};
   assert_ok(csa_arena_place(blocks, 50, 128, 1 << 20, &buffers));
@@ -97,7 +97,7 @@ static void test_disjoint_lives_share(void **state) {
 
 static void test_the_limit_makes_more_buffers(void **state) {
   (void)state;
-  csa_block blocks[5];
+  csa_block blocks[5] = {{0}};
   csa_buffers buffers;
   for (int i = 0; i < 5; i++) blocks[i] = (csa_block){.bytes = 100, .first = 0, .last = 0};
   assert_ok(csa_arena_place(blocks, 5, 128, 228, &buffers));
