@@ -2,6 +2,7 @@
  * random. There is no state to carry, so any element of any stream can be had alone, on host or device. */
 #include "core/rng.h"
 
+#include <assert.h>
 #include <math.h>
 
 #define ROUNDS 10
@@ -52,6 +53,7 @@ float csa_rng_normal(const csa_rng *rng, uint64_t index) {
 
 /* Uniform in [0, bound): numbers above the last whole multiple of `bound` are drawn again. */
 static uint32_t below(const csa_rng *rng, uint64_t *next, uint32_t bound) {
+  assert(bound > 0);
   const uint64_t range = UINT64_C(1) << 32;
   const uint64_t usable = range - range % bound;
   uint32_t draw;

@@ -32,7 +32,7 @@ int csa_exit_code(csa_status code) {
   return 1;
 }
 
-csa_status csa_fail(csa_status code, const char *format, ...) {
+csa_status(csa_fail)(csa_status code, const char *format, ...) {
   va_list args;
   va_start(args, format);
   vsnprintf(sentence, sizeof sentence, format, args);
@@ -40,7 +40,7 @@ csa_status csa_fail(csa_status code, const char *format, ...) {
   return code;
 }
 
-csa_status csa_fail_in(csa_status code, const char *format, ...) {
+csa_status(csa_fail_in)(csa_status code, const char *format, ...) {
   char context[512];
   va_list args;
   va_start(args, format);

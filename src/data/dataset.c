@@ -12,7 +12,7 @@
 
 #define FASHION_MNIST "/usr/share/datasets/fashion-mnist"
 
-static const csa_format *const formats[] = {&csa_format_cifar, &csa_format_idx};
+static const csa_format *formats[] = {&csa_format_cifar, &csa_format_idx};
 #define FORMATS (sizeof formats / sizeof formats[0])
 
 csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_bytes) {

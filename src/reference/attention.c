@@ -28,7 +28,10 @@ static void add_scaled(double *y, double factor, const double *x, int64_t count)
   for (int64_t i = 0; i < count; i++) y[i] += factor * x[i];
 }
 
-static double score_scale(const csa_ref_attention *s) { return 1 / sqrt((double)(s->channels / s->heads)); }
+static double score_scale(const csa_ref_attention *s) {
+  const int64_t head = s->channels / s->heads; /* whole, by the contract */
+  return 1 / sqrt((double)head);
+}
 
 /* p [tokens]: the softmax of one query's scaled products with the keys of its head. */
 static void attention_weights(const csa_ref_attention *s, const double *q, const double *keys, double *p) {

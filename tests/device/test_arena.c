@@ -53,7 +53,7 @@ static void test_any_blocks(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     for (uint32_t stream = 0; stream < 20; stream++) {
-      csa_block blocks[BLOCKS_MAX], again[BLOCKS_MAX];
+      csa_block blocks[BLOCKS_MAX] = {{0}}, again[BLOCKS_MAX];
       csa_buffers buffers, buffers_again;
       draw(blocks, &cases[i], stream);
       memcpy(again, blocks, sizeof again);
