@@ -28,7 +28,7 @@ csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_
   struct stat info;
   uint8_t *bytes = NULL;
   csa_status status;
-  const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for its writer */
   if (descriptor < 0) return csa_fail(CSA_INPUT, "file: %s: %s", path, strerror(errno));
   if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
     status = csa_fail(CSA_INPUT, "file: %s: not a regular file", path);

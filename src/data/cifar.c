@@ -3,6 +3,7 @@
  * each. */
 #include <dirent.h>
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,13 @@
 #define CLASSES 10
 #define FILES_MAX 1000
 
-/* N of "data_batch_N.bin", or -1. */
+/* N of "data_batch_N.bin", or less than 0; "data_batch_01.bin" is another file. */
 static int batch_number(const char *name) {
-  int number = -1, used = 0;
-  if (sscanf(name, "data_batch_%4d.bin%n", &number, &used) != 1 || used == 0 || name[used] != '\0') return -1;
-  return number;
+  int number;
+  char same[32];
+  if (sscanf(name, "data_batch_%9d.bin", &number) != 1) return -1;
+  snprintf(same, sizeof same, "data_batch_%d.bin", number);
+  return strcmp(name, same) == 0 ? number : -1;
 }
 
 static bool recognises(const char *folder) {
@@ -45,9 +48,12 @@ static csa_status list_batches(const char *folder, int numbers[FILES_MAX], int *
   DIR *open = opendir(folder);
   if (open == NULL) return csa_fail(CSA_INPUT, "data: %s: %s", folder, strerror(errno));
   *count = 0;
-  for (const struct dirent *entry; *count < FILES_MAX && (entry = readdir(open)) != NULL;)
-    if (batch_number(entry->d_name) >= 0) numbers[(*count)++] = batch_number(entry->d_name);
+  for (const struct dirent *entry; *count <= FILES_MAX && (entry = readdir(open)) != NULL;) {
+    const int number = batch_number(entry->d_name);
+    if (number >= 0 && (*count)++ < FILES_MAX) numbers[*count - 1] = number;
+  }
   closedir(open);
+  if (*count > FILES_MAX) return csa_fail(CSA_INPUT, "data: %s: has more than %d training files", folder, FILES_MAX);
   qsort(numbers, (size_t)*count, sizeof *numbers, by_number);
   return *count > 0 ? CSA_OK : csa_fail(CSA_INPUT, "data: %s: has no data_batch_1.bin to train on", folder);
 }
@@ -55,6 +61,7 @@ static csa_status list_batches(const char *folder, int numbers[FILES_MAX], int *
 static csa_status count_records(const char *path, int64_t *records) {
   struct stat info;
   if (stat(path, &info) != 0) return csa_fail(CSA_INPUT, "data: %s: %s", path, strerror(errno));
+  if (!S_ISREG(info.st_mode)) return csa_fail(CSA_INPUT, "data: %s: not a regular file", path);
   if (info.st_size % RECORD != 0)
     return csa_fail(CSA_INPUT,
                     "data: %s: %lld bytes are not whole records of %d: the last begins at byte %lld\n"
@@ -97,6 +104,14 @@ static csa_status read_split(csa_split *split, char paths[][PATH_MAX], int files
   return CSA_OK;
 }
 
+/* Names end up in weight files and JSON, which take UTF-8 alone: said now, not after the training. */
+static bool is_text(const uint8_t *bytes, size_t size) {
+  json_t *text = json_stringn((const char *)bytes, size);
+  const bool valid = text != NULL && memchr(bytes, 0, size) == NULL;
+  json_decref(text);
+  return valid;
+}
+
 static csa_status read_names(csa_dataset *d, const char *folder) {
   char path[PATH_MAX], *rest = NULL;
   uint8_t *text = NULL;
@@ -105,6 +120,10 @@ static csa_status read_names(csa_dataset *d, const char *folder) {
   if (access(path, F_OK) != 0) return csa_dataset_number_classes(d, CLASSES);
   CSA_TRY(csa_file_read(path, 65536, &text, &size));
   csa_status status = CSA_OK;
+  if (!is_text(text, size)) {
+    free(text);
+    return csa_fail(CSA_INPUT, "data: %s: is not text in UTF-8", path);
+  }
   for (char *line = strtok_r((char *)text, "\r\n", &rest); line != NULL && status == CSA_OK;
        line = strtok_r(NULL, "\r\n", &rest)) {
     status = csa_grow(&d->class_names, count, &capacity, sizeof *d->class_names);

@@ -12,8 +12,8 @@
 
 #define FASHION_MNIST "/usr/share/datasets/fashion-mnist"
 
-static const csa_format *formats[] = {&csa_format_cifar, &csa_format_idx};
-#define FORMATS (sizeof formats / sizeof formats[0])
+enum { FORMATS = 2 };
+static const csa_format *format_at(int index) { return index == 0 ? &csa_format_cifar : &csa_format_idx; }
 
 csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_bytes) {
   CSA_TRY(csa_new(&split->images, (size_t)count, image_bytes));
@@ -31,8 +31,8 @@ csa_status csa_dataset_number_classes(csa_dataset *d, int classes) {
 }
 
 static const csa_format *format_of(const char *folder) {
-  for (size_t i = 0; i < FORMATS; i++)
-    if (formats[i]->recognises(folder)) return formats[i];
+  for (int i = 0; i < FORMATS; i++)
+    if (format_at(i)->recognises(folder)) return format_at(i);
   return NULL;
 }
 
@@ -56,7 +56,7 @@ static csa_status find_format(const char *path, char folder[PATH_MAX], const csa
   if (found == 1) return CSA_OK;
   if (found > 1) return csa_fail(CSA_INPUT, "data: %s: has %d data sets in it; name one of them", path, found);
   return csa_fail(CSA_INPUT, "data: %s: no data set is in it that clsattn knows:\n  %s: %s\n  %s: %s", path,
-                  formats[0]->name, formats[0]->layout, formats[1]->name, formats[1]->layout);
+                  csa_format_cifar.name, csa_format_cifar.layout, csa_format_idx.name, csa_format_idx.layout);
 }
 
 static bool is_folder(const char *path) {

@@ -89,9 +89,11 @@ static csa_status open_file(idx_file *f, const char *folder, const char *name, u
 
 static csa_status check_end(const idx_file *f) {
   uint8_t byte;
+  int code;
   const int got = gzread(f->file, &byte, 1);
-  if (got == 0) return CSA_OK;
-  if (got < 0) return cut_off(f);
+  gzerror(f->file, &code);
+  if (got == 0 && code == Z_OK) return CSA_OK;
+  if (got <= 0) return cut_off(f); /* of a .gz, the checksum may be missing */
   return csa_fail(CSA_INPUT, "data: %s: byte %lld: more bytes than the header says", f->path,
                   (long long)gztell(f->file) - 1);
 }
@@ -165,10 +167,18 @@ static int largest_label(const csa_split *split) {
 static const char *const fashion[] = {"t-shirt", "trouser", "pullover", "dress", "coat",
                                       "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
 
+/* The names belong to a folder, not to all that lies below one called so. */
+static bool is_fashion(const char *folder) {
+  const char *last = folder;
+  for (const char *at = folder; *at != '\0'; at++)
+    if (at[0] == '/' && at[1] != '\0' && at[1] != '/') last = at + 1;
+  return strstr(last, "fashion") != NULL;
+}
+
 static csa_status name_classes(csa_dataset *d, const char *folder) {
   const int test = largest_label(&d->test), train = largest_label(&d->train),
             classes = (test > train ? test : train) + 1;
-  if (strstr(folder, "fashion") == NULL || classes > 10)
+  if (!is_fashion(folder) || classes > 10)
     return csa_dataset_number_classes(d, classes > CLASSES_LEAST ? classes : CLASSES_LEAST);
   CSA_TRY(csa_new(&d->class_names, 10, sizeof *d->class_names));
   for (d->classes = 0; d->classes < 10; d->classes++)

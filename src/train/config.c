@@ -1,5 +1,7 @@
 #include "train/config.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +84,15 @@ static csa_status copy_path(char to[CSA_PATH], const char *from) {
   return CSA_OK;
 }
 
+static csa_status read_seed(const char *text, uint64_t *seed) {
+  char *end;
+  errno = 0;
+  *seed = strtoull(text, &end, 10);
+  if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
+    return csa_fail(CSA_INPUT, "config: seed: '%s' is not a whole number below 2^64", text);
+  return CSA_OK;
+}
+
 static csa_status take_texts(csa_config *c, const config_texts *t, const json_t *sizes, char device[128]) {
   CSA_TRY(csa_architecture_default(&c->architecture, t->model));
   CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
@@ -93,13 +104,24 @@ static csa_status take_texts(csa_config *c, const config_texts *t, const json_t 
   CSA_TRY(copy_path(c->init, t->init));
   snprintf(c->data_hash, sizeof c->data_hash, "%s", t->hash);
   snprintf(device, 128, "%s", t->device);
-  c->seed = strtoull(t->seed, NULL, 10);
-  return CSA_OK;
+  return read_seed(t->seed, &c->seed);
 }
 
-static csa_status check_ranges(const csa_config *c) {
-  if (c->epochs < 1 || c->batch < 1 || c->log_every < 1 || c->limit_train < 0 || c->limit_test < 0)
+/* As wide as JSON's own, so that what is out of range is seen. */
+typedef struct {
+  json_int_t format, limit_train, limit_test, epochs, batch, log_every;
+} config_numbers;
+
+static bool is_count(json_int_t number) { return number >= 1 && number <= INT_MAX; }
+
+static csa_status take_numbers(csa_config *c, const config_numbers *n) {
+  if (!is_count(n->epochs) || !is_count(n->batch) || !is_count(n->log_every) || n->limit_train < 0 || n->limit_test < 0)
     return csa_fail(CSA_INPUT, "config: epochs, batch, log_every or a limit is out of range");
+  c->epochs = (int)n->epochs;
+  c->batch = (int)n->batch;
+  c->log_every = (int)n->log_every;
+  c->limit_train = n->limit_train;
+  c->limit_test = n->limit_test;
   if (!(c->lr >= 0.0) || !(c->weight_decay >= 0.0) || !(c->checkpoint_every >= 0.0))
     return csa_fail(CSA_INPUT, "config: lr, weight_decay or checkpoint_every is negative");
   return CSA_OK;
@@ -108,25 +130,23 @@ static csa_status check_ranges(const csa_config *c) {
 static csa_status read_root(csa_config *c, char device[128], json_t *root) {
   config_texts t = {0};
   json_t *sizes = NULL;
-  json_int_t limit_train = 0, limit_test = 0;
-  int format = 0;
+  config_numbers n = {0};
   json_error_t error;
   const int got = json_unpack_ex(root, &error, 0,
-                                 "{s:i, s:s, s:s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s}, s:i, s:i, s:s, s:F, s:F, s:s, "
-                                 "s:s, s:i, s:F, s:{s:s, s:s}}",
-                                 "format", &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data",
-                                 "path", &t.path, "hash", &t.hash, "limit_train", &limit_train, "limit_test",
-                                 &limit_test, "device", "device", &t.device, "epochs", &c->epochs, "batch", &c->batch,
+                                 "{s:I, s:s, s:s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s}, s:I, s:I, s:s, s:F, s:F, s:s, "
+                                 "s:s, s:I, s:F, s:{s:s, s:s}}",
+                                 "format", &n.format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data",
+                                 "path", &t.path, "hash", &t.hash, "limit_train", &n.limit_train, "limit_test",
+                                 &n.limit_test, "device", "device", &t.device, "epochs", &n.epochs, "batch", &n.batch,
                                  "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed",
-                                 &t.seed, "init", &t.init, "log_every", &c->log_every, "checkpoint_every",
+                                 &t.seed, "init", &t.init, "log_every", &n.log_every, "checkpoint_every",
                                  &c->checkpoint_every, "choices", "kernels", &t.kernels, "gemm", &t.gemm);
   if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
-  if (format != FORMAT)
-    return csa_fail(CSA_INPUT, "config: format %d: this clsattn (%s) reads format %d", format, csa_version(), FORMAT);
-  c->limit_train = limit_train;
-  c->limit_test = limit_test;
-  CSA_TRY(take_texts(c, &t, sizes, device));
-  return check_ranges(c);
+  if (n.format != FORMAT)
+    return csa_fail(CSA_INPUT, "config: format %lld: this clsattn (%s) reads format %d", (long long)n.format,
+                    csa_version(), FORMAT);
+  CSA_TRY(take_numbers(c, &n));
+  return take_texts(c, &t, sizes, device);
 }
 
 csa_status csa_config_load(csa_config *config, char device[128], const char *path) {
