@@ -17,6 +17,7 @@ static const struct {
 /* One run of a golden file. */
 typedef struct {
   csa_verification *result;
+  const char *path;
   csa_safetensors *file;
   csa_safetensors_writer *dump; /* all that was computed */
   csa_architecture architecture;
@@ -63,16 +64,16 @@ static csa_status check_max(golden_run *g, const char *name, csa_shape shape, co
 
 static csa_status read_sizes(golden_run *g) {
   const char *model = csa_safetensors_metadata(g->file, "model"), *sizes = csa_safetensors_metadata(g->file, "sizes");
-  if (model == NULL) return csa_fail(CSA_INPUT, "golden: metadata: 'model' is missing");
+  if (model == NULL) return csa_fail(CSA_INPUT, "golden: %s: metadata: 'model' is missing", g->path);
   const bool grid = strcmp(model, "vitp") == 0;
   if (csa_architecture_default(&g->architecture, grid ? "vit" : model) != CSA_OK)
-    return csa_fail(CSA_INPUT, "golden: metadata: model %s: must be vit or vitp", model);
+    return csa_fail(CSA_INPUT, "golden: %s: metadata: model %s: must be vit or vitp", g->path, model);
   g->architecture.grid = grid;
   if (sizes == NULL) return CSA_OK;
   json_error_t error;
   json_t *parsed = json_loads(sizes, JSON_REJECT_DUPLICATES, &error);
-  if (parsed == NULL) return csa_fail(CSA_INPUT, "golden: metadata: sizes: %s", error.text);
-  const csa_status status = csa_architecture_read_sizes(&g->architecture, parsed, "golden");
+  if (parsed == NULL) return csa_fail(CSA_INPUT, "golden: %s: metadata: sizes: %s", g->path, error.text);
+  const csa_status status = csa_architecture_read_sizes(&g->architecture, parsed, g->path);
   json_decref(parsed);
   return status;
 }
@@ -80,13 +81,15 @@ static csa_status read_sizes(golden_run *g) {
 static csa_status read_shape(golden_run *g) {
   const csa_st_tensor *inputs = csa_safetensors_find(g->file, "inputs_all");
   if (inputs == NULL || inputs->shape.rank != 5)
-    return csa_fail(CSA_INPUT, "golden: tensor 'inputs_all': missing, or not [steps, batch, channels, height, width]");
+    return csa_fail(
+        CSA_INPUT, "golden: %s: tensor 'inputs_all': missing, or not [steps, batch, channels, height, width]", g->path);
   const csa_shape s = inputs->shape;
   const csa_architecture *a = &g->architecture;
   if (s.dim[0] < 1 || s.dim[0] > 100000 || s.dim[1] < 1 || s.dim[1] > 100000 || s.dim[2] != a->channels ||
       s.dim[3] != a->image || s.dim[4] != a->image)
-    return csa_fail(CSA_INPUT, "golden: tensor 'inputs_all': its shape does not fit the model's image of %d x %d x %d",
-                    a->channels, a->image, a->image);
+    return csa_fail(CSA_INPUT,
+                    "golden: %s: tensor 'inputs_all': its shape does not fit the model's image of %d x %d x %d",
+                    g->path, a->channels, a->image, a->image);
   g->steps = (int)s.dim[0];
   g->batch = (int)s.dim[1];
   return CSA_OK;
@@ -97,7 +100,7 @@ static csa_status learning_rate(const golden_run *g, float *lr) {
   char *end = NULL;
   *lr = text != NULL ? strtof(text, &end) : 0.0f;
   if (text == NULL || end == text || *end != '\0' || !(*lr >= 0.0f))
-    return csa_fail(CSA_INPUT, "golden: metadata: 'lr' is missing or no number");
+    return csa_fail(CSA_INPUT, "golden: %s: metadata: 'lr' is missing or no number", g->path);
   return CSA_OK;
 }
 
@@ -126,7 +129,7 @@ static void to_nhwc(const float *from, float *to, int64_t images, int64_t channe
 static csa_status check_labels(const golden_run *g, const int64_t *from, int32_t *to, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     if (from[i] < 0 || from[i] >= g->architecture.classes)
-      return csa_fail(CSA_INPUT, "golden: tensor 'labels_all': %lld is no class of %d", (long long)from[i],
+      return csa_fail(CSA_INPUT, "golden: %s: tensor 'labels_all': %lld is no class of %d", g->path, (long long)from[i],
                       g->architecture.classes);
     to[i] = (int32_t)from[i];
   }
@@ -303,11 +306,10 @@ done:
 
 csa_status csa_verify(csa_verification *verification, csa_device *device, csa_choices choices, const char *path,
                       const char *dump) {
-  golden_run g = {.result = verification};
+  golden_run g = {.result = verification, .path = path};
   *verification = (csa_verification){.ok = true};
   csa_status status = csa_safetensors_open(&g.file, path);
   if (status == CSA_OK) status = run_file(&g, device, choices, dump);
-  if (status == CSA_INPUT) csa_fail_in(status, "%s", path);
   free(g.logits);
   free(g.final_logits);
   free(g.losses);

@@ -173,6 +173,20 @@ static void test_empty(void **state) {
   assert_refused(folder, (csa_dataset_limits){0}, "data_batch_1.bin: has no images");
 }
 
+/* No file is left out in silence. */
+static void test_too_many(void **state) {
+  (void)state;
+  const char *folder = good_folder();
+  for (int i = 2; i <= 1001; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "data_batch_%d.bin", i);
+    test_write(test_path(folder, name), "", 0);
+  }
+  assert_refused(folder, (csa_dataset_limits){0}, "more than 1000 training files");
+  unlink(test_path(folder, "data_batch_500.bin"));
+  csa_dataset_close(load(folder, 0, 0));
+}
+
 /* Neither a folder nor a pipe, which would wait for a writer without end, is read as a file. */
 static void test_not_files(void **state) {
   (void)state;
@@ -208,11 +222,12 @@ static void test_hostile_names(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_records),     cmocka_unit_test(test_natural_order),
-                                     cmocka_unit_test(test_other_files), cmocka_unit_test(test_class_names),
-                                     cmocka_unit_test(test_limits),      cmocka_unit_test(test_limit_and_other_files),
-                                     cmocka_unit_test(test_truncated),   cmocka_unit_test(test_labels),
-                                     cmocka_unit_test(test_missing),     cmocka_unit_test(test_empty),
-                                     cmocka_unit_test(test_not_files),   cmocka_unit_test(test_hostile_names)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_records),      cmocka_unit_test(test_natural_order),
+                                     cmocka_unit_test(test_other_files),  cmocka_unit_test(test_class_names),
+                                     cmocka_unit_test(test_limits),       cmocka_unit_test(test_limit_and_other_files),
+                                     cmocka_unit_test(test_truncated),    cmocka_unit_test(test_labels),
+                                     cmocka_unit_test(test_missing),      cmocka_unit_test(test_empty),
+                                     cmocka_unit_test(test_too_many),     cmocka_unit_test(test_not_files),
+                                     cmocka_unit_test(test_hostile_names)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,295 @@
+/* config.json gives back every setting, and nothing that is missing or wrong is taken for one. */
+#include "train/config.h"
+
+#include "core/file.h"
+#include "testing.h"
+
+static const csa_config settings = {.architecture = {.model = "vit",
+                                                     .grid = true,
+                                                     .image = 16,
+                                                     .channels = 3,
+                                                     .patch = 2,
+                                                     .embed = 24,
+                                                     .heads = 3,
+                                                     .layers = 2,
+                                                     .hidden = 48,
+                                                     .classes = 7},
+                                    .data = "some/folder with \"marks\" and ü",
+                                    .data_hash = "0123456789abcdef0123456789abcdef",
+                                    .limit_train = (int64_t)1 << 40,
+                                    .limit_test = 5,
+                                    .epochs = 12,
+                                    .batch = 33,
+                                    .optimizer = CSA_ADAMW,
+                                    .lr = 0.1 / 3.0,
+                                    .weight_decay = 1e-300,
+                                    .seed = UINT64_MAX - 1,
+                                    .init = "start.safetensors",
+                                    .log_every = 17,
+                                    .checkpoint_every = 0.25,
+                                    .choices = {CSA_KERNELS_PORTABLE, CSA_GEMM_NATIVE}};
+
+static const csa_device_info device = {
+    .platform = "Portable", .device = "A device, made by X", .version = "OpenCL 3.0"};
+
+static csa_dataset data_set(void) {
+  static char format[] = "IDX";
+  csa_dataset d = {.format = format, .train = {.count = 3}, .test = {.count = 2}};
+  memcpy(d.hash, settings.data_hash, sizeof d.hash);
+  return d;
+}
+
+static void save(const csa_config *config, const char *path) {
+  const csa_dataset d = data_set();
+  assert_ok(csa_config_save(config, &d, &device, path));
+}
+
+static void assert_same(const csa_config *a, const csa_config *b) {
+  assert_memory_equal(&a->architecture, &b->architecture, sizeof a->architecture);
+  assert_string_equal(a->data, b->data);
+  assert_string_equal(a->data_hash, b->data_hash);
+  assert_int_equal(a->limit_train, b->limit_train);
+  assert_int_equal(a->limit_test, b->limit_test);
+  assert_int_equal(a->epochs, b->epochs);
+  assert_int_equal(a->batch, b->batch);
+  assert_int_equal(a->optimizer, b->optimizer);
+  assert_true(a->lr == b->lr);
+  assert_true(a->weight_decay == b->weight_decay);
+  assert_true(a->seed == b->seed);
+  assert_string_equal(a->init, b->init);
+  assert_int_equal(a->log_every, b->log_every);
+  assert_true(a->checkpoint_every == b->checkpoint_every);
+  assert_int_equal(a->choices.kernels, b->choices.kernels);
+  assert_int_equal(a->choices.gemm, b->choices.gemm);
+}
+
+static void test_round_trip(void **state) {
+  (void)state;
+  const char *path = test_path(test_folder(), "config.json");
+  static csa_config other, got;
+  char name[128];
+  save(&settings, path);
+  assert_ok(csa_config_load(&got, name, path));
+  assert_same(&got, &settings);
+  assert_string_equal(name, device.device);
+  other = settings;
+  other.architecture.grid = false;
+  other.optimizer = CSA_SGD;
+  other.lr = 0.0;
+  other.seed = 0;
+  other.limit_train = 0;
+  other.choices = (csa_choices){CSA_KERNELS_AUTO, CSA_GEMM_AUTO};
+  memset(other.init, 'p', CSA_PATH - 1);
+  save(&other, path);
+  assert_ok(csa_config_load(&got, name, path));
+  assert_same(&got, &other);
+}
+
+/* The file as JSON: to be changed, and written again. */
+static json_t *good_json(void) {
+  const char *path = test_path(test_folder(), "good.json");
+  json_error_t error;
+  save(&settings, path);
+  json_t *root = json_load_file(path, 0, &error);
+  assert_non_null(root);
+  return root;
+}
+
+static void assert_refused(const char *path, const char *text) {
+  static csa_config got;
+  char name[128];
+  assert_fails(CSA_INPUT, text, csa_config_load(&got, name, path));
+  assert_non_null(strstr(csa_last_error(), path));
+}
+
+static void assert_json_refused(const json_t *root, const char *path, const char *text) {
+  assert_int_equal(json_dump_file(root, path, 0), 0);
+  assert_refused(path, text);
+}
+
+/* The object that holds a field, and the field's own name: "data.path" is "path" of "data". */
+static json_t *holder(json_t *root, const char **field) {
+  const char *dot = strchr(*field, '.');
+  if (dot == NULL) return root;
+  char outer[32];
+  snprintf(outer, sizeof outer, "%.*s", (int)(dot - *field), *field);
+  *field = dot + 1;
+  return json_object_get(root, outer);
+}
+
+static const char *const fields[] = {"format",
+                                     "model",
+                                     "patches",
+                                     "sizes",
+                                     "data",
+                                     "data.path",
+                                     "data.hash",
+                                     "data.limit_train",
+                                     "data.limit_test",
+                                     "device",
+                                     "device.device",
+                                     "epochs",
+                                     "batch",
+                                     "optimizer",
+                                     "lr",
+                                     "weight_decay",
+                                     "seed",
+                                     "init",
+                                     "log_every",
+                                     "checkpoint_every",
+                                     "choices",
+                                     "choices.kernels",
+                                     "choices.gemm"};
+
+static void test_missing_fields(void **state) {
+  (void)state;
+  json_t *good = good_json();
+  const char *path = test_path(test_folder(), "config.json");
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    json_t *root = json_deep_copy(good);
+    const char *field = fields[i];
+    json_t *at = holder(root, &field);
+    assert_int_equal(json_object_del(at, field), 0);
+    assert_json_refused(root, path, field);
+    json_decref(root);
+  }
+  json_decref(good);
+}
+
+/* No field may be a list, null or true; none that is text may be a number, and none that is a number may be text. */
+static void test_wrong_types(void **state) {
+  (void)state;
+  json_t *good = good_json();
+  const char *path = test_path(test_folder(), "config.json");
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    const char *field = fields[i];
+    json_t *at = holder(good, &field), *kept = json_incref(json_object_get(at, field));
+    json_t *const wrong[] = {json_array(), json_null(), json_true(),
+                             json_is_number(kept) ? json_string("1") : json_integer(1)};
+    for (size_t w = 0; w < sizeof wrong / sizeof wrong[0]; w++) {
+      json_object_set_new(at, field, wrong[w]);
+      assert_json_refused(good, path, "config: ");
+    }
+    json_object_set_new(at, field, kept);
+  }
+  assert_int_equal(json_dump_file(good, path, 0), 0);
+  static csa_config got;
+  char name[128];
+  assert_ok(csa_config_load(&got, name, path));
+  json_decref(good);
+}
+
+static void test_out_of_range(void **state) {
+  (void)state;
+  static const struct {
+    const char *field, *value, *text;
+  } cases[] = {{"format", "2", "format 2: this clsattn"},
+               {"format", "0", "format 0"},
+               {"format", "4294967297", "format 4294967297"},
+               {"model", "\"resnet\"", "no such model"},
+               {"patches", "\"columns\"", "patches"},
+               {"sizes.embed", "0", "embed"},
+               {"sizes.embed", "-4294967232", "embed"},
+               {"sizes.heads", "1.5", "heads"},
+               {"sizes.wings", "2", "wings"},
+               {"data.limit_train", "-1", "limit"},
+               {"data.limit_test", "-1", "limit"},
+               {"epochs", "0", "epochs"},
+               {"epochs", "4294967297", "epochs"},
+               {"epochs", "1.5", "config: "},
+               {"batch", "0", "batch"},
+               {"batch", "-1", "batch"},
+               {"batch", "4294967396", "batch"},
+               {"optimizer", "\"lion\"", "optimizer"},
+               {"lr", "-0.001", "lr"},
+               {"weight_decay", "-1", "weight_decay"},
+               {"seed", "\"\"", "seed"},
+               {"seed", "\"12x\"", "seed"},
+               {"seed", "\"-1\"", "seed"},
+               {"seed", "\" 1\"", "seed"},
+               {"seed", "\"18446744073709551616\"", "seed"},
+               {"log_every", "0", "log_every"},
+               {"log_every", "4294967297", "log_every"},
+               {"checkpoint_every", "-1e-9", "checkpoint_every"},
+               {"choices.kernels", "\"gpu\"", "kernels"},
+               {"choices.gemm", "\"\"", "gemm"}};
+  json_t *good = good_json();
+  const char *path = test_path(test_folder(), "config.json");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    json_t *root = json_deep_copy(good);
+    const char *field = cases[i].field;
+    json_t *at = holder(root, &field);
+    json_object_set_new(at, field, json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
+    assert_json_refused(root, path, cases[i].text);
+    json_decref(root);
+  }
+  json_decref(good);
+}
+
+static void test_long_path(void **state) {
+  (void)state;
+  char large[CSA_PATH + 1];
+  json_t *root = good_json();
+  memset(large, 'p', CSA_PATH);
+  large[CSA_PATH] = '\0';
+  json_object_set_new(root, "init", json_string(large));
+  assert_json_refused(root, test_path(test_folder(), "config.json"), "1024 bytes is too long");
+  json_decref(root);
+}
+
+static void test_not_json(void **state) {
+  (void)state;
+  static const struct {
+    const char *content, *text;
+  } cases[] = {{"", "line 1"},
+               {"{\n\"format\": 1,\n", "line 3"},
+               {"[1]", "config: "},
+               {"{} {}", "line 1"},
+               {"{\"format\": 1, \"format\": 1}", "duplicate"},
+               {"{\"data\": {\"path\": \"a\", \"path\": \"b\"}}", "duplicate"},
+               {"{\"model\": \"\xff\"}", "byte 0xff"},
+               {"{\"lr\": 1e999}", "overflow"},
+               {"\x89PNG\r\n", "line 1"}};
+  const char *folder = test_folder(), *path = test_path(folder, "config.json");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    test_write(path, cases[i].content, strlen(cases[i].content));
+    assert_refused(path, cases[i].text);
+  }
+  assert_refused(test_path(folder, "missing.json"), "No such file");
+  assert_refused(folder, "not a regular file");
+}
+
+static void test_save_fails(void **state) {
+  (void)state;
+  const char *folder = test_folder(), *path = test_path(folder, "config.json");
+  static csa_config config;
+  const csa_dataset d = data_set();
+  config = settings;
+  assert_fails(CSA_OUTPUT, "gone/config.json",
+               csa_config_save(&config, &d, &device, test_path(folder, "gone/config.json")));
+  memcpy(config.data, "\xff", 2);
+  assert_fails(CSA_INPUT, "not UTF-8", csa_config_save(&config, &d, &device, path));
+  assert_refused(path, "No such file");
+}
+
+static void test_choices(void **state) {
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    csa_kernels kernels;
+    csa_gemm_provider gemm;
+    assert_ok(csa_kernels_parse(csa_kernels_text((csa_kernels)i), &kernels));
+    assert_ok(csa_gemm_parse(csa_gemm_text((csa_gemm_provider)i), &gemm));
+    assert_int_equal(kernels, i);
+    assert_int_equal(gemm, i);
+    assert_fails(CSA_USAGE, "must be auto, cpu or portable", csa_kernels_parse("Cpu", &kernels));
+    assert_fails(CSA_USAGE, "must be auto, clblast or native", csa_gemm_parse("cublas", &gemm));
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_missing_fields),
+                                     cmocka_unit_test(test_wrong_types), cmocka_unit_test(test_out_of_range),
+                                     cmocka_unit_test(test_long_path),   cmocka_unit_test(test_not_json),
+                                     cmocka_unit_test(test_save_fails),  cmocka_unit_test(test_choices)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
