@@ -7,10 +7,12 @@
  *            dq_i = SCALE sum_j ds_ij k_j,  dk_j = SCALE sum_i ds_ij q_i,  dv_j = sum_i p_ij dy_i.
  *
  * One group an (image, head); a work-item takes whole queries, and in backward then whole keys.
- * HEADS, HEAD: number and size of heads; QUERIES: Tq; TOKENS: T. */
+ * HEADS, HEAD: number and size of heads; QUERIES: Tq; TOKENS: T; SCALE: 1 / sqrt(HEAD) if not defined. */
 
 #define COLS (HEADS * HEAD)
+#ifndef SCALE
 #define SCALE (1.0f / sqrt((float)HEAD))
+#endif
 
 static inline float dot_head(const float *a, __global const storage *b) {
   float sum = 0.0f;

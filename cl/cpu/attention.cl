@@ -3,7 +3,9 @@
  * lanes. HEADS, HEAD: number and size of heads; QUERIES: Tq; TOKENS: T (16 * T floats are held at a time). */
 
 #define COLS (HEADS * HEAD)
+#ifndef SCALE
 #define SCALE (1.0f / sqrt((float)HEAD))
+#endif
 
 /* Up to 16 rows, `stride` apart, of one head as columns: to[d] has element d of every row, and 0 in lanes beyond
  * `rows`. */

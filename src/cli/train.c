@@ -50,7 +50,7 @@ static csa_status to_config(const train_settings *s, csa_config *c) {
                     .log_every = s->log_every,
                     .checkpoint_every = s->checkpoint_every};
   CSA_TRY(csa_architecture_default(&c->architecture, s->model));
-  CSA_TRY(csa_architecture_patches(&c->architecture, s->patches));
+  if (s->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, s->patches));
   CSA_TRY(csa_optimizer_parse(s->optimizer, &c->optimizer));
   CSA_TRY(csa_gemm_parse(s->gemm, &c->choices.gemm));
   CSA_TRY(csa_kernels_parse(s->kernels, &c->choices.kernels));
@@ -177,7 +177,6 @@ done:
 
 csa_status csa_command_train(int argc, char **argv) {
   train_settings s = {.model = "vit",
-                      .patches = "rows",
                       .data = "cifar10",
                       .optimizer = "adam",
                       .gemm = "auto",
@@ -188,9 +187,9 @@ csa_status csa_command_train(int argc, char **argv) {
                       .lr = 0.001,
                       .checkpoint_every = 300.0};
   csa_option options[] = {
-      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit (default vit)", false},
-      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "rows: runs of the image's buffer; grid: squares (default rows)",
-       false},
+      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit or cnn (default vit)", false},
+      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches,
+       "vit: rows, runs of the image's buffer, or grid, squares (default rows)", false},
       {"data", "PATH", CSA_OPTION_TEXT, &s.data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)",
        false},
       {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},

@@ -2,19 +2,19 @@
  * in [N, T, C], out [N, Tq, C] with Tq = T, or 1 with class_only, when only the first token queries (the rest of the
  * output would not be used); in[1] has the output's shape. */
 #include "device/gemm.h"
-#include "device/reduce.h"
 #include "layers/layer.h"
-
-#define CPU_TOKENS_MAX 1024 /* the CPU kernel holds 64 bytes a token on its stack */
 
 enum { QUERY_WEIGHT, QUERY_BIAS, KEY_VALUE_WEIGHT, KEY_VALUE_BIAS, OUT_WEIGHT, OUT_BIAS };
 enum { QUERY, KEY_VALUE, CONTEXT, LSE };
 
 static csa_status declare_parameters(csa_parameters *all, csa_layer *l, int c) {
   const csa_shape weight = csa_shape2(c, c), bias = csa_shape1(c);
-  const csa_part query[] = {{"query.weight", weight}, {"query.bias", bias}};
-  const csa_part key[] = {{"key.weight", weight}, {"value.weight", weight}, {"key.bias", bias}, {"value.bias", bias}};
-  const csa_part out[] = {{"fc_out.weight", weight}, {"fc_out.bias", bias}};
+  const csa_part query[] = {{"query.weight", weight, false}, {"query.bias", bias, false}};
+  const csa_part key[] = {{"key.weight", weight, false},
+                          {"value.weight", weight, false},
+                          {"key.bias", bias, false},
+                          {"value.bias", bias, false}};
+  const csa_part out[] = {{"fc_out.weight", weight, false}, {"fc_out.bias", bias, false}};
   CSA_TRY(csa_layer_param(all, l, QUERY_WEIGHT, weight, CSA_INIT_FAN_IN, c, &query[0], 1));
   CSA_TRY(csa_layer_param(all, l, QUERY_BIAS, bias, CSA_INIT_FAN_IN, c, &query[1], 1));
   CSA_TRY(csa_layer_param(all, l, KEY_VALUE_WEIGHT, csa_shape2(2 * c, c), CSA_INIT_FAN_IN, c, &key[0], 2));
@@ -48,12 +48,9 @@ static int query_stride(const csa_layer *l) {
 }
 
 static csa_kernel core(const csa_plan *p, const csa_layer *l, const char *name) {
-  const int tokens = (int)l->in[0]->shape.dim[1], c = (int)l->in[0]->shape.dim[2], heads = l->config.heads;
-  const int queries = (int)l->out->shape.dim[1];
-  char options[96];
-  snprintf(options, sizeof options, "-DHEADS=%d -DHEAD=%d -DQUERIES=%d -DTOKENS=%d", heads, c / heads, queries, tokens);
-  return tokens <= CPU_TOKENS_MAX ? csa_kernel_named(p, name, "%s", options)
-                                  : csa_kernel_portable(p, name, "%s", options);
+  const csa_shape in = l->in[0]->shape;
+  return csa_layer_attention_kernel(p, name, l->config.heads, (int)in.dim[2] / l->config.heads,
+                                    (int)l->out->shape.dim[1], (int)in.dim[1], "");
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
@@ -89,21 +86,6 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
                                       .residual = l->in[1]});
 }
 
-/* Gradients of a projection y = x W^T + b: of W and b. */
-static csa_status projection_backward(csa_plan *p, const csa_tensor *dy, int rows, int outputs, const csa_tensor *x,
-                                      int stride, int inputs, csa_tensor *dweight, csa_tensor *dbias) {
-  CSA_TRY(csa_sum_rows(p, dy, rows, outputs, outputs, p->beta, dbias));
-  return csa_gemm(p, &(csa_gemm_call){.m = outputs,
-                                      .n = inputs,
-                                      .k = rows,
-                                      .trans_a = true,
-                                      .a = dy,
-                                      .b = x,
-                                      .ldb = stride,
-                                      .c = dweight,
-                                      .beta = p->beta});
-}
-
 static csa_status core_backward(csa_plan *p, csa_layer *l, const csa_tensor *dcontext, csa_tensor *dq,
                                 csa_tensor *dkv) {
   const csa_tensor *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE], *context = l->saved[CONTEXT], *lse = l->saved[LSE];
@@ -122,13 +104,14 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   CSA_TRY(csa_plan_scratch(p, l->out->shape, &dcontext));
   CSA_TRY(csa_plan_scratch(p, l->out->shape, &dq));
   CSA_TRY(csa_plan_scratch(p, l->saved[KEY_VALUE]->shape, &dkv));
-  CSA_TRY(
-      projection_backward(p, l->dout, queries, c, l->saved[CONTEXT], c, c, l->dparam[OUT_WEIGHT], l->dparam[OUT_BIAS]));
+  CSA_TRY(csa_layer_weights_backward(p, l->dout, queries, c, l->saved[CONTEXT], c, c, l->dparam[OUT_WEIGHT],
+                                     l->dparam[OUT_BIAS]));
   CSA_TRY(csa_gemm(
       p, &(csa_gemm_call){.m = queries, .n = c, .k = c, .a = l->dout, .b = l->param[OUT_WEIGHT], .c = dcontext}));
   CSA_TRY(core_backward(p, l, dcontext, dq, dkv));
-  CSA_TRY(projection_backward(p, dq, queries, c, x, stride, c, l->dparam[QUERY_WEIGHT], l->dparam[QUERY_BIAS]));
-  CSA_TRY(projection_backward(p, dkv, rows, 2 * c, x, c, c, l->dparam[KEY_VALUE_WEIGHT], l->dparam[KEY_VALUE_BIAS]));
+  CSA_TRY(csa_layer_weights_backward(p, dq, queries, c, x, stride, c, l->dparam[QUERY_WEIGHT], l->dparam[QUERY_BIAS]));
+  CSA_TRY(
+      csa_layer_weights_backward(p, dkv, rows, 2 * c, x, c, c, l->dparam[KEY_VALUE_WEIGHT], l->dparam[KEY_VALUE_BIAS]));
   if (l->din == NULL) return CSA_OK;
   CSA_TRY(csa_gemm(
       p, &(csa_gemm_call){.m = rows, .n = c, .k = 2 * c, .a = dkv, .b = l->param[KEY_VALUE_WEIGHT], .c = l->din}));

@@ -1,7 +1,11 @@
 /* What layers use to declare what they need. */
 #include "layers/layer.h"
 
-#define ALIGNMENT 32 /* elements: a parameter starts on a cache line, whatever stands before it */
+#include "device/gemm.h"
+#include "device/reduce.h"
+
+#define ATTENTION_TOKENS_MAX 1024 /* the CPU kernel holds 64 bytes a token on its stack */
+#define ALIGNMENT 32              /* elements: a parameter starts on a cache line, whatever stands before it */
 
 csa_status csa_layer_bad(const csa_layer *layer, const char *why) {
   return csa_fail(CSA_USAGE, "%s '%s': %s", layer->ops->name, layer->name, why);
@@ -45,8 +49,39 @@ csa_status csa_layer_param(csa_parameters *all, csa_layer *layer, int slot, csa_
     CSA_TRY(csa_plan_view(all->plan, all->gradients, start, shape, &layer->dparam[slot]));
   }
   for (int i = 0; i < count; i++) {
-    CSA_TRY(add_part(all, layer, (csa_parameter){.init = init, .fan_in = fan_in}, start, &parts[i]));
+    CSA_TRY(add_part(all, layer, (csa_parameter){.convolution = parts[i].convolution, .init = init, .fan_in = fan_in},
+                     start, &parts[i]));
     start += csa_elements(parts[i].shape);
   }
   return CSA_OK;
+}
+
+csa_status csa_layer_weights_backward(csa_plan *p, const csa_tensor *dy, int rows, int outputs, const csa_tensor *x,
+                                      int stride, int inputs, csa_tensor *dweight, csa_tensor *dbias) {
+  CSA_TRY(csa_sum_rows(p, dy, rows, outputs, outputs, p->beta, dbias));
+  return csa_gemm(p, &(csa_gemm_call){.m = outputs,
+                                      .n = inputs,
+                                      .k = rows,
+                                      .trans_a = true,
+                                      .a = dy,
+                                      .b = x,
+                                      .ldb = stride,
+                                      .c = dweight,
+                                      .beta = p->beta});
+}
+
+csa_status csa_layer_relu_backward(csa_plan *p, const csa_layer *l, csa_tensor **dz) {
+  const csa_tensor *dy = l->dout, *y = l->out;
+  const int n = (int)csa_elements(y->shape);
+  CSA_TRY(csa_plan_scratch(p, y->shape, dz));
+  return csa_launch(p, csa_kernel_portable(p, "linear_relu_backward", "%s", ""), csa_items(n), CSA_ARGS(dy, y, *dz, n));
+}
+
+csa_kernel csa_layer_attention_kernel(const csa_plan *p, const char *name, int heads, int head, int queries, int tokens,
+                                      const char *more_options) {
+  char options[128];
+  snprintf(options, sizeof options, "-DHEADS=%d -DHEAD=%d -DQUERIES=%d -DTOKENS=%d%s", heads, head, queries, tokens,
+           more_options);
+  return tokens <= ATTENTION_TOKENS_MAX ? csa_kernel_named(p, name, "%s", options)
+                                        : csa_kernel_portable(p, name, "%s", options);
 }

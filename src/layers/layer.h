@@ -10,8 +10,9 @@
 
 /* Settings of all layers; each reads its own. */
 typedef struct {
-  int out;         /* linear: outputs */
-  bool relu;       /* linear, layernorm: max(y, 0) on the result */
+  int out;         /* linear, conv2d: outputs */
+  bool relu;       /* linear, conv2d, layernorm: max(y, 0) on the result */
+  int reduction;   /* nonlocal: inner channels are so many times fewer */
   int heads;       /* attention */
   bool class_only; /* attention: only the first token queries; the output has one token */
   int patch;       /* patches: side of a patch */
@@ -29,7 +30,8 @@ typedef enum {
 /* One parameter as files know it: PyTorch's name and shape, a part of a tensor on the device. */
 typedef struct {
   char name[CSA_TENSOR_NAME];
-  csa_tensor *value, *gradient; /* views; gradient is NULL in a plan that does not train */
+  csa_tensor *value, *gradient; /* views, of the shape in files; gradient is NULL in a plan that does not train */
+  bool convolution;             /* [O, I, kh, kw] in files is [kh, kw, I, O] on the device */
   csa_init init;
   int fan_in;
 } csa_parameter;
@@ -59,9 +61,9 @@ struct csa_layer {
   csa_tensor *out;
   csa_tensor *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS]; /* gradients are written with the plan's beta */
   csa_tensor *saved[CSA_LAYER_SLOTS];
-  const csa_tensor *dout; /* in backward: the gradient of out */
-  csa_tensor *din;        /* in backward: where the gradient of in[0] goes; NULL if nobody needs it. A residual's
-                             gradient is dout itself. */
+  csa_tensor *dout; /* in backward: the gradient of out */
+  csa_tensor *din;  /* in backward: where the gradient of in[0] goes; NULL if nobody needs it. A residual's
+                       gradient is dout itself. */
 };
 
 /* csa_layer_linear, … one table for every name in CSA_LAYERS. */
@@ -83,12 +85,25 @@ csa_status csa_layer_saved(csa_parameters *parameters, csa_layer *layer, int slo
 /* A part of a parameter tensor that has a name of its own in files. */
 typedef struct {
   const char *name; /* "query.weight"; the layer's name and a dot go before it */
-  csa_shape shape;
+  csa_shape shape;  /* in files */
+  bool convolution; /* as in csa_parameter */
 } csa_part;
 
 /* The parameter `slot`, made of `count` parts that follow each other in memory. */
 csa_status csa_layer_param(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, csa_init init,
                            int fan_in, const csa_part *parts, int count);
+
+/* Records the gradients of y = x W^T + b, of its weight [outputs, inputs] and bias, from dy [rows, outputs] and x,
+ * whose rows are `stride` elements apart. */
+csa_status csa_layer_weights_backward(csa_plan *plan, const csa_tensor *dy, int rows, int outputs, const csa_tensor *x,
+                                      int stride, int inputs, csa_tensor *dweight, csa_tensor *dbias);
+
+/* Records dz, the gradient before the layer's ReLU, in scratch. */
+csa_status csa_layer_relu_backward(csa_plan *plan, const csa_layer *layer, csa_tensor **dz);
+
+/* A kernel of attention.cl: of the CPU family where that can hold so many tokens. */
+csa_kernel csa_layer_attention_kernel(const csa_plan *plan, const char *name, int heads, int head, int queries,
+                                      int tokens, const char *more_options);
 
 /* "linear 'fc': why", CSA_USAGE: a model that cannot be. */
 csa_status csa_layer_bad(const csa_layer *layer, const char *why);

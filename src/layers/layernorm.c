@@ -11,8 +11,8 @@ enum { STATS };
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   const csa_shape shape = csa_shape1(csa_cols(l->in[0]->shape));
   CSA_TRY(csa_layer_output(parameters, l, l->in[0]->shape));
-  CSA_TRY(csa_layer_param(parameters, l, WEIGHT, shape, CSA_INIT_ONES, 0, &(csa_part){"weight", shape}, 1));
-  CSA_TRY(csa_layer_param(parameters, l, BIAS, shape, CSA_INIT_ZEROS, 0, &(csa_part){"bias", shape}, 1));
+  CSA_TRY(csa_layer_param(parameters, l, WEIGHT, shape, CSA_INIT_ONES, 0, &(csa_part){"weight", shape, false}, 1));
+  CSA_TRY(csa_layer_param(parameters, l, BIAS, shape, CSA_INIT_ZEROS, 0, &(csa_part){"bias", shape, false}, 1));
   return csa_layer_saved(parameters, l, STATS, csa_shape2(csa_rows(l->in[0]->shape), 2), "statistics");
 }
 
@@ -31,6 +31,7 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *gamma = l->param[WEIGHT], *beta = l->param[BIAS], *stats = l->saved[STATS];
+  const csa_tensor *dy = l->dout;
   const int rows = (int)csa_rows(x->shape), cols = (int)csa_cols(x->shape);
   const int wanted = csa_plan_chunks(p, rows), chunk_rows = (rows + wanted - 1) / wanted;
   const int chunks = (rows + chunk_rows - 1) / chunk_rows;
@@ -39,7 +40,7 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   CSA_TRY(csa_plan_scratch(p, csa_shape3(chunks, 2, cols), &parts));
   CSA_TRY(csa_plan_view(p, parts, cols, csa_shape1((int64_t)(2 * chunks - 1) * cols), &dbeta));
   CSA_TRY(csa_launch(p, kernel(p, l, "layernorm_backward"), csa_groups(chunks),
-                     CSA_ARGS(x, gamma, beta, stats, l->dout, dx, parts, rows, chunk_rows)));
+                     CSA_ARGS(x, gamma, beta, stats, dy, dx, parts, rows, chunk_rows)));
   CSA_TRY(csa_sum_rows(p, parts, chunks, cols, 2 * cols, p->beta, l->dparam[WEIGHT]));
   return csa_sum_rows(p, dbeta, chunks, cols, 2 * cols, p->beta, l->dparam[BIAS]);
 }

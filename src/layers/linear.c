@@ -1,7 +1,6 @@
 /* Linear layer over the last dimension: out = in W^T + b, then ReLU or + in[1] where asked.
  * in [..., I], W [O, I], b [O], out [..., O]. */
 #include "device/gemm.h"
-#include "device/reduce.h"
 #include "layers/layer.h"
 
 enum { WEIGHT, BIAS };
@@ -16,8 +15,9 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
     return csa_layer_bad(l, "the residual is not of the output's shape");
   const csa_shape weight = csa_shape2(outputs, inputs), bias = csa_shape1(outputs);
   CSA_TRY(csa_layer_output(parameters, l, shape));
-  CSA_TRY(csa_layer_param(parameters, l, WEIGHT, weight, CSA_INIT_FAN_IN, inputs, &(csa_part){"weight", weight}, 1));
-  return csa_layer_param(parameters, l, BIAS, bias, CSA_INIT_FAN_IN, inputs, &(csa_part){"bias", bias}, 1);
+  CSA_TRY(
+      csa_layer_param(parameters, l, WEIGHT, weight, CSA_INIT_FAN_IN, inputs, &(csa_part){"weight", weight, false}, 1));
+  return csa_layer_param(parameters, l, BIAS, bias, CSA_INIT_FAN_IN, inputs, &(csa_part){"bias", bias, false}, 1);
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
@@ -33,29 +33,12 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
                                       .residual = l->in[1]});
 }
 
-/* The gradient before ReLU. */
-static csa_status before_relu(csa_plan *p, const csa_layer *l, const csa_tensor **dz) {
-  const int n = (int)csa_elements(l->out->shape);
-  csa_tensor *masked;
-  CSA_TRY(csa_plan_scratch(p, l->out->shape, &masked));
-  *dz = masked;
-  return csa_launch(p, csa_kernel_named(p, "linear_relu_backward", "%s", ""), csa_items(n),
-                    CSA_ARGS(l->dout, (const csa_tensor *)l->out, masked, n));
-}
-
 static csa_status backward(csa_plan *p, csa_layer *l) {
   const int rows = (int)csa_rows(l->out->shape), inputs = (int)csa_cols(l->in[0]->shape), outputs = l->config.out;
-  const csa_tensor *dz = l->dout;
-  if (l->config.relu) CSA_TRY(before_relu(p, l, &dz));
-  CSA_TRY(csa_sum_rows(p, dz, rows, outputs, outputs, p->beta, l->dparam[BIAS]));
-  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = outputs,
-                                       .n = inputs,
-                                       .k = rows,
-                                       .trans_a = true,
-                                       .a = dz,
-                                       .b = l->in[0],
-                                       .c = l->dparam[WEIGHT],
-                                       .beta = p->beta}));
+  csa_tensor *dz = l->dout;
+  if (l->config.relu) CSA_TRY(csa_layer_relu_backward(p, l, &dz));
+  CSA_TRY(
+      csa_layer_weights_backward(p, dz, rows, outputs, l->in[0], inputs, inputs, l->dparam[WEIGHT], l->dparam[BIAS]));
   if (l->din == NULL) return CSA_OK;
   return csa_gemm(p,
                   &(csa_gemm_call){.m = rows, .n = inputs, .k = outputs, .a = dz, .b = l->param[WEIGHT], .c = l->din});

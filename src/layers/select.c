@@ -20,7 +20,7 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
 static csa_status backward(csa_plan *p, csa_layer *l) {
   const int n = (int)csa_elements(l->in[0]->shape);
   if (l->din == NULL) return CSA_OK;
-  return csa_launch(p, kernel(p, l, "select_backward"), csa_items(n), CSA_ARGS(l->dout, l->din, n));
+  return csa_launch(p, kernel(p, l, "select_backward"), csa_items(n), CSA_ARGS((const csa_tensor *)l->dout, l->din, n));
 }
 
 const csa_layer_ops csa_layer_select = {"select", plan, forward, backward};

@@ -10,9 +10,9 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   const csa_shape class_token = csa_shape3(1, 1, in.dim[2]), position = csa_shape3(1, in.dim[1] + 1, in.dim[2]);
   CSA_TRY(csa_layer_output(parameters, l, csa_shape3(in.dim[0], in.dim[1] + 1, in.dim[2])));
   CSA_TRY(csa_layer_param(parameters, l, POSITION, position, CSA_INIT_NORMAL, 0,
-                          &(csa_part){"positional_embedding", position}, 1));
-  return csa_layer_param(parameters, l, CLASS, class_token, CSA_INIT_NORMAL, 0, &(csa_part){"class_token", class_token},
-                         1);
+                          &(csa_part){"positional_embedding", position, false}, 1));
+  return csa_layer_param(parameters, l, CLASS, class_token, CSA_INIT_NORMAL, 0,
+                         &(csa_part){"class_token", class_token, false}, 1);
 }
 
 static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
@@ -31,7 +31,7 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   CSA_TRY(csa_sum_rows(p, l->dout, images, all, all, p->beta, l->dparam[POSITION]));
   CSA_TRY(csa_sum_rows(p, l->dout, images, cols, all, p->beta, l->dparam[CLASS]));
   if (l->din == NULL) return CSA_OK;
-  return csa_launch(p, kernel(p, l, "tokens_backward"), csa_items(n), CSA_ARGS(l->dout, l->din, n));
+  return csa_launch(p, kernel(p, l, "tokens_backward"), csa_items(n), CSA_ARGS((const csa_tensor *)l->dout, l->din, n));
 }
 
 const csa_layer_ops csa_layer_tokens = {"tokens", plan, forward, backward};

@@ -7,21 +7,30 @@
 
 #include "model/graph.h"
 
+#define CSA_STAGES_MAX 16
+
 typedef struct {
-  char model[8]; /* "vit" */
+  char model[8]; /* "vit" or "cnn" */
   bool grid;     /* vit: patches are squares of the image, not runs of its buffer */
-  int image, channels, patch, embed, heads, layers, hidden, classes;
+  int image, channels, classes;
+  int patch, embed, heads, layers, hidden;       /* vit */
+  int widths[CSA_STAGES_MAX], stages, reduction; /* cnn: channels of each stage; attention's inner ones are fewer */
 } csa_architecture;
+
+bool csa_architecture_is_vit(const csa_architecture *architecture);
 
 /* The notebook's sizes for `model`; an unknown model is CSA_USAGE and lists those there are. */
 csa_status csa_architecture_default(csa_architecture *architecture, const char *model);
 
-/* "rows" or "grid" into `architecture`; anything else is CSA_USAGE. */
+/* "rows" or "grid" into `architecture`; anything else, or a model without patches, is CSA_USAGE. */
 csa_status csa_architecture_patches(csa_architecture *architecture, const char *patches);
+
+/* The same back; NULL for a model without patches. */
 const char *csa_architecture_patches_text(const csa_architecture *architecture);
 
-/* Overrides sizes by those of a JSON object {"image", "patch", "embed", "heads", "layers", "hidden", "classes"}; an
- * unknown key or an impossible value is CSA_INPUT. `where` begins the sentence. */
+/* Overrides sizes by those of a JSON object: {"image", "classes"} and, vit, {"patch", "embed", "heads", "layers",
+ * "hidden"}, cnn, {"widths": [...], "k"}. An unknown key or an impossible value is CSA_INPUT. `where` begins the
+ * sentence. */
 csa_status csa_architecture_read_sizes(csa_architecture *architecture, const json_t *sizes, const char *where);
 
 /* The sizes as such an object, a new reference. */

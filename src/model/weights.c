@@ -18,33 +18,62 @@ static void full_name(char name[CSA_TENSOR_NAME + 16], const char *prefix, const
   snprintf(name, CSA_TENSOR_NAME + 16, "%.15s%s", prefix, parameter->name);
 }
 
+/* Where element [o, i, y, x] of a convolution's file stands on the device, [y, x, i, o]; other parameters stay in
+ * place. */
+static int64_t place_on_device(const csa_parameter *p, int64_t at) {
+  const int64_t *dim = p->value->shape.dim;
+  if (!p->convolution) return at;
+  const int64_t tap = at % (dim[2] * dim[3]), i = at / (dim[2] * dim[3]) % dim[1], o = at / (dim[1] * dim[2] * dim[3]);
+  return (tap * dim[1] + i) * dim[0] + o;
+}
+
+void csa_parameter_to_file(const csa_parameter *p, const float *device, float *file) {
+  const int64_t count = csa_elements(p->value->shape);
+  for (int64_t at = 0; at < count; at++) file[at] = device[place_on_device(p, at)];
+}
+
+void csa_parameter_from_file(const csa_parameter *p, const float *file, float *device) {
+  const int64_t count = csa_elements(p->value->shape);
+  for (int64_t at = 0; at < count; at++) device[place_on_device(p, at)] = file[at];
+}
+
 csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix,
                            const csa_tensor *flat) {
-  float *values = NULL;
-  CSA_TRY(download_flat(graph, flat, &values));
-  csa_status status = CSA_OK;
-  for (size_t i = 0; i < graph->parameters.count && status == CSA_OK; i++) {
+  float *values = NULL, *file = NULL;
+  csa_status status;
+  CSA_GO(download_flat(graph, flat, &values));
+  CSA_GO(csa_new(&file, (size_t)csa_elements(flat->shape), sizeof *file));
+  for (size_t i = 0; i < graph->parameters.count; i++) {
     const csa_parameter *p = &graph->parameters.list[i];
     char name[CSA_TENSOR_NAME + 16];
     full_name(name, prefix, p);
-    status = csa_safetensors_writer_add(writer, name, CSA_ST_F32, p->value->shape, values + p->value->start);
+    csa_parameter_to_file(p, values + p->value->start, file);
+    CSA_GO(csa_safetensors_writer_add(writer, name, CSA_ST_F32, p->value->shape, file));
   }
+done:
   free(values);
+  free(file);
   return status;
 }
 
-csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat) {
-  float *values = NULL;
-  CSA_TRY(csa_new(&values, (size_t)csa_elements(flat->shape), sizeof *values));
-  csa_status status = CSA_OK;
-  for (size_t i = 0; i < graph->parameters.count && status == CSA_OK; i++) {
+csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *source, const char *prefix,
+                            const csa_tensor *flat) {
+  const size_t count = (size_t)csa_elements(flat->shape);
+  float *values = NULL, *file = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&values, count, sizeof *values));
+  CSA_GO(csa_new(&file, count, sizeof *file));
+  for (size_t i = 0; i < graph->parameters.count; i++) {
     const csa_parameter *p = &graph->parameters.list[i];
     char name[CSA_TENSOR_NAME + 16];
     full_name(name, prefix, p);
-    status = csa_safetensors_f32(file, name, &p->value->shape, values + p->value->start);
+    CSA_GO(csa_safetensors_f32(source, name, &p->value->shape, file));
+    csa_parameter_from_file(p, file, values + p->value->start);
   }
-  if (status == CSA_OK) status = csa_tensor_upload(graph->device, flat, values);
+  status = csa_tensor_upload(graph->device, flat, values);
+done:
   free(values);
+  free(file);
   return status;
 }
 
@@ -81,7 +110,8 @@ static csa_status add_metadata(csa_safetensors_writer *writer, const csa_archite
   CSA_TRY(add_json(writer, "sizes", sizes));
   CSA_TRY(add_json(writer, "classes", name_list(class_names, a->classes)));
   CSA_TRY(csa_safetensors_writer_metadata(writer, "model", a->model));
-  CSA_TRY(csa_safetensors_writer_metadata(writer, "patches", csa_architecture_patches_text(a)));
+  if (csa_architecture_is_vit(a))
+    CSA_TRY(csa_safetensors_writer_metadata(writer, "patches", csa_architecture_patches_text(a)));
   CSA_TRY(csa_safetensors_writer_metadata(writer, "normalisation", "(u8 / 255 - 0.5) / 0.5"));
   return csa_safetensors_writer_metadata(writer, "clsattn", csa_version());
 }
@@ -101,10 +131,10 @@ done:
 
 static csa_status read_metadata(const csa_safetensors *file, const char *model, csa_architecture *a) {
   const char *sizes = csa_safetensors_metadata(file, "sizes"), *patches = csa_safetensors_metadata(file, "patches");
-  if (sizes == NULL || patches == NULL)
-    return csa_fail(CSA_INPUT, "weights: metadata: 'sizes' or 'patches' is missing beside 'model'");
   CSA_TRY(csa_architecture_default(a, model));
-  CSA_TRY(csa_architecture_patches(a, patches));
+  if (sizes == NULL || (csa_architecture_is_vit(a) && patches == NULL))
+    return csa_fail(CSA_INPUT, "weights: metadata: 'sizes' or 'patches' is missing beside 'model'");
+  if (patches != NULL) CSA_TRY(csa_architecture_patches(a, patches));
   json_error_t error;
   json_t *parsed = json_loads(sizes, JSON_REJECT_DUPLICATES, &error);
   if (parsed == NULL) return csa_fail(CSA_INPUT, "weights: metadata: sizes: %s", error.text);
@@ -122,16 +152,20 @@ static csa_status agree(const char *option, const char *given, const char *said)
 csa_status csa_weights_architecture(const csa_safetensors *file, const char *model, const char *patches,
                                     csa_architecture *a) {
   const char *said = csa_safetensors_metadata(file, "model");
+  if (said == NULL && model == NULL)
+    return csa_fail(CSA_USAGE, "weights: the file does not say which model it is; --model does");
   if (said != NULL) {
+    CSA_TRY(agree("model", model, said));
     CSA_TRY(read_metadata(file, said, a));
-    CSA_TRY(agree("model", model, a->model));
+    if (patches == NULL) return CSA_OK;
+    csa_architecture asked = *a;
+    CSA_TRY(csa_architecture_patches(&asked, patches));
     return agree("patches", patches, csa_architecture_patches_text(a));
   }
-  if (model == NULL) return csa_fail(CSA_USAGE, "weights: the file does not say which model it is; --model does");
   CSA_TRY(csa_architecture_default(a, model));
-  if (patches == NULL)
+  if (csa_architecture_is_vit(a) && patches == NULL)
     return csa_fail(CSA_USAGE,
                     "weights: the file does not say how images are cut; --patches rows or grid does\n"
                     "  both look alike in the file, so it must not be guessed");
-  return csa_architecture_patches(a, patches);
+  return patches != NULL ? csa_architecture_patches(a, patches) : CSA_OK;
 }

@@ -18,6 +18,10 @@ csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, con
 /* Reads them into `flat`. A tensor that is missing, or of another type or shape, is CSA_INPUT and named. */
 csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat);
 
+/* One parameter's values between the device's layout and that of files. */
+void csa_parameter_to_file(const csa_parameter *parameter, const float *device, float *file);
+void csa_parameter_from_file(const csa_parameter *parameter, const float *file, float *device);
+
 /* Fails, naming it, if the file has a tensor that the model does not have. */
 csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors *file);
 

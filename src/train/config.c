@@ -38,7 +38,7 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_dev
   char seed[24]; /* as text: JSON's numbers lose digits in other programs */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
   return json_pack(
-      "{s:i, s:s, s:s, s:s, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s},"
+      "{s:i, s:s, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s},"
       " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s}}",
       "format", FORMAT, "clsattn", csa_version(), "model", c->architecture.model, "patches",
       csa_architecture_patches_text(&c->architecture), "sizes", sizes,                                            /**/
@@ -95,7 +95,7 @@ static csa_status read_seed(const char *text, uint64_t *seed) {
 
 static csa_status take_texts(csa_config *c, const config_texts *t, const json_t *sizes, char device[128]) {
   CSA_TRY(csa_architecture_default(&c->architecture, t->model));
-  CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
+  if (t->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
   CSA_TRY(csa_architecture_read_sizes(&c->architecture, sizes, "config"));
   CSA_TRY(csa_optimizer_parse(t->optimizer, &c->optimizer));
   CSA_TRY(csa_kernels_parse(t->kernels, &c->choices.kernels));
@@ -133,7 +133,7 @@ static csa_status read_root(csa_config *c, char device[128], json_t *root) {
   config_numbers n = {0};
   json_error_t error;
   const int got = json_unpack_ex(root, &error, 0,
-                                 "{s:I, s:s, s:s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s}, s:I, s:I, s:s, s:F, s:F, s:s, "
+                                 "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s}, s:I, s:I, s:s, s:F, s:F, s:s, "
                                  "s:s, s:I, s:F, s:{s:s, s:s}}",
                                  "format", &n.format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data",
                                  "path", &t.path, "hash", &t.hash, "limit_train", &n.limit_train, "limit_test",

@@ -1,0 +1,151 @@
+/* 3 x 3 convolution with padding 1, + bias, then ReLU where asked. in [N, H, W, I], out [N, H, W, O]; weights [3, 3, I,
+ * O] on the device, [O, I, 3, 3] in files. As matrix products over chunks of images, so that the rearranged input
+ * (im2col) stays small; images of few channels go directly. */
+#include "device/gemm.h"
+#include "device/reduce.h"
+#include "layers/layer.h"
+
+#define COLUMNS_MAX ((int64_t)64 << 20) /* bytes of the rearranged input at a time */
+#define FEW 4                           /* channels up to which the direct kernels serve */
+#define FEW_CHUNKS 128                  /* parts of the direct weight gradient */
+
+enum { WEIGHT, BIAS };
+
+static csa_status plan(csa_parameters *parameters, csa_layer *l) {
+  const csa_shape in = l->in[0]->shape;
+  const int inputs = (int)csa_cols(in), outputs = l->config.out;
+  if (in.rank != 4) return csa_layer_bad(l, "the input is not [images, height, width, channels]");
+  if (outputs < 1) return csa_layer_bad(l, "no outputs");
+  const csa_shape weight = csa_shape4(outputs, inputs, 3, 3), bias = csa_shape1(outputs);
+  CSA_TRY(csa_layer_output(parameters, l, csa_shape4(in.dim[0], in.dim[1], in.dim[2], outputs)));
+  CSA_TRY(csa_layer_param(parameters, l, WEIGHT, csa_shape4(3, 3, inputs, outputs), CSA_INIT_FAN_IN, 9 * inputs,
+                          &(csa_part){"weight", weight, .convolution = true}, 1));
+  return csa_layer_param(parameters, l, BIAS, bias, CSA_INIT_FAN_IN, 9 * inputs, &(csa_part){"bias", bias, false}, 1);
+}
+
+/* The sizes that every function here needs. */
+typedef struct {
+  int images, height, width, inputs, outputs;
+  int chunk; /* images whose rearranged form is made at a time */
+} sizes;
+
+static sizes sizes_of(const csa_layer *l) {
+  const csa_shape in = l->in[0]->shape;
+  sizes s = {(int)in.dim[0], (int)in.dim[1], (int)in.dim[2], (int)in.dim[3], l->config.out, 1};
+  const int64_t image = (int64_t)4 * 9 * s.height * s.width * s.inputs;
+  if (image < COLUMNS_MAX) s.chunk = (int)(COLUMNS_MAX / image);
+  if (s.chunk > s.images) s.chunk = s.images;
+  return s;
+}
+
+static csa_kernel few_kernel(const csa_plan *p, const csa_layer *l, const char *name) {
+  const sizes s = sizes_of(l);
+  return csa_kernel_portable(p, name, "-DHEIGHT=%d -DWIDTH=%d -DCI=%d -DCO=%d%s", s.height, s.width, s.inputs,
+                             s.outputs, l->config.relu ? " -DRELU" : "");
+}
+
+/* cols or dx of some images: `elements` of them; the CPU family takes rows of `row` elements. */
+static csa_status rearrange(csa_plan *p, const sizes *s, const char *name, const csa_tensor *from, csa_tensor *to,
+                            int64_t elements, int row) {
+  const csa_kernel kernel = csa_kernel_named(p, name, "-DHEIGHT=%d -DWIDTH=%d -DCI=%d", s->height, s->width, s->inputs);
+  const csa_work work = csa_kernel_is_cpu(p, name) ? csa_groups(elements / row) : csa_items(elements);
+  return csa_launch(p, kernel, work, CSA_ARGS(from, to, (int)elements));
+}
+
+/* Images [first, first + count) of a tensor [N, H, W, C]. */
+static csa_status images_of(csa_plan *p, csa_tensor *t, int first, int count, csa_tensor **view) {
+  const int64_t image = csa_elements(t->shape) / t->shape.dim[0];
+  return csa_plan_view(p, t, first * image, csa_shape2(count, image), view);
+}
+
+/* The rearranged form of `count` images from `first` on: [count * H * W, 9 I]. */
+static csa_status columns_of(csa_plan *p, const csa_layer *l, const sizes *s, int first, int count, csa_tensor **cols) {
+  const int64_t rows = (int64_t)count * s->height * s->width;
+  csa_tensor *x;
+  CSA_TRY(images_of(p, l->in[0], first, count, &x));
+  CSA_TRY(csa_plan_scratch(p, csa_shape2(rows, 9 * s->inputs), cols));
+  return rearrange(p, s, "conv2d_columns", x, *cols, rows * 9 * s->inputs, s->width * 9 * s->inputs);
+}
+
+static csa_status forward_chunk(csa_plan *p, csa_layer *l, const sizes *s, int first, int count) {
+  csa_tensor *cols, *y;
+  CSA_TRY(columns_of(p, l, s, first, count, &cols));
+  CSA_TRY(images_of(p, l->out, first, count, &y));
+  return csa_gemm(p, &(csa_gemm_call){.m = count * s->height * s->width,
+                                      .n = s->outputs,
+                                      .k = 9 * s->inputs,
+                                      .a = cols,
+                                      .b = l->param[WEIGHT],
+                                      .c = y,
+                                      .bias = l->param[BIAS],
+                                      .relu = l->config.relu});
+}
+
+static csa_status forward(csa_plan *p, csa_layer *l) {
+  const sizes s = sizes_of(l);
+  const csa_tensor *x = l->in[0], *w = l->param[WEIGHT], *bias = l->param[BIAS];
+  const int n = (int)csa_elements(l->out->shape);
+  if (s.inputs <= FEW)
+    return csa_launch(p, few_kernel(p, l, "conv2d_few_forward"), csa_items(n), CSA_ARGS(x, w, bias, l->out, n));
+  for (int first = 0; first < s.images; first += s.chunk)
+    CSA_TRY(forward_chunk(p, l, &s, first, s.images - first < s.chunk ? s.images - first : s.chunk));
+  return CSA_OK;
+}
+
+static csa_status few_weights(csa_plan *p, csa_layer *l, const sizes *s, const csa_tensor *dz) {
+  const int pixels = s->images * s->height * s->width, weights = 9 * s->inputs * s->outputs;
+  const int chunk_pixels = (pixels + FEW_CHUNKS - 1) / FEW_CHUNKS, chunks = (pixels + chunk_pixels - 1) / chunk_pixels;
+  const csa_tensor *x = l->in[0];
+  csa_tensor *parts;
+  CSA_TRY(csa_plan_scratch(p, csa_shape2(chunks, weights), &parts));
+  CSA_TRY(csa_launch(p, few_kernel(p, l, "conv2d_few_weights"), csa_items((int64_t)chunks * weights),
+                     CSA_ARGS(x, dz, parts, pixels, chunk_pixels, chunks * weights)));
+  return csa_sum_rows(p, parts, chunks, weights, weights, p->beta, l->dparam[WEIGHT]);
+}
+
+/* dW of the first chunk takes the plan's beta; the others add to it. */
+static csa_status weights_chunk(csa_plan *p, csa_layer *l, const sizes *s, csa_tensor *dz, int first, int count) {
+  csa_tensor *cols, *part;
+  CSA_TRY(columns_of(p, l, s, first, count, &cols));
+  CSA_TRY(images_of(p, dz, first, count, &part));
+  return csa_gemm(p, &(csa_gemm_call){.m = 9 * s->inputs,
+                                      .n = s->outputs,
+                                      .k = count * s->height * s->width,
+                                      .trans_a = true,
+                                      .a = cols,
+                                      .b = part,
+                                      .c = l->dparam[WEIGHT],
+                                      .beta = first > 0 ? 1.0f : p->beta});
+}
+
+static csa_status input_chunk(csa_plan *p, csa_layer *l, const sizes *s, csa_tensor *dz, int first, int count) {
+  const int rows = count * s->height * s->width;
+  csa_tensor *dcols, *part, *dx;
+  CSA_TRY(csa_plan_scratch(p, csa_shape2(rows, 9 * s->inputs), &dcols));
+  CSA_TRY(images_of(p, dz, first, count, &part));
+  CSA_TRY(images_of(p, l->din, first, count, &dx));
+  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = rows,
+                                       .n = 9 * s->inputs,
+                                       .k = s->outputs,
+                                       .trans_b = true,
+                                       .a = part,
+                                       .b = l->param[WEIGHT],
+                                       .c = dcols}));
+  return rearrange(p, s, "conv2d_image", dcols, dx, (int64_t)rows * s->inputs, s->width * s->inputs);
+}
+
+static csa_status backward(csa_plan *p, csa_layer *l) {
+  const sizes s = sizes_of(l);
+  csa_tensor *dz = l->dout;
+  if (l->config.relu) CSA_TRY(csa_layer_relu_backward(p, l, &dz));
+  CSA_TRY(csa_sum_rows(p, dz, s.images * s.height * s.width, s.outputs, s.outputs, p->beta, l->dparam[BIAS]));
+  if (s.inputs <= FEW) CSA_TRY(few_weights(p, l, &s, dz));
+  for (int first = 0; first < s.images; first += s.chunk) {
+    const int count = s.images - first < s.chunk ? s.images - first : s.chunk;
+    if (s.inputs > FEW) CSA_TRY(weights_chunk(p, l, &s, dz, first, count));
+    if (l->din != NULL) CSA_TRY(input_chunk(p, l, &s, dz, first, count));
+  }
+  return CSA_OK;
+}
+
+const csa_layer_ops csa_layer_conv2d = {"conv2d", plan, forward, backward};

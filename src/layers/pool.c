@@ -1,0 +1,28 @@
+/* Max-pooling over squares of 2 x 2. in [N, H, W, C] -> out [N, H/2, W/2, C]. */
+#include "layers/layer.h"
+
+static csa_status plan(csa_parameters *parameters, csa_layer *l) {
+  const csa_shape in = l->in[0]->shape;
+  if (in.rank != 4 || in.dim[1] < 2 || in.dim[2] < 2) return csa_layer_bad(l, "the input has no squares of 2 x 2");
+  return csa_layer_output(parameters, l, csa_shape4(in.dim[0], in.dim[1] / 2, in.dim[2] / 2, in.dim[3]));
+}
+
+static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
+  const csa_shape in = l->in[0]->shape;
+  return csa_kernel_named(p, name, "-DHEIGHT=%d -DWIDTH=%d -DCOLS=%d", (int)in.dim[1], (int)in.dim[2], (int)in.dim[3]);
+}
+
+static csa_status forward(csa_plan *p, csa_layer *l) {
+  const csa_tensor *x = l->in[0];
+  const int n = (int)csa_elements(l->out->shape);
+  return csa_launch(p, kernel(p, l, "pool_forward"), csa_items(n), CSA_ARGS(x, l->out, n));
+}
+
+static csa_status backward(csa_plan *p, csa_layer *l) {
+  const csa_tensor *x = l->in[0], *dy = l->dout;
+  const int n = (int)csa_elements(x->shape);
+  if (l->din == NULL) return CSA_OK;
+  return csa_launch(p, kernel(p, l, "pool_backward"), csa_items(n), CSA_ARGS(x, dy, l->din, n));
+}
+
+const csa_layer_ops csa_layer_pool = {"pool", plan, forward, backward};
