@@ -108,6 +108,54 @@ void csa_ref_patches_forward(const csa_ref_patches *s, const double *x, double *
 
 void csa_ref_patches_backward(const csa_ref_patches *s, const double *dy, double *dx);
 
+typedef struct {
+  int64_t images, height, width, in, out;
+  bool relu;
+} csa_ref_conv2d;
+
+/* 3 x 3, padding 1. x [images, height, width, in], w [3, 3, in, out], b [out], y [images, height, width, out]. */
+void csa_ref_conv2d_forward(const csa_ref_conv2d *s, const double *x, const double *w, const double *b, double *y);
+
+/* `y` as in csa_ref_linear_backward. */
+void csa_ref_conv2d_backward(const csa_ref_conv2d *s, const double *x, const double *w, const double *y,
+                             const double *dy, double *dx, double *dw, double *db);
+
+typedef struct {
+  int64_t images, height, width, channels;
+} csa_ref_pool;
+
+/* The largest of each square of 2 x 2; of equal ones the first in row-major order gets the gradient; a last odd row or
+ * column is left out. x [images, height, width, channels], y [images, height / 2, width / 2, channels]. */
+void csa_ref_pool_forward(const csa_ref_pool *s, const double *x, double *y);
+
+void csa_ref_pool_backward(const csa_ref_pool *s, const double *x, const double *dy, double *dx);
+
+/* The mean over all pixels: y [images, channels]. */
+void csa_ref_average_forward(const csa_ref_pool *s, const double *x, double *y);
+
+void csa_ref_average_backward(const csa_ref_pool *s, const double *dy, double *dx);
+
+/* d = channels / reduction inner channels. */
+typedef struct {
+  int64_t images, height, width, channels, reduction;
+} csa_ref_nonlocal;
+
+/* theta [d, channels], phi_g [2 d, channels] with phi's rows first, o [channels, d]; biases likewise. */
+typedef struct {
+  const double *theta, *theta_bias, *phi_g, *phi_g_bias, *o, *o_bias;
+} csa_ref_nonlocal_params;
+
+typedef struct {
+  double *theta, *theta_bias, *phi_g, *phi_g_bias, *o, *o_bias;
+} csa_ref_nonlocal_grads;
+
+/* y = x + o(softmax(theta(x) pool(phi(x))^T) pool(g(x))). x, y [images, height, width, channels]. CSA_MEMORY. */
+csa_status csa_ref_nonlocal_forward(const csa_ref_nonlocal *s, const csa_ref_nonlocal_params *p, const double *x,
+                                    double *y);
+
+csa_status csa_ref_nonlocal_backward(const csa_ref_nonlocal *s, const csa_ref_nonlocal_params *p, const double *x,
+                                     const double *dy, double *dx, const csa_ref_nonlocal_grads *g);
+
 /* A batch whose first `active` (at least 1) images count. */
 typedef struct {
   int64_t images, classes, active;

@@ -20,6 +20,7 @@ expect 2 "--seed: -1" "$CLSATTN" train --seed -1
 expect 2 "--checkpoint-every: 5 parsecs: must be a time like" "$CLSATTN" train --checkpoint-every "5 parsecs"
 expect 2 "model: resnet: no such model" "$CLSATTN" train --model resnet
 expect 2 "patches: hexagons: must be rows or grid" "$CLSATTN" train --patches hexagons
+expect 2 "only the vit cuts images" "$CLSATTN" train --model cnn --patches grid
 expect 2 "optimizer: lion" "$CLSATTN" train --optimizer lion
 expect 2 "gemm: cublas" "$CLSATTN" train --gemm cublas
 expect 2 "kernels: fast" "$CLSATTN" train --kernels fast
@@ -48,5 +49,6 @@ expect 1 "" "$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 10 --out /pr
 [ -s "$WORK/stdout" ] && fail "--json: stdout is not empty after a failure"
 expect 0 '"name": "' "$CLSATTN" devices --json
 expect 0 "total" "$CLSATTN" train --data "$WORK/data" --dry-run
+expect 0 "sa5 backward" "$CLSATTN" train --model cnn --data "$WORK/data" --dry-run
 expect 0 "micro-step" "$CLSATTN" train --data "$WORK/data" --dry-run --gemm clblast --kernels portable
 finish

@@ -1,1 +1,48 @@
-int main(void) { return 0; }
+#include "layers/harness.h"
+#include "reference/reference.h"
+
+typedef struct {
+  int images, height, width, in, out;
+  bool relu, accumulate;
+} conv_case;
+
+static const conv_case cases[] = {
+    {1, 1, 1, 1, 1, false, false},    {1, 1, 3, 5, 2, true, false},
+    {3, 5, 7, 3, 10, true, true}, /* few channels: direct */
+    {2, 4, 4, 16, 33, false, true},   {3, 6, 5, 17, 16, true, false},
+    {2, 32, 32, 32, 64, true, false}, {20, 32, 32, 96, 3, true, true}, /* more than one chunk */
+};
+
+static void check(const test_variant *variant, const conv_case *c) {
+  test_layer t;
+  const int pixels = c->images * c->height * c->width, nx = pixels * c->in, ny = pixels * c->out,
+            nw = 9 * c->in * c->out;
+  test_layer_run(&t, variant, &csa_layer_conv2d, (csa_layer_config){.out = c->out, .relu = c->relu},
+                 csa_shape4(c->images, c->height, c->width, c->in), csa_shape0(), c->accumulate);
+  const csa_ref_conv2d s = {c->images, c->height, c->width, c->in, c->out, c->relu};
+  double *y = test_zeros(ny), *dx = test_zeros(nx), *dw = test_zeros(nw), *db = test_zeros(c->out);
+  csa_ref_conv2d_forward(&s, t.in, t.param[0], t.param[1], y);
+  assert_close("y", t.out, y, ny, 5e-6);
+  csa_ref_conv2d_backward(&s, t.in, t.param[0], t.out, t.dout, dx, dw, db); /* the device's own mask */
+  assert_close("dx", t.din, dx, nx, 5e-6);
+  assert_close("dw", t.dparam[0], dw, nw, 1e-5);
+  assert_close("db", t.dparam[1], db, c->out, 1e-5);
+  free(y), free(dx), free(dw), free(db);
+  test_layer_fini(&t);
+}
+
+static void test_all(void **state) {
+  (void)state;
+  for (int v = 0; v < test_variant_count; v++)
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+      const conv_case *c = &cases[i];
+      print_message("%s: %d x %d x %d, %d -> %d\n", test_variants[v].name, c->images, c->height, c->width, c->in,
+                    c->out);
+      check(&test_variants[v], c);
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,1 +1,51 @@
-int main(void) { return 0; }
+#include "layers/harness.h"
+#include "reference/reference.h"
+
+typedef struct {
+  int images, height, width, channels, reduction;
+  bool accumulate;
+} nonlocal_case;
+
+static const nonlocal_case cases[] = {{1, 2, 2, 1, 1, false},
+                                      {3, 4, 6, 8, 8, true},
+                                      {2, 5, 7, 24, 4, false},
+                                      {2, 32, 32, 32, 8, false},
+                                      {1, 16, 16, 128, 8, true}};
+
+static void check(const test_variant *variant, const nonlocal_case *c) {
+  test_layer t;
+  const int n = c->images * c->height * c->width * c->channels;
+  test_layer_run(&t, variant, &csa_layer_nonlocal, (csa_layer_config){.reduction = c->reduction},
+                 csa_shape4(c->images, c->height, c->width, c->channels), csa_shape0(), c->accumulate);
+  const csa_ref_nonlocal s = {c->images, c->height, c->width, c->channels, c->reduction};
+  const csa_ref_nonlocal_params p = {t.param[0], t.param[1], t.param[2], t.param[3], t.param[4], t.param[5]};
+  double *y = test_zeros(n), *dx = test_zeros(n), *g[CSA_LAYER_SLOTS];
+  for (int i = 0; i < CSA_LAYER_SLOTS; i++) g[i] = test_zeros(csa_elements(t.layer->param[i]->shape));
+  const csa_ref_nonlocal_grads grads = {g[0], g[1], g[2], g[3], g[4], g[5]};
+  assert_ok(csa_ref_nonlocal_forward(&s, &p, t.in, y));
+  assert_close("y", t.out, y, n, 2e-5);
+  assert_ok(csa_ref_nonlocal_backward(&s, &p, t.in, t.dout, dx, &grads));
+  assert_close("dx", t.din, dx, n, 1e-4);
+  static const char *const names[] = {"dtheta", "dtheta bias", "dphi, dg", "dphi, dg bias", "do", "do bias"};
+  for (int i = 0; i < CSA_LAYER_SLOTS; i++)
+    assert_close(names[i], t.dparam[i], g[i], csa_elements(t.layer->param[i]->shape), 1e-4);
+  for (int i = 0; i < CSA_LAYER_SLOTS; i++) free(g[i]);
+  free(y), free(dx);
+  test_layer_fini(&t);
+}
+
+static void test_all(void **state) {
+  (void)state;
+  for (int v = 0; v < test_variant_count; v++)
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+      const nonlocal_case *c = &cases[i];
+      print_message("%s: %d x %d x %d x %d / %d\n", test_variants[v].name, c->images, c->height, c->width, c->channels,
+                    c->reduction);
+      check(&test_variants[v], c);
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
