@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
-"""Makes a small golden file for a ViT: parameters, images and what PyTorch computes from them.
+"""Makes a small golden file for a model: parameters, images and what PyTorch computes from them.
 
-usage: make_golden.py OUT [--patches rows|grid] [--image N --patch N --embed N --heads N --layers N --hidden N
-                           --classes N] [--seed N] [--batch N] [--steps N] [--lr F] [--attn-gain F]
+usage: make_golden.py OUT [--model vit|cnn] [--image N --classes N]
+                          [--patches rows|grid --patch N --embed N --heads N --layers N --hidden N] [--widths N,N --k N]
+                          [--seed N] [--batch N] [--steps N] [--lr F] [--attn-gain F]
 
 The files kept beside this script:
   make_golden.py vit-tiny.safetensors --seed 1
   make_golden.py vit-grid-tiny.safetensors --seed 2 --patches grid --image 12 --embed 12 --heads 3 --layers 1 \\
                  --hidden 20 --classes 5
   make_golden.py vit-peaked-tiny.safetensors --seed 3 --batch 5 --attn-gain 8
+  make_golden.py cnn-tiny.safetensors --seed 4 --model cnn
+  make_golden.py cnn-peaked-tiny.safetensors --seed 5 --model cnn --image 9 --widths 12,7 --k 1 --attn-gain 4
 
 Needs torch, numpy and safetensors. The same arguments give the same file, byte for byte, on the same versions.
 
 Parameters and images are drawn in float32 and computed with in float64; results are rounded to float32. The file holds
 `param.NAME`, `inputs_all` [steps, batch, 3, image, image], `labels_all` [steps, batch]; of the first step `input`,
 `labels`, `logits`, `loss`, `grad.NAME` and, after its update by Adam, `after1.NAME`; `losses` [steps], each taken before
-its update; `final_logits`, of `input` after the last update. Metadata: model (vit, or vitp: grid patches), sizes (JSON),
-seed, batch, steps, lr, attn_gain. --attn-gain multiplies the query and key projections, as default initial values leave
+its update; `final_logits`, of `input` after the last update. Metadata: model (cnn, vit, or vitp: grid patches), sizes (JSON),
+seed, batch, steps, lr, attn_gain. --attn-gain multiplies the query (theta) and key (phi) projections, as default initial values leave
 the softmax nearly uniform.
 """
 import argparse
@@ -29,10 +32,13 @@ from safetensors.torch import save
 from torch.nn import functional
 
 CHANNELS = 3
-SIZES = {"image": 8, "patch": 4, "embed": 8, "heads": 2, "layers": 2, "hidden": 16, "classes": 3}
+SIZES = {
+    "vit": {"image": 8, "patch": 4, "embed": 8, "heads": 2, "layers": 2, "hidden": 16, "classes": 3},
+    "cnn": {"image": 8, "widths": [8, 12], "k": 4, "classes": 3},
+}
 
 
-def initial_parameters(sizes, seed):
+def vit_parameters(sizes, seed):
     """Name -> float32 tensor: PyTorch's default initial values, in the order the modules would be built in."""
     torch.manual_seed(seed)
     params = {}
@@ -62,9 +68,29 @@ def initial_parameters(sizes, seed):
     return params
 
 
+def cnn_parameters(sizes, seed):
+    """The same for the CNN."""
+    torch.manual_seed(seed)
+    params = {}
+
+    def keep(name, module):
+        params[name + ".weight"], params[name + ".bias"] = module.weight.data, module.bias.data
+
+    before = CHANNELS
+    for index, width in enumerate(sizes["widths"], 1):
+        inner = width // sizes["k"]
+        keep(f"conv{index}", torch.nn.Conv2d(before, width, 3))
+        for part in ("theta", "phi", "g"):
+            keep(f"sa{index}.{part}", torch.nn.Conv2d(width, inner, 1))
+        keep(f"sa{index}.o", torch.nn.Conv2d(inner, width, 1))
+        before = width
+    keep("fc", torch.nn.Linear(before, sizes["classes"]))
+    return params
+
+
 def sharpen_attention(params, gain):
     for name, value in params.items():
-        if ".query." in name or ".key." in name:
+        if any(part in name for part in (".query.", ".key.", ".theta.", ".phi.")):
             value.mul_(gain)
 
 
@@ -76,8 +102,26 @@ def cut_patches(images, patch, grid):
     return squares.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
 
-def logits_of(params, sizes, grid, images):
-    """The model as a function of its parameters."""
+def cnn_logits(params, sizes, images):
+    """The CNN as a function of its parameters: convolution, ReLU and non-local attention, without a scale."""
+
+    def conv(name, x, padding=0):
+        return functional.conv2d(x, params[name + ".weight"], params[name + ".bias"], padding=padding)
+
+    def nonlocal_attention(name, x):
+        query = conv(name + ".theta", x).flatten(2)
+        key, value = (functional.max_pool2d(conv(f"{name}.{part}", x), 2).flatten(2) for part in ("phi", "g"))
+        weights = torch.einsum("ncq,nck->nqk", query, key).softmax(-1)
+        return x + conv(name + ".o", torch.einsum("nqk,nck->ncq", weights, value).unflatten(2, x.shape[2:]))
+
+    x = images
+    for index in range(1, len(sizes["widths"]) + 1):
+        x = nonlocal_attention(f"sa{index}", conv(f"conv{index}", x, padding=1).relu())
+    return x.mean((2, 3)) @ params["fc.weight"].T + params["fc.bias"]
+
+
+def vit_logits(params, sizes, grid, images):
+    """The ViT as a function of its parameters."""
 
     def linear(name, x):
         return x @ params[name + ".weight"].T + params[name + ".bias"]
@@ -118,13 +162,13 @@ def smooth_images(seed, steps, batch, image, classes):
     return images, torch.from_numpy(labels.astype(numpy.int64))
 
 
-def train(params, sizes, grid, images, labels, lr):
-    """Trains `params` in place; returns what there is to compare, in float64."""
+def train(params, model, images, labels, lr):
+    """Trains `params` in place; returns what there is to compare, in float64. model(params, images) gives the logits."""
     results, losses = {}, []
     optimizer = torch.optim.Adam(params.values(), lr=lr)
     for step, (x, y) in enumerate(zip(images, labels)):
         optimizer.zero_grad()
-        logits = logits_of(params, sizes, grid, x)
+        logits = model(params, x)
         loss = functional.cross_entropy(logits, y)
         loss.backward()
         losses.append(loss.detach().clone())
@@ -135,17 +179,22 @@ def train(params, sizes, grid, images, labels, lr):
         if step == 0:
             results |= {"after1." + name: value.detach().clone() for name, value in params.items()}
     with torch.no_grad():
-        results |= {"losses": torch.stack(losses), "final_logits": logits_of(params, sizes, grid, images[0])}
+        results |= {"losses": torch.stack(losses), "final_logits": model(params, images[0])}
     return results
 
 
-def golden(sizes, grid, seed, steps, batch, lr, gain):
+def golden(name, sizes, grid, seed, steps, batch, lr, gain):
     """Every tensor of the file, by name."""
-    params = initial_parameters(sizes, seed)
+    if name == "cnn":
+        params = cnn_parameters(sizes, seed)
+        model = lambda values, x: cnn_logits(values, sizes, x)
+    else:
+        params = vit_parameters(sizes, seed)
+        model = lambda values, x: vit_logits(values, sizes, grid, x)
     sharpen_attention(params, gain)
     images, labels = smooth_images(seed, steps, batch, sizes["image"], sizes["classes"])
     trained = {name: value.double().requires_grad_() for name, value in params.items()}
-    results = train(trained, sizes, grid, images.double(), labels, lr)
+    results = train(trained, model, images.double(), labels, lr)
     tensors = {"param." + name: value for name, value in params.items()}
     tensors |= {"inputs_all": images, "labels_all": labels, "input": images[0].clone(), "labels": labels[0].clone()}
     tensors |= {name: value.float() for name, value in results.items()}
@@ -168,25 +217,31 @@ def arguments():
     parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n\n")[0])
     parser.add_argument("out")
     parser.add_argument("--patches", choices=("rows", "grid"), default="rows")
-    for name, value in SIZES.items():
-        parser.add_argument("--" + name, type=int, default=value)
+    parser.add_argument("--model", choices=tuple(SIZES), default="vit")
+    parser.add_argument("--widths", type=lambda text: [int(width) for width in text.split(",")])
+    for name in sorted({name for sizes in SIZES.values() for name in sizes} - {"widths"}):
+        parser.add_argument("--" + name, type=int)
     for name, value in {"seed": 0, "batch": 3, "steps": 5}.items():
         parser.add_argument("--" + name, type=int, default=value)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--attn-gain", type=float, default=1.0)
     given = parser.parse_args()
-    if given.image % given.patch != 0 or given.embed % given.heads != 0:
+    sizes = SIZES[given.model]
+    sizes = {name: getattr(given, name) or value for name, value in sizes.items()}
+    if given.model == "vit" and (sizes["image"] % sizes["patch"] != 0 or sizes["embed"] % sizes["heads"] != 0):
         parser.error("the image must be a multiple of the patch, and embed of heads")
-    return given
+    if given.model == "cnn" and any(width % sizes["k"] != 0 for width in sizes["widths"]):
+        parser.error("k must divide every width")
+    return given, sizes
 
 
 def main():
-    given = arguments()
+    given, sizes = arguments()
     torch.set_num_threads(1)
-    sizes = {name: getattr(given, name) for name in SIZES}
-    tensors = golden(sizes, given.patches == "grid", given.seed, given.steps, given.batch, given.lr, given.attn_gain)
+    grid = given.patches == "grid"
+    tensors = golden(given.model, sizes, grid, given.seed, given.steps, given.batch, given.lr, given.attn_gain)
     metadata = {
-        "model": "vitp" if given.patches == "grid" else "vit",
+        "model": "vitp" if given.model == "vit" and grid else given.model,
         "sizes": json.dumps(sizes),
         "optimizer": "Adam betas=(0.9,0.999) eps=1e-8 wd=0",
         "loss": "cross_entropy mean",
