@@ -60,6 +60,35 @@ class Vit(nn.Module):
         return self.fc(self.encoder(x)[:, 0])
 
 
+class NonLocal(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.theta, self.phi, self.g = (nn.Conv2d(width, width // 8, 1) for _ in range(3))
+        self.o = nn.Conv2d(width // 8, width, 1)
+
+    def forward(self, x):
+        keys, values = (nn.functional.max_pool2d(part(x), 2).flatten(2) for part in (self.phi, self.g))
+        weights = (self.theta(x).flatten(2).transpose(1, 2) @ keys).softmax(-1)
+        return x + self.o((weights @ values.transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:]))
+
+
+class Cnn(nn.Module):
+    """The notebook's model at its own sizes."""
+
+    def __init__(self):
+        super().__init__()
+        widths = (3, 32, 64, 128, 256, 128)
+        for i in range(1, 6):
+            setattr(self, f"conv{i}", nn.Conv2d(widths[i - 1], widths[i], 3, padding=1))
+            setattr(self, f"sa{i}", NonLocal(widths[i]))
+        self.fc = nn.Linear(128, 10)
+
+    def forward(self, x):
+        for i in range(1, 6):
+            x = getattr(self, f"sa{i}")(getattr(self, f"conv{i}")(x).relu())
+        return self.fc(x.mean((2, 3)))
+
+
 def run(*command):
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if result.returncode != 0:
@@ -79,33 +108,38 @@ def assert_same_bits(ours, theirs):
         assert ours[name].numpy().tobytes() == theirs[name].numpy().tobytes(), name
 
 
+def check(clsattn, folder, name, model, train_options, load_options):
+    """Trains `name` for a moment, loads the weights into `model`, and takes PyTorch's copy of them back."""
+    weights, back = folder / name / "model.safetensors", folder / f"{name}-back"
+    run(clsattn, "train", "--model", name, "--data", folder, "--batch", 20, "--out", folder / name, *train_options)
+    ours = load_file(weights)
+
+    model.load_state_dict(ours, strict=True)
+    images, labels = test_images(folder / "test_batch.bin")
+    with torch.no_grad():
+        logits = model(images)
+    loss = nn.functional.cross_entropy(logits, labels).item()
+    accuracy = (logits.argmax(1) == labels).double().mean().item()
+    told = json.loads(run(clsattn, "eval", "--json", "--weights", weights, "--data", folder))
+    assert abs(told["loss"] - loss) < 1e-5, (told["loss"], loss)
+    assert abs(told["accuracy"] - accuracy) < 1e-9, (told["accuracy"], accuracy)
+
+    # back: as PyTorch's users save it, without metadata; a step of learning rate 0 leaves every bit
+    theirs = folder / f"{name}-pytorch.safetensors"
+    save_file(model.state_dict(), theirs)
+    again = json.loads(run(clsattn, "eval", "--json", "--weights", theirs, "--data", folder, "--model", name, *load_options))
+    assert again["loss"] == told["loss"], (again["loss"], told["loss"])
+    run(clsattn, "train", "--model", name, "--data", folder, "--epochs", 1, "--limit-train", 1, "--limit-test", 1,
+        "--batch", 1, "--lr", 0, "--out", back, "--init", theirs)
+    assert_same_bits(ours, load_file(back / "model.safetensors"))
+
+
 def main(clsattn, make_data):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        run(make_data, folder, 200, 100)
-        run(clsattn, "train", "--data", folder, "--epochs", 2, "--batch", 20, "--out", folder / "run")
-        weights = folder / "run" / "model.safetensors"
-        ours = load_file(weights)
-
-        model = Vit()
-        model.load_state_dict(ours, strict=True)
-        images, labels = test_images(folder / "test_batch.bin")
-        with torch.no_grad():
-            logits = model(images)
-        loss = nn.functional.cross_entropy(logits, labels).item()
-        accuracy = (logits.argmax(1) == labels).double().mean().item()
-        told = json.loads(run(clsattn, "eval", "--json", "--weights", weights, "--data", folder))
-        assert abs(told["loss"] - loss) < 1e-5, (told["loss"], loss)
-        assert abs(told["accuracy"] - accuracy) < 1e-9, (told["accuracy"], accuracy)
-
-        # back: as PyTorch's users save it, without metadata; a step of learning rate 0 leaves every bit
-        save_file(model.state_dict(), folder / "pytorch.safetensors")
-        again = json.loads(run(clsattn, "eval", "--json", "--weights", folder / "pytorch.safetensors", "--data", folder,
-                               "--model", "vit", "--patches", "rows"))
-        assert again["loss"] == told["loss"], (again["loss"], told["loss"])
-        run(clsattn, "train", "--data", folder, "--epochs", 1, "--limit-train", 1, "--lr", 0, "--out", folder / "back",
-            "--init", folder / "pytorch.safetensors")
-        assert_same_bits(ours, load_file(folder / "back" / "model.safetensors"))
+        run(make_data, folder, 200, 40)
+        check(clsattn, folder, "vit", Vit(), ["--epochs", 2], ["--patches", "rows"])
+        check(clsattn, folder, "cnn", Cnn(), ["--epochs", 1, "--limit-train", 40], [])
     print("all held")
 
 
