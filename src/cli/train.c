@@ -39,6 +39,14 @@ static csa_status take_path(const char *option, const char *text, char path[CSA_
   return CSA_OK;
 }
 
+/* A path that exists becomes absolute, so that a run can be resumed from any folder; names of data sets stay. */
+static csa_status take_existing(const char *option, const char *text, char path[CSA_PATH]) {
+  char *absolute = strcmp(text, "cifar10") != 0 && strcmp(text, "fashion-mnist") != 0 ? realpath(text, NULL) : NULL;
+  const csa_status status = take_path(option, absolute != NULL ? absolute : text, path);
+  free(absolute);
+  return status;
+}
+
 static csa_status to_config(const train_settings *s, csa_config *c) {
   *c = (csa_config){.limit_train = s->limit_train,
                     .limit_test = s->limit_test,
@@ -54,8 +62,8 @@ static csa_status to_config(const train_settings *s, csa_config *c) {
   CSA_TRY(csa_optimizer_parse(s->optimizer, &c->optimizer));
   CSA_TRY(csa_gemm_parse(s->gemm, &c->choices.gemm));
   CSA_TRY(csa_kernels_parse(s->kernels, &c->choices.kernels));
-  CSA_TRY(take_path("data", s->data, c->data));
-  return take_path("init", s->init != NULL ? s->init : "", c->init);
+  CSA_TRY(take_existing("data", s->data, c->data));
+  return take_existing("init", s->init != NULL ? s->init : "", c->init);
 }
 
 /* Only what does not change the numbers may be given beside --resume. */

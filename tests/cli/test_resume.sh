@@ -50,6 +50,11 @@ for signal in INT:130 TERM:143 HUP:129; do
   [ -f "$WORK/$name/checkpoint.safetensors" ] || fail "SIG${signal%:*}: no checkpoint"
 done
 
+# paths in config.json are absolute: a run goes on from any folder
+(cd "$WORK" && "$CLSATTN" train "${settings[@]}" --data data --epochs 1 --out relative >/dev/null 2>&1)
+expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/relative" --epochs 3
+same relative
+
 # a longer run from a shorter one, and what is refused
 expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --epochs 1 --out "$WORK/longer"
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/longer" --epochs 3
