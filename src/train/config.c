@@ -95,6 +95,8 @@ static csa_status read_seed(const char *text, uint64_t *seed) {
 
 static csa_status take_texts(csa_config *c, const config_texts *t, const json_t *sizes, char device[128]) {
   CSA_TRY(csa_architecture_default(&c->architecture, t->model));
+  if (t->patches == NULL && csa_architecture_is_vit(&c->architecture))
+    return csa_fail(CSA_INPUT, "config: patches: missing");
   if (t->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
   CSA_TRY(csa_architecture_read_sizes(&c->architecture, sizes, "config"));
   CSA_TRY(csa_optimizer_parse(t->optimizer, &c->optimizer));

@@ -55,6 +55,13 @@ done
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/relative" --epochs 3
 same relative
 
+# the CNN's sizes and weights come back, too
+cnn=(--model cnn --data "$WORK/data" --batch 10 --limit-train 25 --limit-test 10)
+expect 0 "Accuracy" "$CLSATTN" train "${cnn[@]}" --epochs 2 --out "$WORK/cnn-whole"
+expect 0 "Accuracy" "$CLSATTN" train "${cnn[@]}" --epochs 1 --out "$WORK/cnn"
+expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/cnn" --epochs 2
+cmp "$WORK/cnn-whole/model.safetensors" "$WORK/cnn/model.safetensors" || fail "cnn: other weights"
+
 # a longer run from a shorter one, and what is refused
 expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --epochs 1 --out "$WORK/longer"
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/longer" --epochs 3
