@@ -58,7 +58,7 @@ kernel void conv2d_few_forward(IN(storage, x), IN(float, w), IN(float, bias), OU
     for (int c = 0; c < CI; c++) sum += LOAD(x, from + c) * w[(k * CI + c) * CO + o];
   }
 #ifdef RELU
-  sum = fmax(sum, 0.0f);
+  sum = sum < 0.0f ? 0.0f : sum; /* keeps NaN */
 #endif
   STORE(y, i, sum);
 }

@@ -72,7 +72,7 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_tile(
         value += bias[x];
 #endif
 #ifdef RELU
-        value = fmax(value, 0.0f);
+        value = value < 0.0f ? 0.0f : value; /* keeps NaN */
 #endif
 #ifdef RESIDUAL
         value += LOAD(residual, (long)y * n + x);
@@ -96,7 +96,7 @@ kernel void gemm_epilogue(OUT(storage, c), IN(float, bias), IN(storage, residual
   value += bias[i % n];
 #endif
 #ifdef RELU
-  value = fmax(value, 0.0f);
+  value = value < 0.0f ? 0.0f : value; /* keeps NaN */
 #endif
 #ifdef RESIDUAL
   value += LOAD(residual, i);

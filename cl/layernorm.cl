@@ -35,7 +35,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN
     for (int c = me; c < COLS; c += WG) {
       const float v = gamma[c] * ((LOAD(from, c) - mean) * scale) + beta[c];
 #ifdef RELU
-      STORE(to, c, fmax(v, 0.0f));
+      STORE(to, c, v < 0.0f ? 0.0f : v); /* keeps NaN */
 #else
       STORE(to, c, v);
 #endif
@@ -72,7 +72,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(I
         h[j] = (LOAD(x, (long)row * COLS + c) - mean) * scale;
         float d = LOAD(dy, (long)row * COLS + c);
 #ifdef RELU
-        if (!(gamma[c] * h[j] + beta[c] > 0.0f)) d = 0.0f;
+        if (gamma[c] * h[j] + beta[c] <= 0.0f) d = 0.0f;
 #endif
         g[j] = d * gamma[c];
         dgamma[j] += d * h[j];

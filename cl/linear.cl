@@ -1,6 +1,6 @@
 /* The parts of a linear layer that are not matrix products.
  *
- * linear_relu_backward: dz = dy where y > 0, else 0; y is the layer's output after ReLU. */
+ * linear_relu_backward: dz = 0 where y <= 0, else dy; y is the layer's output after ReLU. */
 
 kernel void linear_relu_backward(IN(storage, dy), IN(storage, y), OUT(storage, dz), const int n) {
   OPEN_IN(storage, dy);
@@ -8,5 +8,5 @@ kernel void linear_relu_backward(IN(storage, dy), IN(storage, y), OUT(storage, d
   OPEN_OUT(storage, dz);
   const int i = (int)get_global_id(0);
   if (i >= n) return;
-  STORE(dz, i, LOAD(y, i) > 0.0f ? LOAD(dy, i) : 0.0f);
+  STORE(dz, i, LOAD(y, i) <= 0.0f ? 0.0f : LOAD(dy, i));
 }

@@ -1,6 +1,6 @@
 /* Max-pooling over squares of 2 x 2: x [images, HEIGHT, WIDTH, COLS] -> y [images, HEIGHT / 2, WIDTH / 2, COLS]; a last
- * odd row or column is left out. Of equal largest values the first in row-major order is taken, and gets the gradient.
- * HEIGHT, WIDTH, COLS. */
+ * odd row or column is left out. Of equal largest values the first in row-major order is taken, and gets the gradient;
+ * NaN counts as larger than all. HEIGHT, WIDTH, COLS. */
 
 #define DOWN (HEIGHT / 2)
 #define ACROSS (WIDTH / 2)
@@ -16,7 +16,7 @@ static inline int largest(__global const storage *x, const long at) {
   const long places[4] = {at, at + COLS, at + WIDTH * COLS, at + (WIDTH + 1) * COLS};
   int best = 0;
   for (int j = 1; j < 4; j++)
-    if (LOAD(x, places[j]) > LOAD(x, places[best])) best = j;
+    if (LOAD(x, places[j]) > LOAD(x, places[best]) || isnan(LOAD(x, places[j]))) best = j;
   return best;
 }
 

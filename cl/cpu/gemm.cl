@@ -72,11 +72,11 @@ typedef JOIN(float, VW) vec;
 
 /* What is added to a sum `v`, a vector or an element, before it is stored in C. `old`: C holds a part of it already;
  * `last`: no part is missing. */
-#define FINISH(v, READ, row, col)                                \
+#define FINISH(T, v, READ, row, col)                             \
   if (old) v += READ(c + (long)row * ldc + (col));               \
   if (last) {                                                    \
     if (BIAS) v += READ(bias + (col));                           \
-    if (RELU) v = fmax(v, 0.0f);                                 \
+    if (RELU) v = v < (T)0.0f ? (T)0.0f : v; /* keeps NaN */     \
     if (RESIDUAL) v += READ(residual + (long)row * ldr + (col)); \
   }
 #define READ_ELEMENT(p) (*(p))
@@ -114,7 +114,7 @@ static inline void make_tile(__global const float *a, const int lda, __global co
 #pragma unroll
       for (int j = 0; j < NV; j++) {
         vec v = sum[i][j];
-        FINISH(v, LOADV, i, j * VW)
+        FINISH(vec, v, LOADV, i, j * VW)
         STOREV(v, c + (long)i * ldc + j * VW);
       }
     }
@@ -129,7 +129,7 @@ static inline void make_tile(__global const float *a, const int lda, __global co
   for (int i = 0; i < rows; i++)
     for (int x = 0; x < cols; x++) {
       float v = edge[i][x];
-      FINISH(v, READ_ELEMENT, i, x)
+      FINISH(float, v, READ_ELEMENT, i, x)
       c[(long)i * ldc + x] = v;
     }
 }

@@ -10,9 +10,9 @@
 #endif
 
 #ifdef RELU
-#define ACTIVATE(v) fmax((v), 0.0f)
+#define ACTIVATE(T, v) ((v) < (T)0.0f ? (T)0.0f : (v)) /* keeps NaN */
 #else
-#define ACTIVATE(v) (v)
+#define ACTIVATE(T, v) (v)
 #endif
 
 static inline float add_lanes(const float16 v) {
@@ -51,11 +51,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(
       const float scale = 1.0f / sqrt(square / COLS + epsilon);
       for (int v = 0; v < VECTORS; v++) {
         const float16 h = (LOAD16(from, 16 * v) - mean) * scale;
-        STORE16(to, 16 * v, ACTIVATE(vload16(v, gamma) * h + vload16(v, beta)));
+        STORE16(to, 16 * v, ACTIVATE(float16, vload16(v, gamma) * h + vload16(v, beta)));
       }
       for (int c = TAIL; c < COLS; c++) {
         const float h = (LOAD(from, c) - mean) * scale;
-        STORE(to, c, ACTIVATE(gamma[c] * h + beta[c]));
+        STORE(to, c, ACTIVATE(float, gamma[c] * h + beta[c]));
       }
       stats[2 * row] = mean;
       stats[2 * row + 1] = scale;
@@ -89,7 +89,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN
         h[v] = (LOAD16(from, 16 * v) - mean) * scale;
         float16 d = LOAD16(grad, 16 * v);
 #ifdef RELU
-        d = select((float16)0.0f, d, vload16(v, gamma) * h[v] + vload16(v, beta) > 0.0f);
+        d = select(d, (float16)0.0f, vload16(v, gamma) * h[v] + vload16(v, beta) <= 0.0f);
 #endif
         g[v] = d * vload16(v, gamma);
         vstore16(vload16(v, dgamma) + d * h[v], v, dgamma);
@@ -102,7 +102,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN
         const float normal = (LOAD(from, c) - mean) * scale;
         float d = LOAD(grad, c);
 #ifdef RELU
-        if (!(gamma[c] * normal + beta[c] > 0.0f)) d = 0.0f;
+        if (gamma[c] * normal + beta[c] <= 0.0f) d = 0.0f;
 #endif
         h_tail[c - TAIL] = normal;
         g_tail[c - TAIL] = d * gamma[c];

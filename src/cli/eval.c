@@ -58,7 +58,6 @@ static csa_status check_data(const csa_architecture *a, const csa_dataset *d) {
 }
 
 static csa_status load(csa_graph *graph, const csa_safetensors *file) {
-  CSA_TRY(csa_graph_record(graph));
   CSA_TRY(csa_weights_check_names(graph, file));
   CSA_TRY(csa_schedule_prepare(graph));
   return csa_weights_load(graph, file, "", graph->parameters.values);
@@ -76,7 +75,10 @@ static csa_status evaluate(const eval_settings *s, const csa_safetensors *file, 
   CSA_GO(check_data(architecture, dataset));
   CSA_GO(csa_device_open(&device, s->device));
   CSA_GO(csa_graph_create(&graph, device, config));
-  CSA_GO(csa_architecture_build(architecture, graph));
+  if (csa_architecture_build(architecture, graph) != CSA_OK) { /* sizes that cannot be are the file's fault */
+    status = csa_fail_in(graph->status == CSA_USAGE ? CSA_INPUT : graph->status, "weights: %s", s->weights);
+    goto done;
+  }
   CSA_GO(load(graph, file));
   CSA_GO(csa_feed_create(&feed, graph, dataset, &dataset->test, 0));
   CSA_GO(csa_evaluate(&result, graph, feed, &dataset->test));

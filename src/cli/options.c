@@ -101,10 +101,12 @@ csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv
   *help = false;
   opterr = 0; /* our own sentences */
   optind = 1;
-  for (int at = optind, code; (code = getopt_long(argc, argv, ":", table, NULL)) != -1; at = optind) {
-    if (code == ':') return csa_fail(CSA_USAGE, "%s: needs a value\n  see clsattn %s --help", argv[at], line->name);
+  for (int code; (code = getopt_long(argc, argv, ":", table, NULL)) != -1;) {
+    if (code == ':')
+      return csa_fail(CSA_USAGE, "%s: needs a value\n  see clsattn %s --help", argv[optind - 1], line->name);
     if (code == '?')
-      return csa_fail(CSA_USAGE, "%s: unknown option of %s\n  see clsattn %s --help", argv[at], line->name, line->name);
+      return csa_fail(CSA_USAGE, "%s: unknown option of %s\n  see clsattn %s --help", argv[optind - 1], line->name,
+                      line->name);
     if (code == 'h' + OPTIONS_MAX) {
       print_help(line);
       *help = true;

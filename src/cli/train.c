@@ -83,7 +83,7 @@ static csa_status check_resume(const csa_command_line *line) {
 }
 
 static csa_status resumed_config(const train_settings *s, const csa_command_line *line, csa_config *c,
-                                 char device[128]) {
+                                 csa_config_device *device) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, s->resume);
   CSA_TRY(csa_config_load(c, device, path));
@@ -156,24 +156,39 @@ done:
   return status;
 }
 
+/* The device of a resumed run: the one that --device names, else the one it was on, else the default. */
+static csa_status open_device(csa_device **device, const char *name, const csa_config_device *before) {
+  char numbers[32] = "";
+  csa_device_list list;
+  if (name != NULL || before == NULL) return csa_device_open(device, name);
+  CSA_TRY(csa_device_list_init(&list));
+  for (int i = 0; i < list.count && numbers[0] == '\0'; i++)
+    if (csa_config_device_is(before, &list.devices[i]))
+      snprintf(numbers, sizeof numbers, "%d:%d", list.devices[i].platform_number, list.devices[i].device_number);
+  csa_device_list_fini(&list);
+  return csa_device_open(device, numbers[0] != '\0' ? numbers : NULL);
+}
+
 static csa_status run(const train_settings *s, const csa_command_line *line) {
   csa_config config;
+  csa_config_device before;
   csa_device *device = NULL;
   csa_dataset *dataset = NULL;
   csa_status status;
-  char chosen_for[128] = "";
-  if (s->resume != NULL) {
+  const bool resume = s->resume != NULL;
+  if (resume) {
     CSA_TRY(check_resume(line));
-    CSA_TRY(resumed_config(s, line, &config, chosen_for));
+    CSA_TRY(resumed_config(s, line, &config, &before));
   } else {
     CSA_TRY(to_config(s, &config));
   }
   CSA_GO(csa_dataset_open(&dataset, config.data, (csa_dataset_limits){config.limit_train, config.limit_test}));
-  if (s->resume == NULL) config.architecture.classes = dataset->classes;
-  CSA_GO(csa_device_open(&device, s->device));
-  if (s->resume != NULL && strcmp(chosen_for, device->info.device) != 0) {
-    fprintf(stderr, "the run was on %s; kernels are chosen anew for %s, so the last digits will differ\n", chosen_for,
-            device->info.device);
+  if (!resume) config.architecture.classes = dataset->classes;
+  CSA_GO(open_device(&device, s->device, resume ? &before : NULL));
+  if (resume && !csa_config_device_is(&before, &device->info)) {
+    fprintf(stderr,
+            "the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ\n",
+            before.device, before.driver, device->info.device, device->info.driver);
     config.choices = (csa_choices){CSA_KERNELS_AUTO, CSA_GEMM_AUTO};
   }
   status = train(s, &config, device, dataset);
@@ -235,5 +250,6 @@ csa_status csa_command_train(int argc, char **argv) {
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
   CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  if (s.dry_run && s.json) return csa_fail(CSA_USAGE, "--dry-run: prints text; not together with --json");
   return run(&s, &line);
 }

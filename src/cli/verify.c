@@ -41,7 +41,7 @@ static csa_status run(const char *path, const char *device_name, csa_choices cho
   csa_status status;
   CSA_GO(csa_device_open(&device, device_name));
   CSA_GO(csa_verify(&v, device, choices, path, dump));
-  CSA_GO(json ? print_json(&v) : print_text(&v));
+  if (v.count > 0 || dump != NULL) CSA_GO(json ? print_json(&v) : print_text(&v));
   status = verdict(&v, path, dump != NULL);
 done:
   csa_verification_fini(&v);

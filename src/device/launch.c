@@ -82,9 +82,9 @@ csa_status csa_node_enqueue(csa_device *device, const csa_node *node) {
   const size_t local = (size_t)node->kernel.local, count = (size_t)node->work.count;
   const size_t global = node->work.by_group ? count * local : (count + local - 1) / local * local;
   const cl_int error = clEnqueueNDRangeKernel(device->queue, node->bound, 1, NULL, &global, &local, 0, NULL, NULL);
-  if (error == CL_SUCCESS) return CSA_OK;
-  csa_cl_check(error, node->kernel.name, "clEnqueueNDRangeKernel");
-  return csa_fail_in(CSA_DEVICE, "%s: %zu work-items in groups of %zu", node->label, global, local);
+  const csa_status status = csa_cl_check(error, node->kernel.name, "clEnqueueNDRangeKernel");
+  if (status == CSA_OK) return CSA_OK;
+  return csa_fail_in(status, "%s: %zu work-items in groups of %zu", node->label, global, local);
 }
 
 void csa_node_release(csa_node *node) {

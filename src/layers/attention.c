@@ -28,6 +28,7 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   if (in.rank != 3) return csa_layer_bad(l, "the input is not [images, tokens, columns]");
   if (l->config.heads < 1 || in.dim[2] % l->config.heads != 0)
     return csa_layer_bad(l, "the number of heads does not divide the columns");
+  if (in.dim[2] / l->config.heads > CSA_HEAD_MAX) return csa_layer_bad(l, "a head has more than 1024 columns");
   const int64_t images = in.dim[0], tokens = in.dim[1], c = in.dim[2], queries = l->config.class_only ? 1 : tokens;
   const csa_shape out = csa_shape3(images, queries, c);
   if (l->in[1] != NULL && !csa_shape_equal(out, l->in[1]->shape))

@@ -22,9 +22,12 @@ csa_status csa_layer_saved(csa_parameters *parameters, csa_layer *layer, int slo
 }
 
 /* Lengthens the flat tensor by `elements`, aligned; *start is where they begin. */
-static void extend(csa_tensor *flat, int64_t elements, int64_t *start) {
+static csa_status extend(csa_tensor *flat, int64_t elements, int64_t *start) {
   *start = flat->shape.dim[0];
+  if (elements > INT32_MAX - ALIGNMENT - *start)
+    return csa_fail(CSA_MEMORY, "%s: more than 2^31 elements: the model is too large", flat->name);
   flat->shape.dim[0] += (elements + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  return CSA_OK;
 }
 
 static csa_status add_part(csa_parameters *all, const csa_layer *layer, csa_parameter parameter, int64_t start,
@@ -42,10 +45,10 @@ static csa_status add_part(csa_parameters *all, const csa_layer *layer, csa_para
 csa_status csa_layer_param(csa_parameters *all, csa_layer *layer, int slot, csa_shape shape, csa_init init, int fan_in,
                            const csa_part *parts, int count) {
   int64_t start;
-  extend(all->values, csa_elements(shape), &start);
+  CSA_TRY(extend(all->values, csa_elements(shape), &start));
   CSA_TRY(csa_plan_view(all->plan, all->values, start, shape, &layer->param[slot]));
   if (all->gradients != NULL) {
-    extend(all->gradients, csa_elements(shape), &start);
+    CSA_TRY(extend(all->gradients, csa_elements(shape), &start));
     CSA_TRY(csa_plan_view(all->plan, all->gradients, start, shape, &layer->dparam[slot]));
   }
   for (int i = 0; i < count; i++) {

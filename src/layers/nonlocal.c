@@ -41,6 +41,7 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   if (in.rank != 4 || in.dim[1] < 2 || in.dim[2] < 2) return csa_layer_bad(l, "the input has no squares of 2 x 2");
   if (l->config.reduction < 1 || in.dim[3] % l->config.reduction != 0)
     return csa_layer_bad(l, "the reduction does not divide the channels");
+  if (in.dim[3] / l->config.reduction > CSA_HEAD_MAX) return csa_layer_bad(l, "more than 1024 inner channels");
   const sizes s = sizes_of(l);
   CSA_TRY(declare_parameters(parameters, l, s.channels, s.inner));
   CSA_TRY(csa_layer_output(parameters, l, in));

@@ -173,6 +173,7 @@ void csa_safetensors_close(csa_safetensors *file) {
   free(file);
 }
 
+const char *csa_safetensors_path(const csa_safetensors *file) { return file->path; }
 size_t csa_safetensors_count(const csa_safetensors *file) { return file->count; }
 const csa_st_tensor *csa_safetensors_at(const csa_safetensors *file, size_t index) { return &file->tensors[index]; }
 

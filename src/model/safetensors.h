@@ -27,6 +27,9 @@ typedef struct csa_safetensors csa_safetensors;
 csa_status csa_safetensors_open(csa_safetensors **file, const char *path);
 void csa_safetensors_close(csa_safetensors *file); /* accepts NULL */
 
+/* As given to open. */
+const char *csa_safetensors_path(const csa_safetensors *file);
+
 size_t csa_safetensors_count(const csa_safetensors *file);
 const csa_st_tensor *csa_safetensors_at(const csa_safetensors *file, size_t index);
 

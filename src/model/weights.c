@@ -1,5 +1,6 @@
 #include "model/weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,20 @@ done:
   return status;
 }
 
+csa_status csa_weights_check_finite(csa_graph *graph) {
+  float *values = NULL;
+  CSA_TRY(download_flat(graph, graph->parameters.values, &values));
+  csa_status status = CSA_OK;
+  for (size_t i = 0; i < graph->parameters.count && status == CSA_OK; i++) {
+    const csa_parameter *p = &graph->parameters.list[i];
+    for (int64_t e = 0; e < csa_elements(p->value->shape) && status == CSA_OK; e++)
+      if (!isfinite(values[p->value->start + e]))
+        status = csa_fail(CSA_FAILED, "weights: %s: a value is not finite", p->name);
+  }
+  free(values);
+  return status;
+}
+
 csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *source, const char *prefix,
                             const csa_tensor *flat) {
   const size_t count = (size_t)csa_elements(flat->shape);
@@ -83,7 +98,9 @@ csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors
     bool known = false;
     for (size_t p = 0; p < graph->parameters.count && !known; p++)
       known = strcmp(graph->parameters.list[p].name, name) == 0;
-    if (!known) return csa_fail(CSA_INPUT, "weights: tensor '%s': the model has no such parameter", name);
+    if (!known)
+      return csa_fail(CSA_INPUT, "weights: %s: tensor '%s': the model has no such parameter",
+                      csa_safetensors_path(file), name);
   }
   return CSA_OK;
 }
@@ -129,18 +146,22 @@ done:
   return status;
 }
 
+static csa_status read_sizes(const char *text, csa_architecture *a) {
+  json_error_t error;
+  json_t *parsed = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+  if (parsed == NULL) return csa_fail(CSA_INPUT, "metadata: sizes: %s", error.text);
+  const csa_status status = csa_architecture_read_sizes(a, parsed, "metadata");
+  json_decref(parsed);
+  return status;
+}
+
 static csa_status read_metadata(const csa_safetensors *file, const char *model, csa_architecture *a) {
   const char *sizes = csa_safetensors_metadata(file, "sizes"), *patches = csa_safetensors_metadata(file, "patches");
   CSA_TRY(csa_architecture_default(a, model));
   if (sizes == NULL || (csa_architecture_is_vit(a) && patches == NULL))
-    return csa_fail(CSA_INPUT, "weights: metadata: 'sizes' or 'patches' is missing beside 'model'");
+    return csa_fail(CSA_INPUT, "metadata: 'sizes' or 'patches' is missing beside 'model'");
   if (patches != NULL) CSA_TRY(csa_architecture_patches(a, patches));
-  json_error_t error;
-  json_t *parsed = json_loads(sizes, JSON_REJECT_DUPLICATES, &error);
-  if (parsed == NULL) return csa_fail(CSA_INPUT, "weights: metadata: sizes: %s", error.text);
-  const csa_status status = csa_architecture_read_sizes(a, parsed, "weights");
-  json_decref(parsed);
-  return status;
+  return read_sizes(sizes, a);
 }
 
 /* `given` must say what the file says. */
@@ -153,10 +174,11 @@ csa_status csa_weights_architecture(const csa_safetensors *file, const char *mod
                                     csa_architecture *a) {
   const char *said = csa_safetensors_metadata(file, "model");
   if (said == NULL && model == NULL)
-    return csa_fail(CSA_USAGE, "weights: the file does not say which model it is; --model does");
+    return csa_fail(CSA_USAGE, "weights: %s: does not say which model it is; --model does", csa_safetensors_path(file));
   if (said != NULL) {
     CSA_TRY(agree("model", model, said));
-    CSA_TRY(read_metadata(file, said, a));
+    if (read_metadata(file, said, a) != CSA_OK)
+      return csa_fail_in(CSA_INPUT, "weights: %s", csa_safetensors_path(file));
     if (patches == NULL) return CSA_OK;
     csa_architecture asked = *a;
     CSA_TRY(csa_architecture_patches(&asked, patches));
@@ -165,7 +187,8 @@ csa_status csa_weights_architecture(const csa_safetensors *file, const char *mod
   CSA_TRY(csa_architecture_default(a, model));
   if (csa_architecture_is_vit(a) && patches == NULL)
     return csa_fail(CSA_USAGE,
-                    "weights: the file does not say how images are cut; --patches rows or grid does\n"
-                    "  both look alike in the file, so it must not be guessed");
+                    "weights: %s: does not say how images are cut; --patches rows or grid does\n"
+                    "  both look alike in the file, so it must not be guessed",
+                    csa_safetensors_path(file));
   return patches != NULL ? csa_architecture_patches(a, patches) : CSA_OK;
 }

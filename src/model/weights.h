@@ -15,6 +15,9 @@ csa_status csa_weights_save(csa_graph *graph, const csa_architecture *architectu
 csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix,
                            const csa_tensor *flat);
 
+/* CSA_FAILED, naming the first parameter, unless all are finite. */
+csa_status csa_weights_check_finite(csa_graph *graph);
+
 /* Reads them into `flat`. A tensor that is missing, or of another type or shape, is CSA_INPUT and named. */
 csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat);
 

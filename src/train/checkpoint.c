@@ -19,8 +19,10 @@ csa_status csa_folder_lock(const char *folder, int *descriptor) {
   *descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (*descriptor < 0) return csa_fail(CSA_OUTPUT, "run: %s: %s", path, strerror(errno));
   if (fcntl(*descriptor, F_SETLK, &whole) == 0) return CSA_OK;
+  const int error = errno;
   close(*descriptor);
   *descriptor = -1;
+  if (error != EACCES && error != EAGAIN) return csa_fail(CSA_OUTPUT, "run: %s: %s", path, strerror(error));
   return csa_fail(CSA_FAILED, "run: %s: in use by another clsattn\n  wait for it, or give another --out", folder);
 }
 
@@ -94,12 +96,21 @@ static csa_status read_file(csa_trainer *t, const csa_safetensors *file) {
   return read_progress(t, file);
 }
 
+/* Without a checkpoint a run begins again: not one that has ended. */
+static csa_status check_unfinished(const csa_trainer *t) {
+  char path[CSA_PATH + 32];
+  snprintf(path, sizeof path, "%s/model.safetensors", t->folder);
+  if (access(path, F_OK) != 0) return CSA_OK;
+  return csa_fail(CSA_INPUT, "run: %s/checkpoint.safetensors: missing, but the run has ended\n  its weights are in %s",
+                  t->folder, path);
+}
+
 csa_status csa_checkpoint_load(csa_trainer *t, bool *found) {
   csa_safetensors *file = NULL;
   char path[CSA_PATH + 32];
   checkpoint_path(t, path);
-  *found = access(path, F_OK) == 0;
-  if (!*found) return CSA_OK;
+  *found = access(path, F_OK) == 0 || errno != ENOENT;
+  if (!*found) return check_unfinished(t);
   CSA_TRY(csa_safetensors_open(&file, path));
   const csa_status status = read_file(t, file);
   csa_safetensors_close(file);

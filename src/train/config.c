@@ -38,7 +38,7 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_dev
   char seed[24]; /* as text: JSON's numbers lose digits in other programs */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
   return json_pack(
-      "{s:i, s:s, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s},"
+      "{s:i, s:s, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s, s:i},"
       " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s}}",
       "format", FORMAT, "clsattn", csa_version(), "model", c->architecture.model, "patches",
       csa_architecture_patches_text(&c->architecture), "sizes", sizes,                                            /**/
@@ -46,7 +46,7 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_dev
       (json_int_t)d->test.count, "limit_train", (json_int_t)c->limit_train, "limit_test",
       (json_int_t)c->limit_test, /**/
       "device", "name", device->name, "platform", device->platform, "device", device->device, "version",
-      device->version, "driver", device->driver, /**/
+      device->version, "driver", device->driver, "compute_units", device->compute_units, /**/
       "epochs", c->epochs, "batch", c->batch, "optimizer", csa_optimizer_text(c->optimizer), "lr", c->lr,
       "weight_decay", c->weight_decay, "seed", seed, "init", c->init, "log_every", c->log_every, "checkpoint_every",
       c->checkpoint_every, "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm",
@@ -75,7 +75,8 @@ done:
 
 /* Fields into settings; the texts stay owned by `root`. */
 typedef struct {
-  const char *model, *patches, *path, *hash, *device, *optimizer, *seed, *init, *kernels, *gemm;
+  const char *model, *patches, *path, *hash, *platform, *device, *version, *driver, *optimizer, *seed, *init, *kernels,
+      *gemm;
 } config_texts;
 
 static csa_status copy_path(char to[CSA_PATH], const char *from) {
@@ -93,7 +94,7 @@ static csa_status read_seed(const char *text, uint64_t *seed) {
   return CSA_OK;
 }
 
-static csa_status take_texts(csa_config *c, const config_texts *t, const json_t *sizes, char device[128]) {
+static csa_status take_texts(csa_config *c, const config_texts *t, const json_t *sizes, csa_config_device *device) {
   CSA_TRY(csa_architecture_default(&c->architecture, t->model));
   if (t->patches == NULL && csa_architecture_is_vit(&c->architecture))
     return csa_fail(CSA_INPUT, "config: patches: missing");
@@ -105,7 +106,10 @@ static csa_status take_texts(csa_config *c, const config_texts *t, const json_t 
   CSA_TRY(copy_path(c->data, t->path));
   CSA_TRY(copy_path(c->init, t->init));
   snprintf(c->data_hash, sizeof c->data_hash, "%s", t->hash);
-  snprintf(device, 128, "%s", t->device);
+  snprintf(device->platform, sizeof device->platform, "%s", t->platform);
+  snprintf(device->device, sizeof device->device, "%s", t->device);
+  snprintf(device->version, sizeof device->version, "%s", t->version);
+  snprintf(device->driver, sizeof device->driver, "%s", t->driver);
   return read_seed(t->seed, &c->seed);
 }
 
@@ -129,20 +133,21 @@ static csa_status take_numbers(csa_config *c, const config_numbers *n) {
   return CSA_OK;
 }
 
-static csa_status read_root(csa_config *c, char device[128], json_t *root) {
+static csa_status read_root(csa_config *c, csa_config_device *device, json_t *root) {
   config_texts t = {0};
   json_t *sizes = NULL;
   config_numbers n = {0};
   json_error_t error;
-  const int got = json_unpack_ex(root, &error, 0,
-                                 "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s}, s:I, s:I, s:s, s:F, s:F, s:s, "
-                                 "s:s, s:I, s:F, s:{s:s, s:s}}",
-                                 "format", &n.format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data",
-                                 "path", &t.path, "hash", &t.hash, "limit_train", &n.limit_train, "limit_test",
-                                 &n.limit_test, "device", "device", &t.device, "epochs", &n.epochs, "batch", &n.batch,
-                                 "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed",
-                                 &t.seed, "init", &t.init, "log_every", &n.log_every, "checkpoint_every",
-                                 &c->checkpoint_every, "choices", "kernels", &t.kernels, "gemm", &t.gemm);
+  const int got = json_unpack_ex(
+      root, &error, 0,
+      "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:i}, s:I, s:I, s:s, s:F, s:F, s:s, "
+      "s:s, s:I, s:F, s:{s:s, s:s}}",
+      "format", &n.format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path, "hash",
+      &t.hash, "limit_train", &n.limit_train, "limit_test", &n.limit_test, "device", "platform", &t.platform, "device",
+      &t.device, "version", &t.version, "driver", &t.driver, "compute_units", &device->compute_units, "epochs",
+      &n.epochs, "batch", &n.batch, "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed",
+      &t.seed, "init", &t.init, "log_every", &n.log_every, "checkpoint_every", &c->checkpoint_every, "choices",
+      "kernels", &t.kernels, "gemm", &t.gemm);
   if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
   if (n.format != FORMAT)
     return csa_fail(CSA_INPUT, "config: format %lld: this clsattn (%s) reads format %d", (long long)n.format,
@@ -151,7 +156,7 @@ static csa_status read_root(csa_config *c, char device[128], json_t *root) {
   return take_texts(c, &t, sizes, device);
 }
 
-csa_status csa_config_load(csa_config *config, char device[128], const char *path) {
+csa_status csa_config_load(csa_config *config, csa_config_device *device, const char *path) {
   uint8_t *text = NULL;
   size_t size = 0;
   memset(config, 0, sizeof *config);
@@ -166,4 +171,10 @@ csa_status csa_config_load(csa_config *config, char device[128], const char *pat
   json_decref(root);
   free(text);
   return status == CSA_OK ? CSA_OK : csa_fail_in(CSA_INPUT, "%s", path);
+}
+
+bool csa_config_device_is(const csa_config_device *d, const csa_device_info *info) {
+  return strcmp(d->platform, info->platform) == 0 && strcmp(d->device, info->device) == 0 &&
+         strcmp(d->version, info->version) == 0 && strcmp(d->driver, info->driver) == 0 &&
+         d->compute_units == info->compute_units;
 }

@@ -27,9 +27,18 @@ typedef struct {
 csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
                            const char *path);
 
-/* Reads them back. What is missing or of the wrong kind is CSA_INPUT and named. `device` receives the full name of the
- * device that the choices were made for. */
-csa_status csa_config_load(csa_config *config, char device[128], const char *path);
+/* The device that a run was on, by its full names. */
+typedef struct {
+  char platform[128], device[128], version[128], driver[128];
+  int compute_units;
+} csa_config_device;
+
+/* Reads them back, with the device that the choices were made for. What is missing or of the wrong kind is CSA_INPUT
+ * and named. */
+csa_status csa_config_load(csa_config *config, csa_config_device *device, const char *path);
+
+/* Whether numbers on `info` come out as on `device`, bit for bit. */
+bool csa_config_device_is(const csa_config_device *device, const csa_device_info *info);
 
 const char *csa_kernels_text(csa_kernels kernels);
 const char *csa_gemm_text(csa_gemm_provider gemm);

@@ -69,7 +69,8 @@ csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *
   feed->graph = graph;
   feed->split = split;
   feed->image_bytes = (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
-  const uint64_t bytes = (uint64_t)split->count * feed->image_bytes, half = info->global_bytes / 2;
+  const uint64_t bytes = (uint64_t)split->count * feed->image_bytes, used = csa_plan_bytes(graph->plan);
+  const uint64_t half = used < info->global_bytes ? (info->global_bytes - used) / 2 : 0;
   if (resident_limit == 0) resident_limit = half < info->max_alloc_bytes ? half : info->max_alloc_bytes;
   feed->resident = bytes <= resident_limit && bytes <= INT32_MAX;
   CSA_GO(csa_plan_create(&feed->plan, graph->device, graph->plan->choices));

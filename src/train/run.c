@@ -42,16 +42,21 @@ static csa_status set_parameters(csa_trainer *t) {
   return status == CSA_OK ? CSA_OK : csa_fail_in(status, "--init %s", t->config.init);
 }
 
-csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
+static csa_status check_new(const char *folder) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, folder);
-  if (access(path, F_OK) == 0)
-    return csa_fail(CSA_FAILED,
-                    "run: %s: there is a run in it already\n  go on with it: clsattn train --resume %s\n"
-                    "  or give another --out",
-                    folder, folder);
+  if (access(path, F_OK) != 0) return CSA_OK;
+  return csa_fail(CSA_FAILED,
+                  "run: %s: there is a run in it already\n  go on with it: clsattn train --resume %s\n"
+                  "  or give another --out",
+                  folder, folder);
+}
+
+csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
+  CSA_TRY(check_new(folder));
   CSA_TRY(set_parameters(t));
   CSA_TRY(open_folder(t, folder));
+  CSA_TRY(check_new(folder)); /* again, now that nobody else works here */
   CSA_TRY(open_metrics(t));
   return save_config(t);
 }

@@ -155,6 +155,7 @@ static csa_status end_interval(csa_trainer *t) {
 static csa_status save_checkpoint(csa_trainer *t) {
   CSA_TRY(drain(t));
   CSA_TRY(check_finite(t, t->progress.epoch_sum)); /* else it would replace a good one */
+  CSA_TRY(csa_weights_check_finite(t->graph));
   CSA_TRY(csa_metrics_flush(t->metrics, &t->progress.metrics_bytes));
   CSA_TRY(csa_checkpoint_save(t));
   t->last_checkpoint = csa_seconds();
@@ -170,6 +171,7 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
   clock_training(t, since);
   CSA_TRY(csa_evaluate(&test, t->graph, t->test_feed, &t->dataset->test));
   csa_evaluation_fini(&test);
+  CSA_TRY(check_finite(t, test.loss));
   *since = csa_seconds();
   p->seconds += test.seconds;
   p->test_loss = test.loss;

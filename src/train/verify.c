@@ -57,7 +57,8 @@ static double max_error(const float *got, const float *want, int64_t count) {
   double worst = 0.0;
   for (int64_t i = 0; i < count; i++) {
     const double error = fabs((double)got[i] - (double)want[i]);
-    if (!(error <= worst)) worst = error;
+    if (isnan(error)) return error; /* worse than any */
+    if (error > worst) worst = error;
   }
   return worst;
 }
@@ -118,7 +119,8 @@ static csa_status build(golden_run *g, csa_device *device, csa_choices choices) 
   CSA_TRY(learning_rate(g, &lr));
   CSA_TRY(
       csa_graph_create(&g->graph, device, (csa_graph_config){.choices = choices, .batch = g->batch, .training = true}));
-  CSA_TRY(csa_architecture_build(&g->architecture, g->graph));
+  if (csa_architecture_build(&g->architecture, g->graph) != CSA_OK) /* sizes that cannot be are the file's fault */
+    return csa_fail_in(g->graph->status == CSA_USAGE ? CSA_INPUT : g->graph->status, "golden: %s", g->path);
   CSA_TRY(csa_optimizer_record(&g->optimizer, g->graph, (csa_optimizer_config){CSA_ADAM, lr, 0.0f}));
   CSA_TRY(csa_schedule_prepare(g->graph));
   CSA_TRY(csa_weights_load(g->graph, g->file, "param.", g->graph->parameters.values));
@@ -208,17 +210,16 @@ done:
 }
 
 static csa_status compare_gradient(golden_run *g, const compared *c, totals *sums) {
-  double largest = 0.0, largest_got = 0.0;
+  double largest = 0.0;
   for (int64_t e = 0; e < c->count; e++) {
     const double want = (double)c->want[e], error = (double)c->got[e] - want;
     largest = fmax(largest, fabs(want));
-    if (!(fabs((double)c->got[e]) <= largest_got)) largest_got = fabs((double)c->got[e]);
     sums->part += error * error;
     sums->whole += want * want;
   }
-  if (has_zero_gradient(c->parameter)) return add_check(g, c->name, largest_got, g->tolerance.zero_gradient);
   const double worst = max_error(c->got, c->want, c->count);
-  return add_check(g, c->name, worst > 0.0 ? worst / largest : worst, g->tolerance.gradient);
+  if (has_zero_gradient(c->parameter)) return add_check(g, c->name, worst, g->tolerance.zero_gradient);
+  return add_check(g, c->name, worst == 0.0 ? 0.0 : worst / largest, g->tolerance.gradient);
 }
 
 static csa_status compare_after1(golden_run *g, const compared *c, totals *sums) {

@@ -134,7 +134,8 @@ void assert_close(const char *what, const double *got, const double *want, int64
   for (int64_t i = 0; i < count; i++) {
     const double error = fabs(got[i] - want[i]);
     if (fabs(want[i]) > largest) largest = fabs(want[i]);
-    if (!(error <= worst)) { /* NaN counts as the worst */
+    if (isnan(error)) fail_msg("%s: element %lld is not a number", what, (long long)i);
+    if (error > worst) {
       worst = error;
       where = i;
     }
