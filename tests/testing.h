@@ -31,7 +31,7 @@
                csa_last_error());                                                                    \
   } while (0)
 
-/* A new empty folder below the build's, removed with all in it at exit; the path stays valid. */
+/* A new empty folder below /tmp, removed with all in it at exit; the path stays valid. */
 const char *test_folder(void);
 
 /* "FOLDER/name" in a static buffer of 8 that take turns. */

@@ -21,24 +21,24 @@ static csa_status print_list(const csa_device_list *list) {
 }
 
 static csa_status print_table(const csa_device_list *list) {
-  printf("%-8s %-7s %-40.40s %-24.24s %5s %10s %5s %10s\n", "name", "number", "device", "driver", "units", "memory",
-         "fp16", "sub-groups");
+  printf("%-8s %-6s %-36.36s %-16.16s %-20.20s %5s %10s %4s %10s\n", "name", "number", "device", "vendor", "driver",
+         "units", "memory", "fp16", "sub-groups");
   for (int i = 0; i < list->count; i++) {
     const csa_device_info *d = &list->devices[i];
-    char number[32], driver[260];
+    char number[32];
     snprintf(number, sizeof number, "%d:%d", d->platform_number, d->device_number);
-    snprintf(driver, sizeof driver, "%s %s", d->vendor, d->driver);
-    printf("%-8s %-7s %-40.40s %-24.24s %5d %6llu MiB %5s %10s\n", d->name, number, d->device, driver, d->compute_units,
-           (unsigned long long)(d->global_bytes >> 20), d->fp16 ? "yes" : "no", d->subgroups ? "yes" : "no");
+    printf("%-8s %-6s %-36.36s %-16.16s %-20.20s %5d %6llu MiB %4s %10s\n", d->name, number, d->device, d->vendor,
+           d->driver, d->compute_units, (unsigned long long)(d->global_bytes >> 20), d->fp16 ? "yes" : "no",
+           d->subgroups ? "yes" : "no");
   }
   return csa_flush_output();
 }
 
 static csa_status none_found(const csa_device_list *list) {
   return csa_fail(CSA_DEVICE,
-                  "devices: %d OpenCL platforms, but no device\n"
+                  "devices: %d OpenCL platforms, but no device\n%s"
                   "  for the CPU: apt-get install pocl-opencl-icd",
-                  list->platforms);
+                  list->platforms, list->notes);
 }
 
 csa_status csa_command_devices(int argc, char **argv) {
@@ -56,7 +56,7 @@ csa_status csa_command_devices(int argc, char **argv) {
   CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
   csa_device_list list;
   CSA_TRY(csa_device_list_init(&list));
-  fputs(list.notes, stderr);
+  if (list.count > 0) fputs(list.notes, stderr);
   const csa_status status = list.count == 0 ? none_found(&list) : json ? print_list(&list) : print_table(&list);
   csa_device_list_fini(&list);
   return status;

@@ -1,5 +1,6 @@
 #include "cli/stop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 static volatile sig_atomic_t number;
@@ -7,13 +8,16 @@ static volatile sig_atomic_t number;
 static void on_signal(int signal_number) { number = signal_number; }
 
 const volatile sig_atomic_t *csa_stop_catch(void) {
-  const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
-  const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-    struct sigaction before;
-    if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue; /* nohup */
+  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+  static bool known, ignored[3]; /* by whoever started the program: nohup */
+  for (size_t i = 0; i < 3; i++) {
+    struct sigaction action;
+    if (!known) ignored[i] = sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+    action =
+        (struct sigaction){.sa_handler = ignored[i] ? SIG_IGN : on_signal, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
     sigaction(numbers[i], &action, NULL);
   }
+  known = true;
   return &number;
 }
 

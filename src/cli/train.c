@@ -133,11 +133,13 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
   CSA_GO(csa_trainer_create(&t, config, device, dataset));
   if (s->dry_run) {
     csa_plan_print(t->graph->plan, stdout);
+    const int64_t images = dataset->train.count + dataset->test.count;
+    printf("  beside it: %lld B of images, kept on the device where they fit\n",
+           (long long)(images * dataset->channels * dataset->height * dataset->width));
     status = csa_flush_output();
     goto done;
   }
   t->observer = (csa_observer){log, print_interval, print_epoch};
-  t->stop = csa_stop_catch();
   CSA_GO(csa_trainer_prepare(t));
   if (s->resume != NULL) {
     CSA_GO(csa_trainer_resume(t, s->resume));
@@ -148,6 +150,7 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
       default_folder(config, device, folder);
     CSA_GO(csa_trainer_start(t, folder));
   }
+  t->stop = csa_stop_catch();
   print_start(t);
   CSA_GO(csa_trainer_run(t));
   status = print_result(t, log, s->json);
@@ -176,6 +179,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   csa_dataset *dataset = NULL;
   csa_status status;
   const bool resume = s->resume != NULL;
+  csa_stop_catch();
   if (resume) {
     CSA_TRY(check_resume(line));
     CSA_TRY(resumed_config(s, line, &config, &before));

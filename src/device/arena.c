@@ -46,8 +46,9 @@ csa_status csa_arena_place(csa_block *blocks, size_t count, uint64_t alignment, 
   for (size_t i = 0; i < count; i++) {
     csa_block *block = order[i];
     if (block->bytes > limit) {
-      status = csa_fail(CSA_MEMORY, "plan: a tensor of %llu bytes: the device allocates at most %llu at once",
-                        (unsigned long long)block->bytes, (unsigned long long)limit);
+      status = csa_fail(
+          CSA_MEMORY, "plan: a tensor of %llu bytes: the device allocates at most %llu at once; a smaller batch helps",
+          (unsigned long long)block->bytes, (unsigned long long)limit);
       goto done;
     }
     int buffer = 0;

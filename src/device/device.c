@@ -105,7 +105,7 @@ static csa_status add_platform(csa_device_list *list, int number, cl_platform_id
     char name[128] = "?";
     clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL);
     const size_t used = strlen(list->notes);
-    snprintf(list->notes + used, sizeof list->notes - used, "platform %d (%s) shows no device: %s\n", number, name,
+    snprintf(list->notes + used, sizeof list->notes - used, "  platform %d (%s) shows no device: %s\n", number, name,
              error == CL_SUCCESS ? "it reports none" : csa_cl_error_name(error));
     return CSA_OK;
   }

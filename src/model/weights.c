@@ -65,7 +65,7 @@ csa_status csa_weights_check_finite(csa_graph *graph) {
     const csa_parameter *p = &graph->parameters.list[i];
     for (int64_t e = 0; e < csa_elements(p->value->shape) && status == CSA_OK; e++)
       if (!isfinite(values[p->value->start + e]))
-        status = csa_fail(CSA_FAILED, "weights: %s: a value is not finite", p->name);
+        status = csa_fail(CSA_FAILED, "weights: %s: a value is not finite\n  a smaller --lr may help", p->name);
   }
   free(values);
   return status;

@@ -155,7 +155,8 @@ static csa_status end_interval(csa_trainer *t) {
 static csa_status save_checkpoint(csa_trainer *t) {
   CSA_TRY(drain(t));
   CSA_TRY(check_finite(t, t->progress.epoch_sum)); /* else it would replace a good one */
-  CSA_TRY(csa_weights_check_finite(t->graph));
+  if (csa_weights_check_finite(t->graph) != CSA_OK)
+    return csa_fail_in(CSA_FAILED, "train: after step %lld", (long long)t->progress.step);
   CSA_TRY(csa_metrics_flush(t->metrics, &t->progress.metrics_bytes));
   CSA_TRY(csa_checkpoint_save(t));
   t->last_checkpoint = csa_seconds();

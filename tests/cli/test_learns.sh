@@ -36,6 +36,13 @@ expect 0 "" "$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 50 --log-eve
 first=$(sed -n 's/^\[1,     4\] loss: \([0-9]*\)\..*/\1/p' "$WORK/stdout")
 [ "${first:-9}" -lt 1 ] || fail "--init: first loss $first, not that of trained weights"
 
+# numbers that go wrong end the run, and never reach a checkpoint
+"$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 50 --lr 1e38 --checkpoint-every 0s --out "$WORK/wrong" \
+  >/dev/null 2>"$WORK/stderr"
+[ $? = 1 ] || fail "--lr 1e38: not exit 1"
+grep -q "^clsattn: train: .*not finite" "$WORK/stderr" || fail "--lr 1e38: $(cat "$WORK/stderr")"
+[ ! -e "$WORK/wrong/checkpoint.safetensors" ] || fail "--lr 1e38: a checkpoint was written"
+
 # --json: the log goes to stderr
 expect 0 '"test_accuracy"' "$CLSATTN" train --json --data "$WORK/data" --epochs 1 --batch 50 --limit-train 100 --limit-test 30 --out "$WORK/json"
 grep -q "^Accuracy on test set" "$WORK/stderr" || fail "--json: no log on stderr"

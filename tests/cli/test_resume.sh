@@ -11,13 +11,23 @@ same() { # same NAME: as the run that was never interrupted
 
 expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole"
 
-for delay in 0.3 0.6 0.9; do
-  "$CLSATTN" train "${settings[@]}" --out "$WORK/killed$delay" >/dev/null 2>&1 &
+# wait_for FILE: until it is there
+wait_for() {
+  for _ in $(seq 400); do
+    [ -e "$1" ] && return
+    sleep 0.05
+  done
+  fail "$1 never came"
+}
+
+for delay in 0 0.1 0.3; do
+  "$CLSATTN" train "${settings[@]}" --epochs 100 --out "$WORK/killed$delay" >/dev/null 2>&1 &
+  wait_for "$WORK/killed$delay/checkpoint.safetensors"
   sleep "$delay"
-  kill -KILL $! 2>/dev/null
+  kill -KILL $!
   wait $! 2>/dev/null
-  [ -f "$WORK/killed$delay/config.json" ] || continue # too early: there is no run yet
-  expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/killed$delay"
+  [ ! -e "$WORK/killed$delay/model.safetensors" ] || fail "killed$delay: too late to kill it"
+  expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/killed$delay" --epochs 3
   same "killed$delay"
 done
 
@@ -33,7 +43,8 @@ wait $!
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/often" # done already: says so again
 same often
 
-# a signal saves first
+# a signal saves first; job control, as a shell without it starts background programs with SIGINT ignored
+set -m
 for signal in INT:130 TERM:143 HUP:129; do
   name=signal-${signal%:*}
   "$CLSATTN" train "${settings[@]}" --checkpoint-every 1h --epochs 400 --out "$WORK/$name" >/dev/null 2>"$WORK/stderr" &
@@ -49,6 +60,15 @@ for signal in INT:130 TERM:143 HUP:129; do
   grep -q "go on with: clsattn train --resume $WORK/$name" "$WORK/stderr" || fail "SIG${signal%:*}: $(cat "$WORK/stderr")"
   [ -f "$WORK/$name/checkpoint.safetensors" ] || fail "SIG${signal%:*}: no checkpoint"
 done
+
+set +m
+
+# under nohup a closed terminal does not end the run
+(trap '' HUP; exec "$CLSATTN" train "${settings[@]}" --out "$WORK/nohup" >/dev/null 2>&1) &
+sleep 0.4
+kill -HUP $!
+wait $! || fail "nohup: SIGHUP ended the run"
+same nohup
 
 # paths in config.json are absolute: a run goes on from any folder
 (cd "$WORK" && "$CLSATTN" train "${settings[@]}" --data data --epochs 1 --out relative >/dev/null 2>&1)
@@ -68,10 +88,7 @@ expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/longer" --epochs 3
 same longer
 expect 1 "" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole" # there is a run in it
 "$CLSATTN" train "${settings[@]}" --epochs 400 --out "$WORK/busy" >/dev/null 2>&1 &
-for _ in $(seq 100); do
-  [ -f "$WORK/busy/checkpoint.safetensors" ] && break
-  sleep 0.1
-done
+wait_for "$WORK/busy/checkpoint.safetensors"
 expect 1 "in use" "$CLSATTN" train --resume "$WORK/busy"
 kill -KILL $!
 wait $! 2>/dev/null

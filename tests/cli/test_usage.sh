@@ -24,6 +24,8 @@ expect 2 "only the vit cuts images" "$CLSATTN" train --model cnn --patches grid
 expect 2 "optimizer: lion" "$CLSATTN" train --optimizer lion
 expect 2 "gemm: cublas" "$CLSATTN" train --gemm cublas
 expect 2 "kernels: fast" "$CLSATTN" train --kernels fast
+expect 2 "--dry-run: prints text" "$CLSATTN" train --data "$WORK/data" --dry-run --json
+expect 2 "--bogus: unknown option of verify" "$CLSATTN" verify file --bogus
 expect 2 "extra: not expected" "$CLSATTN" train extra
 expect 2 "--batch: not together with --resume" "$CLSATTN" train --resume "$WORK/none" --batch 5
 expect 2 "--weights is missing" "$CLSATTN" eval
@@ -43,6 +45,13 @@ expect 4 "no such device; there are:" "$CLSATTN" train --data "$WORK/data" --dev
 mkdir "$WORK/no-icd"
 expect 4 "apt-get install pocl-opencl-icd" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" devices
 expect 1 "" "$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 10 --out /proc/nowhere
+
+expect 5 "a smaller batch helps" "$CLSATTN" train --data "$WORK/data" --batch 100000 --dry-run
+golden=$(dirname "$0")/../golden/vit-tiny.safetensors
+expect 0 "ok   final_logits" "$CLSATTN" verify "$golden"
+expect 0 '"ok": true' "$CLSATTN" verify --json --dump "$WORK/dump" "$golden"
+[ -s "$WORK/dump" ] || fail "--dump: nothing was written"
+expect 3 "'model' is missing" "$CLSATTN" verify "$WORK/dump"
 
 # --json: one document on success, nothing on failure
 "$CLSATTN" train --json --data "$WORK/none" >"$WORK/stdout" 2>/dev/null

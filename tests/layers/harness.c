@@ -58,7 +58,6 @@ static double *download(const csa_tensor *tensor) {
   return values;
 }
 
-/* The residual is the output of a layer without parameters before the one under test, so that it has a gradient. */
 static void build(test_layer *t, const csa_layer_ops *ops, csa_layer_config config, csa_shape shape,
                   csa_shape residual_shape, csa_tensor **residual) {
   csa_graph *g = t->graph;

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "layers/harness.h"
 #include "reference/reference.h"
 
@@ -40,6 +42,26 @@ static void test_all(void **state) {
     }
 }
 
+/* A NaN goes through ReLU, as in PyTorch: a run that went wrong must not look well. */
+static void test_nan(void **state) {
+  (void)state;
+  for (int v = 0; v < test_variant_count; v++) {
+    csa_graph *g;
+    float x[2 * 3] = {1, NAN, 2, 1, 1, 1}, y[2 * 40];
+    assert_ok(csa_graph_create(&g, test_device(), (csa_graph_config){.choices = test_variants[v].choices, .batch = 2}));
+    csa_tensor *in = csa_graph_input(g, csa_shape2(2, 3));
+    csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = 40, .relu = true}, in, NULL, "fc");
+    assert_ok(csa_graph_record(g));
+    assert_ok(csa_schedule_prepare(g));
+    assert_ok(csa_graph_initialize(g, 1));
+    assert_ok(csa_tensor_upload(test_device(), g->input, x));
+    assert_ok(csa_schedule_forward(g));
+    assert_ok(csa_tensor_download(test_device(), g->out, y));
+    for (int i = 0; i < 40; i++) assert_true(isnan(y[i]) && !isnan(y[40 + i]));
+    csa_graph_destroy(g);
+  }
+}
+
 static void test_impossible(void **state) {
   (void)state;
   csa_graph *g;
@@ -52,6 +74,7 @@ static void test_impossible(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_impossible)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_nan),
+                                     cmocka_unit_test(test_impossible)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
