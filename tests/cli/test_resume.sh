@@ -2,7 +2,7 @@
 # A run that is killed, at whatever moment, and resumed ends with the bits of one that was never interrupted.
 . "$(dirname "$0")/lib.sh"
 make_data "$WORK/data" 430 90 # 430 / 20: the last batch of an epoch is smaller
-settings=(--data "$WORK/data" --epochs 3 --batch 20 --log-every 5 --checkpoint-every 0.05s)
+settings=(--data "$WORK/data" --epochs 5 --batch 20 --log-every 5 --checkpoint-every 0.05s)
 
 same() { # same NAME: as the run that was never interrupted
   cmp "$WORK/whole/model.safetensors" "$WORK/$1/model.safetensors" || fail "$1: other weights"
@@ -20,14 +20,14 @@ wait_for() {
   fail "$1 never came"
 }
 
-for delay in 0 0.1 0.3; do
+for delay in 0 0.1 0.2; do
   "$CLSATTN" train "${settings[@]}" --epochs 100 --out "$WORK/killed$delay" >/dev/null 2>&1 &
   wait_for "$WORK/killed$delay/checkpoint.safetensors"
   sleep "$delay"
   kill -KILL $!
   wait $! 2>/dev/null
   [ ! -e "$WORK/killed$delay/model.safetensors" ] || fail "killed$delay: too late to kill it"
-  expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/killed$delay" --epochs 3
+  expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/killed$delay" --epochs 5
   same "killed$delay"
 done
 
@@ -72,7 +72,7 @@ same nohup
 
 # paths in config.json are absolute: a run goes on from any folder
 (cd "$WORK" && "$CLSATTN" train "${settings[@]}" --data data --epochs 1 --out relative >/dev/null 2>&1)
-expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/relative" --epochs 3
+expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/relative" --epochs 5
 same relative
 
 # the CNN's sizes and weights come back, too
@@ -84,7 +84,7 @@ cmp "$WORK/cnn-whole/model.safetensors" "$WORK/cnn/model.safetensors" || fail "c
 
 # a longer run from a shorter one, and what is refused
 expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --epochs 1 --out "$WORK/longer"
-expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/longer" --epochs 3
+expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/longer" --epochs 5
 same longer
 expect 1 "" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole" # there is a run in it
 "$CLSATTN" train "${settings[@]}" --epochs 400 --out "$WORK/busy" >/dev/null 2>&1 &
