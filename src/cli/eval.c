@@ -60,7 +60,7 @@ static csa_status check_data(const csa_architecture *a, const csa_dataset *d) {
 static csa_status load(csa_graph *graph, const csa_safetensors *file) {
   CSA_TRY(csa_weights_check_names(graph, file));
   CSA_TRY(csa_schedule_prepare(graph));
-  return csa_weights_load(graph, file, "", graph->parameters.values);
+  return csa_weights_read(graph, file, "", graph->parameters.values);
 }
 
 static csa_status evaluate(const eval_settings *s, const csa_safetensors *file, csa_graph_config config,

@@ -46,19 +46,12 @@ void csa_device_list_fini(csa_device_list *list);
 const char *csa_device_type_text(csa_device_type type);
 
 /* A device at work: its context, one in-order queue, and the programs built for it (owned by device/program.c). */
-typedef struct csa_device {
+struct csa_device {
   csa_device_info info;
   cl_context context;
   cl_command_queue queue;
   struct csa_program_table *programs;
-} csa_device;
-
-/* Opens the device called `name` (short name or PLATFORM:DEVICE); NULL: $CLSATTN_DEVICE if set, else the first GPU,
- * else the first CPU. An unknown name is CSA_DEVICE and lists what there is. */
-csa_status csa_device_open(csa_device **device, const char *name);
-
-/* Waits for the queue, releases everything; accepts NULL. */
-void csa_device_close(csa_device *device);
+};
 
 /* Waits until all that was queued is done. */
 csa_status csa_device_finish(csa_device *device);

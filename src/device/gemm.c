@@ -38,7 +38,7 @@ static size_t start_b(const clblast_call *c) {
   return (size_t)c->k_first * (size_t)(c->call.trans_b ? 1 : c->call.ldb);
 }
 
-static csa_status run_single(csa_device *device, const csa_node *node) {
+static csa_status run_single(csa_device *device, const csa_plan_node *node) {
   const clblast_call *c = node->call_data;
   const csa_gemm_call *g = &c->call;
   return check(CLBlastSgemmWithTempBuffer(
@@ -49,7 +49,7 @@ static csa_status run_single(csa_device *device, const csa_node *node) {
                c, "CLBlastSgemm");
 }
 
-static csa_status run_batch(csa_device *device, const csa_node *node) {
+static csa_status run_batch(csa_device *device, const csa_plan_node *node) {
   const clblast_call *c = node->call_data;
   const csa_gemm_call *g = &c->call;
   return check(CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, transpose(g->trans_a), transpose(g->trans_b),

@@ -6,7 +6,7 @@
 
 #include "device/program.h"
 
-static csa_status bad_argument(const csa_node *node, cl_uint index, const char *wanted, const char *given) {
+static csa_status bad_argument(const csa_plan_node *node, cl_uint index, const char *wanted, const char *given) {
   return csa_fail(CSA_DEVICE, "%s: kernel %s: argument %u is %s in %s.cl, but the host passes %s", node->label,
                   node->kernel.name, index, wanted, node->kernel.file, given);
 }
@@ -26,7 +26,7 @@ static bool pointer_matches(const char *name, csa_dtype type) {
   return false;
 }
 
-static csa_status check_type(const csa_node *node, cl_uint index, const csa_arg *arg) {
+static csa_status check_type(const csa_plan_node *node, cl_uint index, const csa_arg *arg) {
   static const char *const pointers[] = {[CSA_F32] = "float*", [CSA_I32] = "int*", [CSA_U8] = "uchar*"};
   char name[64];
   if (!type_name(node->bound, index, name)) return CSA_OK;
@@ -39,7 +39,7 @@ static csa_status check_type(const csa_node *node, cl_uint index, const csa_arg 
   return pointer_matches(name, type) ? CSA_OK : bad_argument(node, index, name, pointers[type]);
 }
 
-static csa_status set_argument(const csa_node *node, cl_uint *index, const csa_arg *arg) {
+static csa_status set_argument(const csa_plan_node *node, cl_uint *index, const csa_arg *arg) {
   CSA_TRY(check_type(node, *index, arg));
   cl_int error;
   if (arg->kind == CSA_ARG_INT || arg->kind == CSA_ARG_FLOAT) {
@@ -53,13 +53,13 @@ static csa_status set_argument(const csa_node *node, cl_uint *index, const csa_a
   return csa_cl_check(error, node->kernel.name, "clSetKernelArg");
 }
 
-static cl_uint kernel_arguments(const csa_node *node) {
+static cl_uint kernel_arguments(const csa_plan_node *node) {
   cl_uint count = 0;
   for (int i = 0; i < node->arg_count; i++) count += node->args[i].kind >= CSA_ARG_IN ? 2 : 1;
   return count;
 }
 
-csa_status csa_node_bind(csa_device *device, csa_node *node) {
+csa_status csa_plan_node_bind(csa_device *device, csa_plan_node *node) {
   if (node->call != NULL) return CSA_OK;
   cl_program program;
   cl_int error;
@@ -76,7 +76,7 @@ csa_status csa_node_bind(csa_device *device, csa_node *node) {
   return CSA_OK;
 }
 
-csa_status csa_node_enqueue(csa_device *device, const csa_node *node) {
+csa_status csa_plan_node_enqueue(csa_device *device, const csa_plan_node *node) {
   if (node->call != NULL) return node->call(device, node);
   if (node->work.count == 0) return CSA_OK;
   const size_t local = (size_t)node->kernel.local, count = (size_t)node->work.count;
@@ -87,7 +87,7 @@ csa_status csa_node_enqueue(csa_device *device, const csa_node *node) {
   return csa_fail_in(status, "%s: %zu work-items in groups of %zu", node->label, global, local);
 }
 
-void csa_node_release(csa_node *node) {
+void csa_plan_node_release(csa_plan_node *node) {
   if (node->bound != NULL) clReleaseKernel(node->bound);
   free(node->call_data);
   node->bound = NULL;

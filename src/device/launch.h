@@ -74,21 +74,21 @@ static inline csa_arg csa_arg_out(csa_tensor *t) { return (csa_arg){CSA_ARG_OUT,
 #define CSA_MAP21(a, ...) CSA_ARG(a), CSA_MAP20(__VA_ARGS__)
 
 /* What a step is made of: a kernel launch, or a call into a library that enqueues by itself (CLBlast). */
-typedef struct csa_node {
+typedef struct csa_plan_node {
   char label[CSA_TENSOR_NAME]; /* which layer it is for */
   csa_kernel kernel;
   csa_work work;
   csa_arg args[CSA_ARGS_MAX];
   int arg_count;
-  csa_status (*call)(csa_device *device, const struct csa_node *node); /* NULL for a kernel */
-  void *call_data;                                                     /* on the heap, the node's */
+  csa_status (*call)(csa_device *device, const struct csa_plan_node *node); /* NULL for a kernel */
+  void *call_data;                                                          /* on the heap, the node's */
   cl_kernel bound;
-} csa_node;
+} csa_plan_node;
 
 /* Builds the node's kernel and sets its arguments, which must agree in number and type with the kernel's; every tensor
  * has its place by now. A call node has nothing to bind. */
-csa_status csa_node_bind(csa_device *device, csa_node *node);
-csa_status csa_node_enqueue(csa_device *device, const csa_node *node);
-void csa_node_release(csa_node *node);
+csa_status csa_plan_node_bind(csa_device *device, csa_plan_node *node);
+csa_status csa_plan_node_enqueue(csa_device *device, const csa_plan_node *node);
+void csa_plan_node_release(csa_plan_node *node);
 
 #endif

@@ -39,7 +39,7 @@ csa_status csa_plan_create(csa_plan **out, csa_device *device, csa_choices choic
 void csa_plan_destroy(csa_plan *plan) {
   if (plan == NULL) return;
   clFinish(plan->device->queue);
-  for (size_t i = 0; i < plan->node_count; i++) csa_node_release(&plan->nodes[i]);
+  for (size_t i = 0; i < plan->node_count; i++) csa_plan_node_release(&plan->nodes[i]);
   for (size_t i = 0; i < plan->tensor_count; i++) free(plan->tensors[i]);
   for (int role = 0; role < CSA_ROLES; role++) {
     csa_arena *arena = &plan->arenas[role];
@@ -164,10 +164,10 @@ int csa_plan_chunks(const csa_plan *plan, int64_t count) {
 /* The tensor whose life an argument prolongs. */
 static csa_tensor *owner(csa_tensor *tensor) { return tensor->base != NULL ? tensor->base : tensor; }
 
-static csa_status add_node(csa_plan *plan, const csa_arg *args, int count, csa_node **out) {
+static csa_status add_node(csa_plan *plan, const csa_arg *args, int count, csa_plan_node **out) {
   assert(count <= CSA_ARGS_MAX);
   CSA_TRY(csa_grow(&plan->nodes, plan->node_count, &plan->node_capacity, sizeof *plan->nodes));
-  csa_node *node = &plan->nodes[plan->node_count];
+  csa_plan_node *node = &plan->nodes[plan->node_count];
   memset(node, 0, sizeof *node);
   snprintf(node->label, sizeof node->label, "%s", plan->label);
   memcpy(node->args, args, (size_t)count * sizeof *args);
@@ -186,7 +186,7 @@ static csa_status add_node(csa_plan *plan, const csa_arg *args, int count, csa_n
 }
 
 csa_status csa_launch(csa_plan *plan, csa_kernel kernel, csa_work work, const csa_arg *args, int count) {
-  csa_node *node;
+  csa_plan_node *node;
   CSA_TRY(add_node(plan, args, count, &node));
   if (!work.by_group) kernel.local = group_size(plan, ELEMENT_GROUP);
   node->kernel = kernel;
@@ -194,9 +194,9 @@ csa_status csa_launch(csa_plan *plan, csa_kernel kernel, csa_work work, const cs
   return CSA_OK;
 }
 
-csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_node *),
+csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_plan_node *),
                            void *data, const csa_arg *args, int count) {
-  csa_node *node;
+  csa_plan_node *node;
   const csa_status status = add_node(plan, args, count, &node);
   if (status != CSA_OK) {
     free(data);
@@ -307,12 +307,12 @@ csa_status csa_plan_bind(csa_plan *plan) {
     csa_tensor *tensor = plan->tensors[i];
     if (plan->arenas[tensor->role].count > 0) tensor->memory = plan->arenas[tensor->role].memory[tensor->buffer];
   }
-  for (size_t i = 0; i < plan->node_count; i++) CSA_TRY(csa_node_bind(plan->device, &plan->nodes[i]));
+  for (size_t i = 0; i < plan->node_count; i++) CSA_TRY(csa_plan_node_bind(plan->device, &plan->nodes[i]));
   return csa_device_finish(plan->device);
 }
 
 csa_status csa_plan_run(csa_plan *plan, size_t first, size_t end) {
-  for (size_t i = first; i < end; i++) CSA_TRY(csa_node_enqueue(plan->device, &plan->nodes[i]));
+  for (size_t i = first; i < end; i++) CSA_TRY(csa_plan_node_enqueue(plan->device, &plan->nodes[i]));
   return csa_cl_check(clFlush(plan->device->queue), "plan", "clFlush");
 }
 
@@ -337,7 +337,7 @@ static void print_launches(const csa_plan *plan, FILE *out) {
   for (int list = 0; list < CSA_LISTS; list++) {
     fprintf(out, "%s: %zu launches\n", list_names[list], plan->list_end[list] - first);
     for (size_t i = first; i < plan->list_end[list]; i++) {
-      const csa_node *n = &plan->nodes[i];
+      const csa_plan_node *n = &plan->nodes[i];
       if (n->call != NULL)
         fprintf(out, "  %4zu %-40s %s\n", i, n->label, n->kernel.name);
       else

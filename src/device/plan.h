@@ -36,7 +36,7 @@ typedef struct csa_plan {
   float beta;    /* of parameter gradients: 0 overwrites, 1 accumulates */
   csa_tensor **tensors;
   size_t tensor_count, tensor_capacity;
-  csa_node *nodes; /* all lists, one after the other */
+  csa_plan_node *nodes; /* all lists, one after the other */
   size_t node_count, node_capacity;
   size_t list_end[CSA_LISTS]; /* nodes before it belong to this list or an earlier one */
   csa_list recording;
@@ -82,7 +82,7 @@ int csa_plan_chunks(const csa_plan *plan, int64_t count);
 
 /* Records a launch, or a call (which names the tensors it touches, and whose `data`, on the heap, it takes over). */
 csa_status csa_launch(csa_plan *plan, csa_kernel kernel, csa_work work, const csa_arg *args, int count);
-csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_node *),
+csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_plan_node *),
                            void *data, const csa_arg *args, int count);
 
 /* Ends recording: finds the life of every transient tensor and places all tensors. */

@@ -16,6 +16,8 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   const int inputs = (int)csa_cols(in), outputs = l->config.out;
   if (in.rank != 4) return csa_layer_bad(l, "the input is not [images, height, width, channels]");
   if (outputs < 1) return csa_layer_bad(l, "no outputs");
+  if (l->config.kernel != 3) return csa_layer_bad(l, "the kernel is not 3 x 3");
+  if (l->in[1] != NULL) return csa_layer_bad(l, "it takes no residual");
   const csa_shape weight = csa_shape4(outputs, inputs, 3, 3), bias = csa_shape1(outputs);
   CSA_TRY(csa_layer_output(parameters, l, csa_shape4(in.dim[0], in.dim[1], in.dim[2], outputs)));
   CSA_TRY(csa_layer_param(parameters, l, WEIGHT, csa_shape4(3, 3, inputs, outputs), CSA_INIT_FAN_IN, 9 * inputs,

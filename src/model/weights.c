@@ -71,7 +71,7 @@ csa_status csa_weights_check_finite(csa_graph *graph) {
   return status;
 }
 
-csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *source, const char *prefix,
+csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *source, const char *prefix,
                             const csa_tensor *flat) {
   const size_t count = (size_t)csa_elements(flat->shape);
   float *values = NULL, *file = NULL;
@@ -121,7 +121,7 @@ static csa_status add_json(csa_safetensors_writer *writer, const char *key, json
   return status;
 }
 
-static csa_status add_metadata(csa_safetensors_writer *writer, const csa_architecture *a, char *const *class_names) {
+static csa_status add_model(csa_safetensors_writer *writer, const csa_architecture *a, char *const *class_names) {
   json_t *sizes = NULL;
   CSA_TRY(csa_architecture_sizes(a, &sizes));
   CSA_TRY(add_json(writer, "sizes", sizes));
@@ -129,12 +129,17 @@ static csa_status add_metadata(csa_safetensors_writer *writer, const csa_archite
   CSA_TRY(csa_safetensors_writer_metadata(writer, "model", a->model));
   if (csa_architecture_is_vit(a))
     CSA_TRY(csa_safetensors_writer_metadata(writer, "patches", csa_architecture_patches_text(a)));
+  return CSA_OK;
+}
+
+static csa_status add_metadata(csa_safetensors_writer *writer, const csa_architecture *a, char *const *class_names) {
+  if (a != NULL) CSA_TRY(add_model(writer, a, class_names));
   CSA_TRY(csa_safetensors_writer_metadata(writer, "normalisation", "(u8 / 255 - 0.5) / 0.5"));
   return csa_safetensors_writer_metadata(writer, "clsattn", csa_version());
 }
 
-csa_status csa_weights_save(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
-                            const char *path) {
+csa_status csa_weights_write(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
+                             const char *path) {
   csa_safetensors_writer *writer = NULL;
   csa_status status;
   CSA_GO(csa_safetensors_writer_begin(&writer));

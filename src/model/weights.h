@@ -6,9 +6,9 @@
 #include "model/safetensors.h"
 
 /* Writes the model: every parameter, and metadata that says which model it is, its sizes, the classes' names and the
- * normalisation. */
-csa_status csa_weights_save(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
-                            const char *path);
+ * normalisation. Where `architecture` is NULL, it is a model of one's own, and only the last is said. */
+csa_status csa_weights_write(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
+                             const char *path);
 
 /* Adds a tensor PREFIX + NAME for every parameter, with values from `flat`, a tensor laid out as the graph's parameters
  * (the parameters themselves, their gradients, or optimizer state). */
@@ -19,7 +19,7 @@ csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, con
 csa_status csa_weights_check_finite(csa_graph *graph);
 
 /* Reads them into `flat`. A tensor that is missing, or of another type or shape, is CSA_INPUT and named. */
-csa_status csa_weights_load(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat);
+csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat);
 
 /* One parameter's values between the device's layout and that of files. */
 void csa_parameter_to_file(const csa_parameter *parameter, const float *device, float *file);

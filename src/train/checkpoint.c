@@ -90,9 +90,9 @@ static csa_status read_progress(csa_trainer *t, const csa_safetensors *file) {
 
 static csa_status read_file(csa_trainer *t, const csa_safetensors *file) {
   CSA_TRY(check_format(file));
-  CSA_TRY(csa_weights_load(t->graph, file, "param.", t->graph->parameters.values));
-  CSA_TRY(csa_weights_load(t->graph, file, "first.", t->optimizer.first));
-  if (t->optimizer.second != NULL) CSA_TRY(csa_weights_load(t->graph, file, "second.", t->optimizer.second));
+  CSA_TRY(csa_weights_read(t->graph, file, "param.", t->graph->parameters.values));
+  CSA_TRY(csa_weights_read(t->graph, file, "first.", t->optimizer.first));
+  if (t->optimizer.second != NULL) CSA_TRY(csa_weights_read(t->graph, file, "second.", t->optimizer.second));
   return read_progress(t, file);
 }
 

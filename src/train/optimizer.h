@@ -4,8 +4,6 @@
 
 #include "model/schedule.h"
 
-typedef enum { CSA_ADAM, CSA_ADAMW, CSA_SGD } csa_optimizer_kind;
-
 typedef struct {
   csa_optimizer_kind kind;
   float lr;

@@ -30,7 +30,7 @@ static csa_status read_init(csa_trainer *t, const csa_safetensors *file) {
   csa_architecture said;
   CSA_TRY(csa_weights_architecture(file, own->model, csa_architecture_patches_text(own), &said));
   CSA_TRY(csa_weights_check_names(t->graph, file));
-  return csa_weights_load(t->graph, file, "", t->graph->parameters.values);
+  return csa_weights_read(t->graph, file, "", t->graph->parameters.values);
 }
 
 static csa_status set_parameters(csa_trainer *t) {

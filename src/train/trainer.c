@@ -216,5 +216,5 @@ csa_status csa_trainer_run(csa_trainer *t) {
   t->last_checkpoint = since;
   while (t->progress.epoch < t->config.epochs) CSA_TRY(run_epoch(t, &since));
   snprintf(path, sizeof path, "%s/model.safetensors", t->folder);
-  return csa_weights_save(t->graph, &t->config.architecture, t->dataset->class_names, path);
+  return csa_weights_write(t->graph, &t->config.architecture, t->dataset->class_names, path);
 }

@@ -17,7 +17,7 @@ static void check(const test_variant *variant, const conv_case *c) {
   test_layer t;
   const int pixels = c->images * c->height * c->width, nx = pixels * c->in, ny = pixels * c->out,
             nw = 9 * c->in * c->out;
-  test_layer_run(&t, variant, &csa_layer_conv2d, (csa_layer_config){.out = c->out, .relu = c->relu},
+  test_layer_run(&t, variant, &csa_layer_conv2d, (csa_layer_config){.out = c->out, .kernel = 3, .relu = c->relu},
                  csa_shape4(c->images, c->height, c->width, c->in), csa_shape0(), c->accumulate);
   const csa_ref_conv2d s = {c->images, c->height, c->width, c->in, c->out, c->relu};
   double *y = test_zeros(ny), *dx = test_zeros(nx), *dw = test_zeros(nw), *db = test_zeros(c->out);
