@@ -1,9 +1,9 @@
-/* 3 x 3 convolution with padding 1, in the form of matrix products (im2col; Chellapilla et al. 2006), and directly for
+/* Convolution of 3 x 3 with padding 1, in the form of matrix products (im2col; Chellapilla et al. 2006), and directly for
  * images of few channels. x [images, H, W, CI], y [images, H, W, CO], weights [3, 3, CI, CO].
  *
  * columns:       cols[n, y, x, ky, kx, c] = x[n, y + ky - 1, x + kx - 1, c], 0 outside; then y = cols W + b.
  * image:         the reverse: dx sums the up to nine dcols that read it, in the order of (ky, kx).
- * few_forward:   y = W * x + b, then max(y, 0) if RELU is defined.
+ * few_forward:   y = W * x + b, then max(y, 0) if RELU is defined, + residual [images, H, W, CO] if RESIDUAL is.
  * few_weights:   parts[chunk, ky, kx, c, o] = sum of x * dy over the pixels of a chunk, for dW.
  *
  * HEIGHT, WIDTH: H, W; CI; CO (the last two only). */
@@ -43,10 +43,12 @@ kernel void conv2d_image(IN(storage, dcols), OUT(storage, dx), const int n) {
 }
 
 #ifdef CO
-kernel void conv2d_few_forward(IN(storage, x), IN(float, w), IN(float, bias), OUT(storage, y), const int n) {
+kernel void conv2d_few_forward(IN(storage, x), IN(float, w), IN(float, bias), IN(storage, residual),
+                               OUT(storage, y), const int n) {
   OPEN_IN(storage, x);
   OPEN_IN(float, w);
   OPEN_IN(float, bias);
+  OPEN_IN(storage, residual);
   OPEN_OUT(storage, y);
   const int i = (int)get_global_id(0);
   if (i >= n) return;
@@ -59,6 +61,9 @@ kernel void conv2d_few_forward(IN(storage, x), IN(float, w), IN(float, bias), OU
   }
 #ifdef RELU
   sum = sum < 0.0f ? 0.0f : sum; /* keeps NaN */
+#endif
+#ifdef RESIDUAL
+  sum += LOAD(residual, i);
 #endif
   STORE(y, i, sum);
 }

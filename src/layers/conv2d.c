@@ -1,6 +1,7 @@
-/* 3 x 3 convolution with padding 1, + bias, then ReLU where asked. in [N, H, W, I], out [N, H, W, O]; weights [3, 3, I,
- * O] on the device, [O, I, 3, 3] in files. As matrix products over chunks of images, so that the rearranged input
- * (im2col) stays small; images of few channels go directly. */
+/* K x K convolution that keeps the image's size, K = 3 (padding 1) or 1, + bias, then ReLU or + in[1] where asked.
+ * in [N, H, W, I], out and in[1] [N, H, W, O]; weights [K, K, I, O] on the device, [O, I, K, K] in files. As matrix
+ * products over chunks of images, so that the rearranged input (im2col) stays small; with K = 1 the input is that
+ * already, and images of few channels go directly. */
 #include "device/gemm.h"
 #include "device/reduce.h"
 #include "layers/layer.h"
@@ -13,37 +14,44 @@ enum { WEIGHT, BIAS };
 
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   const csa_shape in = l->in[0]->shape;
-  const int inputs = (int)csa_cols(in), outputs = l->config.out;
+  const int inputs = (int)csa_cols(in), outputs = l->config.out, k = l->config.kernel, fan_in = k * k * inputs;
   if (in.rank != 4) return csa_layer_bad(l, "the input is not [images, height, width, channels]");
   if (outputs < 1) return csa_layer_bad(l, "no outputs");
-  if (l->config.kernel != 3) return csa_layer_bad(l, "the kernel is not 3 x 3");
-  if (l->in[1] != NULL) return csa_layer_bad(l, "it takes no residual");
-  const csa_shape weight = csa_shape4(outputs, inputs, 3, 3), bias = csa_shape1(outputs);
-  CSA_TRY(csa_layer_output(parameters, l, csa_shape4(in.dim[0], in.dim[1], in.dim[2], outputs)));
-  CSA_TRY(csa_layer_param(parameters, l, WEIGHT, csa_shape4(3, 3, inputs, outputs), CSA_INIT_FAN_IN, 9 * inputs,
-                          &(csa_part){"weight", weight, .convolution = true}, 1));
-  return csa_layer_param(parameters, l, BIAS, bias, CSA_INIT_FAN_IN, 9 * inputs, &(csa_part){"bias", bias, false}, 1);
+  if (k != 1 && k != 3) return csa_layer_bad(l, "the kernel is neither 3 x 3 nor 1 x 1");
+  if (l->in[1] != NULL && l->config.relu) return csa_layer_bad(l, "ReLU and a residual exclude each other");
+  const csa_shape out = csa_shape4(in.dim[0], in.dim[1], in.dim[2], outputs), bias = csa_shape1(outputs);
+  if (l->in[1] != NULL && !csa_shape_equal(out, l->in[1]->shape))
+    return csa_layer_bad(l, "the residual is not of the output's shape");
+  const csa_part weight = {"weight", csa_shape4(outputs, inputs, k, k), .convolution = true};
+  CSA_TRY(csa_layer_output(parameters, l, out));
+  CSA_TRY(
+      csa_layer_param(parameters, l, WEIGHT, csa_shape4(k, k, inputs, outputs), CSA_INIT_FAN_IN, fan_in, &weight, 1));
+  return csa_layer_param(parameters, l, BIAS, bias, CSA_INIT_FAN_IN, fan_in, &(csa_part){"bias", bias, false}, 1);
 }
 
 /* The sizes that every function here needs. */
 typedef struct {
   int images, height, width, inputs, outputs;
+  int taps;  /* K^2 */
   int chunk; /* images whose rearranged form is made at a time */
 } sizes;
 
 static sizes sizes_of(const csa_layer *l) {
   const csa_shape in = l->in[0]->shape;
-  sizes s = {(int)in.dim[0], (int)in.dim[1], (int)in.dim[2], (int)in.dim[3], l->config.out, 1};
-  const int64_t image = (int64_t)4 * 9 * s.height * s.width * s.inputs;
+  const int taps = l->config.kernel * l->config.kernel;
+  sizes s = {(int)in.dim[0], (int)in.dim[1], (int)in.dim[2], (int)in.dim[3], l->config.out, taps, 1};
+  const int64_t image = (int64_t)4 * taps * s.height * s.width * s.inputs;
   if (image < COLUMNS_MAX) s.chunk = (int)(COLUMNS_MAX / image);
-  if (s.chunk > s.images) s.chunk = s.images;
+  if (s.chunk > s.images || taps == 1) s.chunk = s.images;
   return s;
 }
 
+static bool is_direct(const sizes *s) { return s->taps > 1 && s->inputs <= FEW; }
+
 static csa_kernel few_kernel(const csa_plan *p, const csa_layer *l, const char *name) {
   const sizes s = sizes_of(l);
-  return csa_kernel_portable(p, name, "-DHEIGHT=%d -DWIDTH=%d -DCI=%d -DCO=%d%s", s.height, s.width, s.inputs,
-                             s.outputs, l->config.relu ? " -DRELU" : "");
+  return csa_kernel_portable(p, name, "-DHEIGHT=%d -DWIDTH=%d -DCI=%d -DCO=%d%s%s", s.height, s.width, s.inputs,
+                             s.outputs, l->config.relu ? " -DRELU" : "", l->in[1] != NULL ? " -DRESIDUAL" : "");
 }
 
 /* cols or dx of some images: `elements` of them; the CPU family takes rows of `row` elements. */
@@ -60,35 +68,41 @@ static csa_status images_of(csa_plan *p, csa_tensor *t, int first, int count, cs
   return csa_plan_view(p, t, first * image, csa_shape2(count, image), view);
 }
 
-/* The rearranged form of `count` images from `first` on: [count * H * W, 9 I]. */
+/* The rearranged form of `count` images from `first` on: [count * H * W, K^2 I]. */
 static csa_status columns_of(csa_plan *p, const csa_layer *l, const sizes *s, int first, int count, csa_tensor **cols) {
   const int64_t rows = (int64_t)count * s->height * s->width;
   csa_tensor *x;
   CSA_TRY(images_of(p, l->in[0], first, count, &x));
+  *cols = x;
+  if (s->taps == 1) return CSA_OK;
   CSA_TRY(csa_plan_scratch(p, csa_shape2(rows, 9 * s->inputs), cols));
   return rearrange(p, s, "conv2d_columns", x, *cols, rows * 9 * s->inputs, s->width * 9 * s->inputs);
 }
 
 static csa_status forward_chunk(csa_plan *p, csa_layer *l, const sizes *s, int first, int count) {
-  csa_tensor *cols, *y;
+  csa_tensor *cols, *y, *residual = NULL;
   CSA_TRY(columns_of(p, l, s, first, count, &cols));
+  if (l->in[1] != NULL) CSA_TRY(images_of(p, l->in[1], first, count, &residual));
   CSA_TRY(images_of(p, l->out, first, count, &y));
   return csa_gemm(p, &(csa_gemm_call){.m = count * s->height * s->width,
                                       .n = s->outputs,
-                                      .k = 9 * s->inputs,
+                                      .k = s->taps * s->inputs,
                                       .a = cols,
                                       .b = l->param[WEIGHT],
                                       .c = y,
                                       .bias = l->param[BIAS],
-                                      .relu = l->config.relu});
+                                      .relu = l->config.relu,
+                                      .residual = residual});
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const sizes s = sizes_of(l);
   const csa_tensor *x = l->in[0], *w = l->param[WEIGHT], *bias = l->param[BIAS];
+  const csa_tensor *residual = l->in[1] != NULL ? l->in[1] : x; /* not read without -DRESIDUAL */
   const int n = (int)csa_elements(l->out->shape);
-  if (s.inputs <= FEW)
-    return csa_launch(p, few_kernel(p, l, "conv2d_few_forward"), csa_items(n), CSA_ARGS(x, w, bias, l->out, n));
+  if (is_direct(&s))
+    return csa_launch(p, few_kernel(p, l, "conv2d_few_forward"), csa_items(n),
+                      CSA_ARGS(x, w, bias, residual, l->out, n));
   for (int first = 0; first < s.images; first += s.chunk)
     CSA_TRY(forward_chunk(p, l, &s, first, s.images - first < s.chunk ? s.images - first : s.chunk));
   return CSA_OK;
@@ -110,7 +124,7 @@ static csa_status weights_chunk(csa_plan *p, csa_layer *l, const sizes *s, csa_t
   csa_tensor *cols, *part;
   CSA_TRY(columns_of(p, l, s, first, count, &cols));
   CSA_TRY(images_of(p, dz, first, count, &part));
-  return csa_gemm(p, &(csa_gemm_call){.m = 9 * s->inputs,
+  return csa_gemm(p, &(csa_gemm_call){.m = s->taps * s->inputs,
                                       .n = s->outputs,
                                       .k = count * s->height * s->width,
                                       .trans_a = true,
@@ -123,16 +137,18 @@ static csa_status weights_chunk(csa_plan *p, csa_layer *l, const sizes *s, csa_t
 static csa_status input_chunk(csa_plan *p, csa_layer *l, const sizes *s, csa_tensor *dz, int first, int count) {
   const int rows = count * s->height * s->width;
   csa_tensor *dcols, *part, *dx;
-  CSA_TRY(csa_plan_scratch(p, csa_shape2(rows, 9 * s->inputs), &dcols));
   CSA_TRY(images_of(p, dz, first, count, &part));
   CSA_TRY(images_of(p, l->din, first, count, &dx));
+  dcols = dx;
+  if (s->taps > 1) CSA_TRY(csa_plan_scratch(p, csa_shape2(rows, 9 * s->inputs), &dcols));
   CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = rows,
-                                       .n = 9 * s->inputs,
+                                       .n = s->taps * s->inputs,
                                        .k = s->outputs,
                                        .trans_b = true,
                                        .a = part,
                                        .b = l->param[WEIGHT],
                                        .c = dcols}));
+  if (s->taps == 1) return CSA_OK;
   return rearrange(p, s, "conv2d_image", dcols, dx, (int64_t)rows * s->inputs, s->width * s->inputs);
 }
 
@@ -141,10 +157,10 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   csa_tensor *dz = l->dout;
   if (l->config.relu) CSA_TRY(csa_layer_relu_backward(p, l, &dz));
   CSA_TRY(csa_sum_rows(p, dz, s.images * s.height * s.width, s.outputs, s.outputs, p->beta, l->dparam[BIAS]));
-  if (s.inputs <= FEW) CSA_TRY(few_weights(p, l, &s, dz));
+  if (is_direct(&s)) CSA_TRY(few_weights(p, l, &s, dz));
   for (int first = 0; first < s.images; first += s.chunk) {
     const int count = s.images - first < s.chunk ? s.images - first : s.chunk;
-    if (s.inputs > FEW) CSA_TRY(weights_chunk(p, l, &s, dz, first, count));
+    if (!is_direct(&s)) CSA_TRY(weights_chunk(p, l, &s, dz, first, count));
     if (l->din != NULL) CSA_TRY(input_chunk(p, l, &s, dz, first, count));
   }
   return CSA_OK;

@@ -11,7 +11,7 @@
 /* Settings of all layers; each reads its own. */
 typedef struct {
   int out;         /* linear, conv2d: outputs */
-  int kernel;      /* conv2d: side; 3 */
+  int kernel;      /* conv2d: its side, 3 or 1 */
   bool relu;       /* linear, conv2d, layernorm: max(y, 0) on the result */
   int reduction;   /* nonlocal: inner channels are so many times fewer */
   int heads;       /* attention */

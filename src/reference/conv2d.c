@@ -1,12 +1,12 @@
-/* 3 x 3 convolution with padding 1, and ReLU where asked: y[n, y, x, o] = b[o] + the sum over taps and channels of
- * x[n, y + ky - 1, x + kx - 1, i] w[ky, kx, i, o]. */
+/* K x K convolution, K odd, with padding K / 2, and ReLU where asked: y[n, y, x, o] = b[o] + the sum over taps and
+ * channels of x[n, y + ky - K / 2, x + kx - K / 2, i] w[ky, kx, i, o]. */
 #include <string.h>
 
 #include "reference/reference.h"
 
 /* Offset of the pixel that tap k of pixel (y, x) reads, or -1 outside the image. */
 static int64_t tap(const csa_ref_conv2d *s, int64_t y, int64_t x, int64_t k) {
-  const int64_t from_y = y + k / 3 - 1, from_x = x + k % 3 - 1;
+  const int64_t from_y = y + k / s->kernel - s->kernel / 2, from_x = x + k % s->kernel - s->kernel / 2;
   if (from_y < 0 || from_y >= s->height || from_x < 0 || from_x >= s->width) return -1;
   return from_y * s->width + from_x;
 }
@@ -16,7 +16,7 @@ void csa_ref_conv2d_forward(const csa_ref_conv2d *s, const double *x, const doub
   for (int64_t n = 0; n < s->images * pixels; n++, y += s->out) {
     const double *image = x + n / pixels * pixels * s->in;
     memcpy(y, b, (size_t)s->out * sizeof *y);
-    for (int64_t k = 0; k < 9; k++) {
+    for (int64_t k = 0; k < s->kernel * s->kernel; k++) {
       const int64_t from = tap(s, n % pixels / s->width, n % s->width, k);
       for (int64_t i = 0; i < s->in && from >= 0; i++)
         for (int64_t o = 0; o < s->out; o++) y[o] += image[from * s->in + i] * w[(k * s->in + i) * s->out + o];
@@ -30,14 +30,14 @@ void csa_ref_conv2d_backward(const csa_ref_conv2d *s, const double *x, const dou
                              const double *dy, double *dx, double *dw, double *db) {
   const int64_t pixels = s->height * s->width;
   memset(dx, 0, (size_t)(s->images * pixels * s->in) * sizeof *dx);
-  memset(dw, 0, (size_t)(9 * s->in * s->out) * sizeof *dw);
+  memset(dw, 0, (size_t)(s->kernel * s->kernel * s->in * s->out) * sizeof *dw);
   memset(db, 0, (size_t)s->out * sizeof *db);
   for (int64_t n = 0; n < s->images * pixels; n++)
     for (int64_t o = 0; o < s->out; o++) {
       const int64_t image = n / pixels * pixels * s->in;
       const double d = s->relu && y[n * s->out + o] <= 0 ? 0 : dy[n * s->out + o];
       db[o] += d;
-      for (int64_t k = 0; k < 9; k++) {
+      for (int64_t k = 0; k < s->kernel * s->kernel; k++) {
         const int64_t from = tap(s, n % pixels / s->width, n % s->width, k);
         for (int64_t i = 0; i < s->in && from >= 0; i++) {
           dx[image + from * s->in + i] += d * w[(k * s->in + i) * s->out + o];

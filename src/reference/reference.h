@@ -109,11 +109,12 @@ void csa_ref_patches_forward(const csa_ref_patches *s, const double *x, double *
 void csa_ref_patches_backward(const csa_ref_patches *s, const double *dy, double *dx);
 
 typedef struct {
-  int64_t images, height, width, in, out;
+  int64_t images, height, width, in, out, kernel;
   bool relu;
 } csa_ref_conv2d;
 
-/* 3 x 3, padding 1. x [images, height, width, in], w [3, 3, in, out], b [out], y [images, height, width, out]. */
+/* K = kernel, odd; padding K / 2. x [images, height, width, in], w [K, K, in, out], b [out], y [images, height, width,
+ * out]. */
 void csa_ref_conv2d_forward(const csa_ref_conv2d *s, const double *x, const double *w, const double *b, double *y);
 
 /* `y` as in csa_ref_linear_backward. */

@@ -2,26 +2,32 @@
 #include "reference/reference.h"
 
 typedef struct {
-  int images, height, width, in, out;
-  bool relu, accumulate;
+  int images, height, width, in, out, kernel;
+  bool relu, residual, accumulate;
 } conv_case;
 
 static const conv_case cases[] = {
-    {1, 1, 1, 1, 1, false, false},    {1, 1, 3, 5, 2, true, false},
-    {3, 5, 7, 3, 10, true, true}, /* few channels: direct */
-    {2, 4, 4, 16, 33, false, true},   {3, 6, 5, 17, 16, true, false},
-    {2, 32, 32, 32, 64, true, false}, {20, 32, 32, 96, 3, true, true}, /* more than one chunk */
+    {1, 1, 1, 1, 1, 3, false, false, false},    {1, 1, 3, 5, 2, 3, true, false, false},
+    {3, 5, 7, 3, 10, 3, true, false, true}, /* few channels: direct */
+    {3, 5, 7, 2, 10, 3, false, true, false},    {2, 4, 4, 16, 33, 3, false, false, true},
+    {3, 6, 5, 17, 16, 3, true, false, false},   {3, 6, 5, 17, 16, 3, false, true, true},
+    {2, 32, 32, 32, 64, 3, true, false, false}, {20, 32, 32, 96, 3, 3, true, false, true}, /* more than one chunk */
+    {20, 32, 32, 96, 3, 3, false, true, false}, {1, 1, 1, 1, 1, 1, false, false, false},   /* 1 x 1 */
+    {3, 5, 7, 3, 10, 1, true, false, true},     {2, 6, 5, 17, 9, 1, false, true, false},
 };
 
 static void check(const test_variant *variant, const conv_case *c) {
   test_layer t;
   const int pixels = c->images * c->height * c->width, nx = pixels * c->in, ny = pixels * c->out,
-            nw = 9 * c->in * c->out;
-  test_layer_run(&t, variant, &csa_layer_conv2d, (csa_layer_config){.out = c->out, .kernel = 3, .relu = c->relu},
-                 csa_shape4(c->images, c->height, c->width, c->in), csa_shape0(), c->accumulate);
-  const csa_ref_conv2d s = {c->images, c->height, c->width, c->in, c->out, c->relu};
+            nw = c->kernel * c->kernel * c->in * c->out;
+  const csa_shape residual = c->residual ? csa_shape4(c->images, c->height, c->width, c->out) : csa_shape0();
+  test_layer_run(&t, variant, &csa_layer_conv2d,
+                 (csa_layer_config){.out = c->out, .kernel = c->kernel, .relu = c->relu},
+                 csa_shape4(c->images, c->height, c->width, c->in), residual, c->accumulate);
+  const csa_ref_conv2d s = {c->images, c->height, c->width, c->in, c->out, c->kernel, c->relu};
   double *y = test_zeros(ny), *dx = test_zeros(nx), *dw = test_zeros(nw), *db = test_zeros(c->out);
   csa_ref_conv2d_forward(&s, t.in, t.param[0], t.param[1], y);
+  for (int i = 0; c->residual && i < ny; i++) y[i] += t.residual[i];
   assert_close("y", t.out, y, ny, 5e-6);
   csa_ref_conv2d_backward(&s, t.in, t.param[0], t.out, t.dout, dx, dw, db); /* the device's own mask */
   assert_close("dx", t.din, dx, nx, 5e-6);
@@ -36,8 +42,8 @@ static void test_all(void **state) {
   for (int v = 0; v < test_variant_count; v++)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
       const conv_case *c = &cases[i];
-      print_message("%s: %d x %d x %d, %d -> %d\n", test_variants[v].name, c->images, c->height, c->width, c->in,
-                    c->out);
+      print_message("%s: %d x %d x %d, %d -> %d, kernel %d%s\n", test_variants[v].name, c->images, c->height, c->width,
+                    c->in, c->out, c->kernel, c->residual ? ", residual" : "");
       check(&test_variants[v], c);
     }
 }

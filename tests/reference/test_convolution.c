@@ -74,10 +74,11 @@ static void conv_forward(const void *problem, double *y) {
 
 static void test_conv2d(void **state) {
   (void)state;
-  static const csa_ref_conv2d cases[] = {{1, 1, 1, 1, 1, false}, {2, 3, 5, 2, 3, true}, {1, 4, 4, 5, 2, false}};
+  static const csa_ref_conv2d cases[] = {
+      {1, 1, 1, 1, 1, 3, false}, {2, 3, 5, 2, 3, 3, true}, {1, 4, 4, 5, 2, 3, false}, {2, 2, 3, 4, 3, 1, true}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const csa_ref_conv2d s = cases[i];
-    const int64_t pixels = s.images * s.height * s.width, nx = pixels * s.in, nw = 9 * s.in * s.out,
+    const int64_t pixels = s.images * s.height * s.width, nx = pixels * s.in, nw = s.kernel * s.kernel * s.in * s.out,
                   ny = pixels * s.out;
     const conv_problem p = {s, drawn(nx), drawn(nw), drawn(s.out)};
     double *y = drawn(ny), *dy = drawn(ny), *dx = drawn(nx), *dw = drawn(nw), *db = drawn(s.out);
@@ -94,7 +95,7 @@ static void test_conv2d(void **state) {
 /* By hand: a 2 x 2 image of one channel under a kernel that picks the pixel to the right. */
 static void test_conv2d_by_hand(void **state) {
   (void)state;
-  const csa_ref_conv2d s = {1, 2, 2, 1, 1, false};
+  const csa_ref_conv2d s = {1, 2, 2, 1, 1, 3, false};
   const double x[] = {1, 2, 3, 4}, b[] = {10};
   double w[9] = {0}, y[4];
   w[1 * 3 + 2] = 1;
