@@ -1,4 +1,4 @@
-/* How many multiply-adds the device can do: the peak that shares of peak are shares of.
+/* What the device can do at most: multiply-adds, and copying. Shares of peak are shares of these.
  *
  * Every work-item runs CHAINS independent chains of float16 multiply-adds, enough to hide their latency; a launch of
  * `items` work-items does items * rounds * CHAINS * 16 * 2 floating-point operations. On a CPU: groups of one, several
@@ -23,4 +23,12 @@ kernel void peak_fma(OUT(float, y), const int rounds, const float scale, const f
   const float8 half_sum = sum.lo + sum.hi;
   const float4 quarter = half_sum.lo + half_sum.hi;
   y[item] = (quarter.x + quarter.y) + (quarter.z + quarter.w);
+}
+
+/* y = x, both [n, 16]. */
+kernel void peak_copy(IN(float, x), OUT(float, y), const int n) {
+  OPEN_IN(float, x);
+  OPEN_OUT(float, y);
+  const int i = (int)get_global_id(0);
+  if (i < n) vstore16(vload16(i, x), i, y);
 }

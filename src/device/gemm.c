@@ -38,25 +38,25 @@ static size_t start_b(const clblast_call *c) {
   return (size_t)c->k_first * (size_t)(c->call.trans_b ? 1 : c->call.ldb);
 }
 
-static csa_status run_single(csa_device *device, const csa_plan_node *node) {
+static csa_status run_single(csa_device *device, const csa_plan_node *node, cl_event *event) {
   const clblast_call *c = node->call_data;
   const csa_gemm_call *g = &c->call;
   return check(CLBlastSgemmWithTempBuffer(
                    CLBlastLayoutRowMajor, transpose(g->trans_a), transpose(g->trans_b), (size_t)g->m, (size_t)g->n,
                    (size_t)c->k, 1.0f, g->a->memory, g->a->offset + start_a(c), (size_t)g->lda, g->b->memory,
                    g->b->offset + start_b(c), (size_t)g->ldb, g->beta, g->c->memory, g->c->offset + (size_t)c->c_start,
-                   (size_t)g->ldc, &device->queue, NULL, c->workspace != NULL ? c->workspace->memory : NULL),
+                   (size_t)g->ldc, &device->queue, event, c->workspace != NULL ? c->workspace->memory : NULL),
                c, "CLBlastSgemm");
 }
 
-static csa_status run_batch(csa_device *device, const csa_plan_node *node) {
+static csa_status run_batch(csa_device *device, const csa_plan_node *node, cl_event *event) {
   const clblast_call *c = node->call_data;
   const csa_gemm_call *g = &c->call;
   return check(CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, transpose(g->trans_a), transpose(g->trans_b),
                                           (size_t)g->m, (size_t)g->n, (size_t)g->k, 1.0f, g->a->memory, g->a->offset,
                                           (size_t)g->lda, (size_t)g->batch_a, g->b->memory, g->b->offset,
                                           (size_t)g->ldb, (size_t)g->batch_b, g->beta, g->c->memory, g->c->offset,
-                                          (size_t)g->ldc, (size_t)g->batch_c, (size_t)g->batch, &device->queue, NULL),
+                                          (size_t)g->ldc, (size_t)g->batch_c, (size_t)g->batch, &device->queue, event),
                c, "CLBlastSgemmStridedBatched");
 }
 
@@ -89,6 +89,7 @@ static csa_status record_clblast(csa_plan *plan, const csa_gemm_call *g, int spl
     data->workspace = plan->workspace;
     CSA_TRY(csa_record_call(plan, g->batch > 1 ? "CLBlastSgemmStridedBatched" : "CLBlastSgemm",
                             g->batch > 1 ? run_batch : run_single, data, CSA_ARGS(g->a, g->b, g->c)));
+    csa_plan_flops(plan, 2.0 * g->m * g->n * data->k * g->batch);
   }
   const csa_tensor *none = g->c, *bias = g->bias, *residual = g->residual;
   if (bias == NULL && !g->relu && residual == NULL) return CSA_OK;

@@ -118,5 +118,7 @@ static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_
 }
 
 csa_status csa_gemm_native(csa_plan *plan, const csa_gemm_call *call, int splits, int k_run) {
-  return csa_kernel_is_cpu(plan, "gemm_panels") ? cpu(plan, call, splits, k_run) : portable(plan, call, splits, k_run);
+  CSA_TRY((csa_kernel_is_cpu(plan, "gemm_panels") ? cpu : portable)(plan, call, splits, k_run));
+  csa_plan_flops(plan, 2.0 * call->m * call->n * call->k * call->batch);
+  return CSA_OK;
 }

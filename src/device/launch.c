@@ -76,12 +76,12 @@ csa_status csa_plan_node_bind(csa_device *device, csa_plan_node *node) {
   return CSA_OK;
 }
 
-csa_status csa_plan_node_enqueue(csa_device *device, const csa_plan_node *node) {
-  if (node->call != NULL) return node->call(device, node);
+csa_status csa_plan_node_enqueue(csa_device *device, const csa_plan_node *node, cl_event *event) {
+  if (node->call != NULL) return node->call(device, node, event);
   if (node->work.count == 0) return CSA_OK;
   const size_t local = (size_t)node->kernel.local, count = (size_t)node->work.count;
   const size_t global = node->work.by_group ? count * local : (count + local - 1) / local * local;
-  const cl_int error = clEnqueueNDRangeKernel(device->queue, node->bound, 1, NULL, &global, &local, 0, NULL, NULL);
+  const cl_int error = clEnqueueNDRangeKernel(device->queue, node->bound, 1, NULL, &global, &local, 0, NULL, event);
   const csa_status status = csa_cl_check(error, node->kernel.name, "clEnqueueNDRangeKernel");
   if (status == CSA_OK) return CSA_OK;
   return csa_fail_in(status, "%s: %zu work-items in groups of %zu", node->label, global, local);

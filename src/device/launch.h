@@ -80,15 +80,19 @@ typedef struct csa_plan_node {
   csa_work work;
   csa_arg args[CSA_ARGS_MAX];
   int arg_count;
-  csa_status (*call)(csa_device *device, const struct csa_plan_node *node); /* NULL for a kernel */
-  void *call_data;                                                          /* on the heap, the node's */
+  csa_status (*call)(csa_device *device, const struct csa_plan_node *node, cl_event *event); /* NULL for a kernel */
+  void *call_data; /* on the heap, the node's */
   cl_kernel bound;
+  double flops; /* of its product, 2 per multiply-add; 0 for launches that are no product */
 } csa_plan_node;
 
 /* Builds the node's kernel and sets its arguments, which must agree in number and type with the kernel's; every tensor
  * has its place by now. A call node has nothing to bind. */
 csa_status csa_plan_node_bind(csa_device *device, csa_plan_node *node);
-csa_status csa_plan_node_enqueue(csa_device *device, const csa_plan_node *node);
+
+/* Queues it; *event, where not NULL, is its end, to be released; NULL if there was nothing to do. */
+csa_status csa_plan_node_enqueue(csa_device *device, const csa_plan_node *node, cl_event *event);
+
 void csa_plan_node_release(csa_plan_node *node);
 
 #endif

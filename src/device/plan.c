@@ -194,8 +194,9 @@ csa_status csa_launch(csa_plan *plan, csa_kernel kernel, csa_work work, const cs
   return CSA_OK;
 }
 
-csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_plan_node *),
-                           void *data, const csa_arg *args, int count) {
+csa_status csa_record_call(csa_plan *plan, const char *name,
+                           csa_status (*call)(csa_device *, const csa_plan_node *, cl_event *), void *data,
+                           const csa_arg *args, int count) {
   csa_plan_node *node;
   const csa_status status = add_node(plan, args, count, &node);
   if (status != CSA_OK) {
@@ -207,6 +208,8 @@ csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(
   node->call_data = data;
   return CSA_OK;
 }
+
+void csa_plan_flops(csa_plan *plan, double flops) { plan->nodes[plan->node_count - 1].flops = flops; }
 
 /* The workspace goes to CLBlast as a whole buffer, so it is an arena buffer of its own: it is the only tensor placed by
  * hand. */
@@ -312,7 +315,7 @@ csa_status csa_plan_bind(csa_plan *plan) {
 }
 
 csa_status csa_plan_run(csa_plan *plan, size_t first, size_t end) {
-  for (size_t i = first; i < end; i++) CSA_TRY(csa_plan_node_enqueue(plan->device, &plan->nodes[i]));
+  for (size_t i = first; i < end; i++) CSA_TRY(csa_plan_node_enqueue(plan->device, &plan->nodes[i], NULL));
   return csa_cl_check(clFlush(plan->device->queue), "plan", "clFlush");
 }
 

@@ -82,8 +82,12 @@ int csa_plan_chunks(const csa_plan *plan, int64_t count);
 
 /* Records a launch, or a call (which names the tensors it touches, and whose `data`, on the heap, it takes over). */
 csa_status csa_launch(csa_plan *plan, csa_kernel kernel, csa_work work, const csa_arg *args, int count);
-csa_status csa_record_call(csa_plan *plan, const char *name, csa_status (*call)(csa_device *, const csa_plan_node *),
-                           void *data, const csa_arg *args, int count);
+csa_status csa_record_call(csa_plan *plan, const char *name,
+                           csa_status (*call)(csa_device *, const csa_plan_node *, cl_event *), void *data,
+                           const csa_arg *args, int count);
+
+/* Says of the launch recorded last that it is a product of so many floating-point operations. */
+void csa_plan_flops(csa_plan *plan, double flops);
 
 /* Ends recording: finds the life of every transient tensor and places all tensors. */
 csa_status csa_plan_place(csa_plan *plan);

@@ -2,13 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-double csa_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
+#include "core/clock.h"
 
 static void count(csa_evaluation *e, const int32_t *labels, const int32_t *predictions, int images) {
   for (int i = 0; i < images; i++) e->confusion[(int64_t)labels[i] * e->classes + predictions[i]]++;

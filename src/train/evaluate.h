@@ -16,7 +16,4 @@ typedef struct {
 csa_status csa_evaluate(csa_evaluation *evaluation, csa_graph *graph, csa_feed *feed, const csa_split *split);
 void csa_evaluation_fini(csa_evaluation *evaluation);
 
-/* Seconds of a clock that never jumps. */
-double csa_seconds(void);
-
 #endif

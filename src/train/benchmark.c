@@ -1,0 +1,205 @@
+#include "train/benchmark.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/rng.h"
+#include "device/gemm.h"
+#include "device/peak.h"
+#include "train/feed.h"
+#include "train/optimizer.h"
+
+#define BATCHES 4        /* of images that the steps take in turn */
+#define RUN_SECONDS 0.5  /* of a run, at least */
+#define PRODUCT_RUN 0.05 /* seconds */
+#define PROFILES 3
+
+static int by_value(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+static double median(double values[CSA_BENCHMARK_RUNS]) {
+  qsort(values, CSA_BENCHMARK_RUNS, sizeof *values, by_value);
+  return values[CSA_BENCHMARK_RUNS / 2];
+}
+
+/* A model in training, and what feeds it. */
+typedef struct {
+  csa_graph *graph;
+  csa_optimizer optimizer;
+  csa_dataset data;
+  csa_feed *feed;
+  int64_t step;
+} trainee;
+
+static csa_status random_images(trainee *t, const csa_architecture *a, int batch) {
+  const csa_rng rng = {0, CSA_RNG_INIT, 0};
+  const int64_t image = (int64_t)a->channels * a->image * a->image;
+  csa_split *split = &t->data.train;
+  t->data = (csa_dataset){.channels = a->channels, .height = a->image, .width = a->image, .classes = a->classes};
+  split->count = (int64_t)BATCHES * batch;
+  CSA_TRY(csa_new(&split->images, (size_t)(split->count * image), 1));
+  CSA_TRY(csa_new(&split->labels, (size_t)split->count, sizeof *split->labels));
+  for (int64_t i = 0; i < split->count * image; i++)
+    split->images[i] = (uint8_t)(256.0f * csa_rng_uniform(&rng, (uint64_t)i));
+  for (int64_t i = 0; i < split->count; i++) split->labels[i] = (int32_t)(i * 7 % a->classes);
+  return CSA_OK;
+}
+
+static csa_status prepare(csa_benchmark *b, trainee *t, csa_device *device, const csa_architecture *a,
+                          csa_choices choices) {
+  CSA_TRY(
+      csa_graph_create(&b->graph, device, (csa_graph_config){.choices = choices, .batch = b->batch, .training = true}));
+  t->graph = b->graph;
+  CSA_TRY(csa_architecture_build(a, t->graph));
+  CSA_TRY(csa_optimizer_record(&t->optimizer, t->graph, (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
+  CSA_TRY(csa_plan_place(t->graph->plan));
+  const double start = csa_seconds();
+  CSA_TRY(csa_plan_bind(t->graph->plan));
+  b->compile_s = csa_seconds() - start;
+  CSA_TRY(csa_graph_initialize(t->graph, 0));
+  CSA_TRY(random_images(t, a, b->batch));
+  CSA_TRY(csa_feed_create(&t->feed, t->graph, &t->data, &t->data.train, 0));
+  b->bytes = csa_plan_bytes(t->graph->plan) + csa_feed_bytes(t->feed);
+  return CSA_OK;
+}
+
+static csa_status step(trainee *t, bool training) {
+  csa_step_state state = {0};
+  const int batch = t->graph->config.batch;
+  csa_optimizer_step(&t->optimizer, t->step + 1, &state);
+  CSA_TRY(csa_feed_batch(t->feed, t->step++ % BATCHES * batch, batch, &state));
+  if (!training) return csa_schedule_forward(t->graph);
+  CSA_TRY(csa_schedule_micro_step(t->graph));
+  return csa_schedule_update(t->graph);
+}
+
+static csa_status run(trainee *t, bool training, double *images_per_s) {
+  const double start = csa_seconds();
+  double seconds;
+  int steps = 0;
+  do {
+    CSA_TRY(step(t, training));
+    CSA_TRY(csa_schedule_pace(t->graph));
+    steps++;
+    seconds = csa_seconds() - start;
+  } while (seconds < RUN_SECONDS);
+  CSA_TRY(csa_device_finish(t->graph->device));
+  *images_per_s = (double)steps * t->graph->config.batch / (csa_seconds() - start);
+  return CSA_OK;
+}
+
+static csa_status measure_rates(csa_benchmark *b, trainee *t) {
+  double rates[2][CSA_BENCHMARK_RUNS], ignored;
+  for (int training = 0; training < 2; training++) CSA_TRY(run(t, training, &ignored)); /* warms up */
+  for (int i = 0; i < CSA_BENCHMARK_RUNS; i++)
+    for (int training = 0; training < 2; training++) CSA_TRY(run(t, training, &rates[training][i]));
+  b->eval_images_per_s = median(rates[0]);
+  b->train_images_per_s = median(rates[1]);
+  return CSA_OK;
+}
+
+static csa_kernel_figures *figures_of(csa_benchmark *b, const char *name) {
+  size_t i = 0;
+  while (i < b->kernel_count && strcmp(b->kernels[i].name, name) != 0) i++;
+  if (i == b->kernel_count) b->kernels[b->kernel_count++] = (csa_kernel_figures){.name = name};
+  return &b->kernels[i];
+}
+
+static int by_seconds(const void *a, const void *b) {
+  const csa_kernel_figures *x = a, *y = b;
+  return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
+}
+
+static void add_launches(csa_benchmark *b, const csa_span *spans) {
+  for (size_t i = 0; i < b->launch_count; i++) {
+    const csa_plan_node *node = &b->graph->plan->nodes[i];
+    csa_kernel_figures *k = figures_of(b, node->kernel.name);
+    k->calls++;
+    k->seconds += spans[i].seconds;
+    k->flops += node->flops;
+    k->bytes += csa_plan_node_bytes(node);
+    b->launches[i] = (csa_launch_figures){node->label, node->kernel.name, spans[i]};
+    b->kernels_s += spans[i].seconds;
+  }
+  const csa_span last = spans[b->launch_count - 1];
+  b->step_s = last.begin + last.seconds;
+  qsort(b->kernels, b->kernel_count, sizeof *b->kernels, by_seconds);
+}
+
+/* Of a few steps the fastest, as others are disturbed. */
+static csa_status profile(csa_benchmark *b) {
+  csa_plan *plan = b->graph->plan;
+  csa_span *spans[2] = {NULL, NULL};
+  double best = 0.0;
+  csa_status status;
+  b->launch_count = plan->node_count;
+  CSA_GO(csa_new(&b->kernels, b->launch_count, sizeof *b->kernels));
+  CSA_GO(csa_new(&b->launches, b->launch_count, sizeof *b->launches));
+  for (int i = 0; i < 2; i++) CSA_GO(csa_new(&spans[i], b->launch_count, sizeof *spans[i]));
+  for (int i = 0; i < PROFILES; i++) {
+    CSA_GO(csa_plan_profile(plan, 0, b->launch_count, spans[1]));
+    const csa_span last = spans[1][b->launch_count - 1];
+    if (i > 0 && last.begin + last.seconds >= best) continue;
+    best = last.begin + last.seconds;
+    memcpy(spans[0], spans[1], b->launch_count * sizeof *spans[0]);
+  }
+  add_launches(b, spans[0]);
+done:
+  free(spans[0]);
+  free(spans[1]);
+  return status;
+}
+
+csa_status csa_benchmark_model(csa_benchmark *b, csa_device *device, const csa_architecture *a, int batch,
+                               csa_choices choices) {
+  trainee t = {0};
+  csa_status status;
+  *b = (csa_benchmark){.batch = batch};
+  CSA_GO(prepare(b, &t, device, a, choices));
+  CSA_GO(measure_rates(b, &t));
+  status = profile(b);
+done:
+  csa_feed_destroy(t.feed);
+  free(t.data.train.images);
+  free(t.data.train.labels);
+  if (status != CSA_OK) csa_benchmark_fini(b);
+  return status;
+}
+
+void csa_benchmark_fini(csa_benchmark *b) {
+  csa_graph_destroy(b->graph);
+  free(b->kernels);
+  free(b->launches);
+  *b = (csa_benchmark){0};
+}
+
+/* A plan that does nothing but this product. */
+static csa_status plan_product(csa_plan *plan, const csa_product *p) {
+  csa_tensor *a, *b, *c;
+  CSA_TRY(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape2(p->m, p->k), &a, "a"));
+  CSA_TRY(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape2(p->k, p->n), &b, "b"));
+  CSA_TRY(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape2(p->m, p->n), &c, "c"));
+  CSA_TRY(csa_gemm(
+      plan,
+      &(csa_gemm_call){
+          .m = p->m, .n = p->n, .k = p->k, .trans_a = p->trans_a, .trans_b = p->trans_b, .a = a, .b = b, .c = c}));
+  CSA_TRY(csa_plan_place(plan));
+  return csa_plan_bind(plan);
+}
+
+csa_status csa_benchmark_product(csa_device *device, const csa_product *p, double *gflops) {
+  csa_plan *plan = NULL;
+  double seconds[CSA_BENCHMARK_RUNS], ignored;
+  csa_status status;
+  CSA_GO(csa_plan_create(&plan, device, (csa_choices){CSA_KERNELS_AUTO, p->provider}));
+  CSA_GO(plan_product(plan, p));
+  CSA_GO(csa_plan_time(plan, PRODUCT_RUN, &ignored)); /* warms up */
+  for (int i = 0; i < CSA_BENCHMARK_RUNS; i++) CSA_GO(csa_plan_time(plan, PRODUCT_RUN, &seconds[i]));
+  *gflops = 2e-9 * p->m * p->n * p->k / median(seconds);
+done:
+  csa_plan_destroy(plan);
+  return status;
+}
