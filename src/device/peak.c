@@ -55,16 +55,18 @@ void csa_peak_destroy(csa_peak *peak) {
   *peak = (csa_peak){0};
 }
 
+/* Replays are queued as in training, more and more of them, until they take long enough to be timed. */
 csa_status csa_plan_time(csa_plan *plan, double least, double *seconds) {
   int repeats = 0;
-  CSA_TRY(csa_device_finish(plan->device));
-  const double start = csa_seconds();
-  do {
-    CSA_TRY(csa_plan_run(plan, 0, plan->node_count));
+  *seconds = 0.0;
+  while (*seconds < least) {
+    repeats = repeats == 0 ? 1 : *seconds > 0.25 * least ? 2 * repeats : 4 * repeats;
     CSA_TRY(csa_device_finish(plan->device));
-    repeats++;
+    const double start = csa_seconds();
+    for (int i = 0; i < repeats; i++) CSA_TRY(csa_plan_run(plan, 0, plan->node_count));
+    CSA_TRY(csa_device_finish(plan->device));
     *seconds = csa_seconds() - start;
-  } while (*seconds < least);
+  }
   *seconds /= repeats;
   return CSA_OK;
 }

@@ -14,7 +14,7 @@ typedef struct {
 csa_status csa_peak_create(csa_peak *peak, csa_device *device);
 void csa_peak_destroy(csa_peak *peak); /* accepts one that is zero */
 
-/* Seconds of one run of a plan, from an idle device to an idle device; enough repeats for `least` seconds. */
+/* Seconds of one replay of a plan, of so many queued one after the other that all take `least` seconds. */
 csa_status csa_plan_time(csa_plan *plan, double least, double *seconds);
 
 /* Single precision GFLOP/s and GB/s (10^9), each the best of `runs`. */
