@@ -11,7 +11,7 @@
 #include "train/optimizer.h"
 
 #define BATCHES 4        /* of images that the steps take in turn */
-#define RUN_SECONDS 0.5  /* of a run, at least */
+#define RUN_SECONDS 0.25 /* of a run, at least */
 #define PRODUCT_RUN 0.05 /* seconds */
 #define PROFILES 3
 
