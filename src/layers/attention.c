@@ -54,6 +54,12 @@ static csa_kernel core(const csa_plan *p, const csa_layer *l, const char *name) 
                                     (int)l->out->shape.dim[1], (int)in.dim[1], "");
 }
 
+/* Scores, and their product with the values; backward's four products are twice as much, not counting what it computes
+ * again. */
+static double core_flops(const csa_layer *l) {
+  return 4.0 * (double)csa_elements(l->out->shape) * (double)l->in[0]->shape.dim[1];
+}
+
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE];
   const int rows = (int)csa_rows(x->shape), c = (int)csa_cols(x->shape), images = (int)x->shape.dim[0];
@@ -76,6 +82,7 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
                                        .bias = l->param[KEY_VALUE_BIAS]}));
   CSA_TRY(csa_launch(p, core(p, l, "attention_forward"), csa_groups((int64_t)images * l->config.heads),
                      CSA_ARGS(q, kv, l->saved[CONTEXT], l->saved[LSE], images)));
+  csa_plan_flops(p, core_flops(l));
   return csa_gemm(p, &(csa_gemm_call){.m = query_rows(l),
                                       .n = c,
                                       .k = c,
@@ -93,8 +100,10 @@ static csa_status core_backward(csa_plan *p, csa_layer *l, const csa_tensor *dco
   const int images = (int)l->in[0]->shape.dim[0];
   csa_tensor *delta;
   CSA_TRY(csa_plan_scratch(p, lse->shape, &delta));
-  return csa_launch(p, core(p, l, "attention_backward"), csa_groups((int64_t)images * l->config.heads),
-                    CSA_ARGS(q, kv, context, lse, dcontext, dq, dkv, delta, images));
+  CSA_TRY(csa_launch(p, core(p, l, "attention_backward"), csa_groups((int64_t)images * l->config.heads),
+                     CSA_ARGS(q, kv, context, lse, dcontext, dq, dkv, delta, images)));
+  csa_plan_flops(p, 2.0 * core_flops(l));
+  return CSA_OK;
 }
 
 static csa_status backward(csa_plan *p, csa_layer *l) {

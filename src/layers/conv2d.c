@@ -95,14 +95,23 @@ static csa_status forward_chunk(csa_plan *p, csa_layer *l, const sizes *s, int f
                                       .residual = residual});
 }
 
-static csa_status forward(csa_plan *p, csa_layer *l) {
-  const sizes s = sizes_of(l);
+static double all_flops(const sizes *s) {
+  return 2.0 * s->images * s->height * s->width * s->taps * s->inputs * s->outputs;
+}
+
+static csa_status direct_forward(csa_plan *p, csa_layer *l, const sizes *s) {
   const csa_tensor *x = l->in[0], *w = l->param[WEIGHT], *bias = l->param[BIAS];
   const csa_tensor *residual = l->in[1] != NULL ? l->in[1] : x; /* not read without -DRESIDUAL */
   const int n = (int)csa_elements(l->out->shape);
-  if (is_direct(&s))
-    return csa_launch(p, few_kernel(p, l, "conv2d_few_forward"), csa_items(n),
-                      CSA_ARGS(x, w, bias, residual, l->out, n));
+  CSA_TRY(
+      csa_launch(p, few_kernel(p, l, "conv2d_few_forward"), csa_items(n), CSA_ARGS(x, w, bias, residual, l->out, n)));
+  csa_plan_flops(p, all_flops(s));
+  return CSA_OK;
+}
+
+static csa_status forward(csa_plan *p, csa_layer *l) {
+  const sizes s = sizes_of(l);
+  if (is_direct(&s)) return direct_forward(p, l, &s);
   for (int first = 0; first < s.images; first += s.chunk)
     CSA_TRY(forward_chunk(p, l, &s, first, s.images - first < s.chunk ? s.images - first : s.chunk));
   return CSA_OK;
@@ -116,6 +125,7 @@ static csa_status few_weights(csa_plan *p, csa_layer *l, const sizes *s, const c
   CSA_TRY(csa_plan_scratch(p, csa_shape2(chunks, weights), &parts));
   CSA_TRY(csa_launch(p, few_kernel(p, l, "conv2d_few_weights"), csa_items((int64_t)chunks * weights),
                      CSA_ARGS(x, dz, parts, pixels, chunk_pixels, chunks * weights)));
+  csa_plan_flops(p, all_flops(s));
   return csa_sum_rows(p, parts, chunks, weights, weights, p->beta, l->dparam[WEIGHT]);
 }
 

@@ -62,6 +62,9 @@ static csa_kernel core(const csa_plan *p, const sizes *s, const char *name) {
   return csa_layer_attention_kernel(p, name, 1, s->inner, s->pixels, s->keys, " -DSCALE=1.0f");
 }
 
+/* As in attention.c. */
+static double core_flops(const sizes *s) { return 4.0 * s->rows * s->keys * s->inner; }
+
 static csa_status project(csa_plan *p, const csa_tensor *x, int rows, int inputs, int outputs, const csa_tensor *weight,
                           const csa_tensor *bias, const csa_tensor *residual, csa_tensor *y) {
   return csa_gemm(p, &(csa_gemm_call){.m = rows,
@@ -87,6 +90,7 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
       csa_launch(p, pooling(p, &s, "pool_forward"), csa_items(pooled), CSA_ARGS(phi_g, l->saved[KEY_VALUE], pooled)));
   CSA_TRY(csa_launch(p, core(p, &s, "attention_forward"), csa_groups(s.images),
                      CSA_ARGS(q, kv, l->saved[CONTEXT], l->saved[LSE], s.images)));
+  csa_plan_flops(p, core_flops(&s));
   return project(p, l->saved[CONTEXT], s.rows, s.inner, s.channels, l->param[O_WEIGHT], l->param[O_BIAS], x, l->out);
 }
 
@@ -101,6 +105,7 @@ static csa_status core_backward(csa_plan *p, csa_layer *l, const sizes *s, const
   CSA_TRY(csa_plan_scratch(p, lse->shape, &delta));
   CSA_TRY(csa_launch(p, core(p, s, "attention_backward"), csa_groups(s->images),
                      CSA_ARGS(q, kv, context, lse, dcontext, dq, dkv, delta, s->images)));
+  csa_plan_flops(p, 2.0 * core_flops(s));
   return csa_launch(p, pooling(p, s, "pool_backward"), csa_items(n),
                     CSA_ARGS(phi_g, (const csa_tensor *)dkv, dphi_g, n));
 }

@@ -177,6 +177,14 @@ int64_t csa_graph_parameter_count(const csa_graph *graph) {
   return count;
 }
 
+double csa_graph_flops(const csa_graph *graph, bool training) {
+  const csa_plan *plan = graph->plan;
+  const size_t end = training ? plan->list_end[CSA_MICRO_STEP] : graph->forward_end;
+  double flops = 0.0;
+  for (size_t i = 0; i < end; i++) flops += plan->nodes[i].flops;
+  return flops / graph->config.batch;
+}
+
 static float initial_value(const csa_parameter *parameter, const csa_rng *rng, int64_t i) {
   switch (parameter->init) {
     case CSA_INIT_ZEROS: return 0.0f;

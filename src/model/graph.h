@@ -61,6 +61,11 @@ csa_status csa_graph_record(csa_graph *graph);
 /* Bytes of the parameters' own elements, and their number. */
 int64_t csa_graph_parameter_count(const csa_graph *graph);
 
+/* Floating-point operations of the products of one image, 2 per multiply-add: of forward alone, or of forward and
+ * backward, where what backward computes again is not counted. Norms, softmax and the like are not products. The graph
+ * is recorded. */
+double csa_graph_flops(const csa_graph *graph, bool training);
+
 /* Draws initial values for `seed` and uploads them. */
 csa_status csa_graph_initialize(csa_graph *graph, uint64_t seed);
 
