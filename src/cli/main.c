@@ -16,6 +16,7 @@ static const struct {
     {"devices", csa_command_devices, "list the OpenCL devices"},
     {"train", csa_command_train, "train a model"},
     {"eval", csa_command_eval, "measure trained weights on test images"},
+    {"compare", csa_command_compare, "train both models and compare them"},
     {"bench", csa_command_bench, "measure speed, kernel by kernel"},
     {"verify", csa_command_verify, "run a golden file and compare with its numbers"},
 };

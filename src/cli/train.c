@@ -1,21 +1,15 @@
 /* clsattn train: trains a model, into a run folder. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "cli/stop.h"
-#include "train/trainer.h"
+#include "cli/training.h"
 
-/* What the command line says, before it becomes a csa_config. */
 typedef struct {
-  const char *model, *patches, *data, *device, *optimizer, *out, *resume, *init, *gemm, *kernels;
-  int epochs, batch, log_every;
-  double lr, weight_decay, checkpoint_every;
-  uint64_t seed;
-  int64_t limit_train, limit_test;
+  csa_training common;
+  const char *model, *out, *resume, *init;
+  double checkpoint_every;
   bool dry_run, json;
 } train_settings;
 
@@ -32,38 +26,10 @@ static void print_epoch(void *user, int epoch, const csa_progress *p, double ima
   fflush(user);
 }
 
-static csa_status take_path(const char *option, const char *text, char path[CSA_PATH]) {
-  if (strlen(text) >= CSA_PATH)
-    return csa_fail(CSA_USAGE, "--%s: a path of %zu bytes is too long", option, strlen(text));
-  memcpy(path, text, strlen(text) + 1);
-  return CSA_OK;
-}
-
-/* A path that exists becomes absolute, so that a run can be resumed from any folder; names of data sets stay. */
-static csa_status take_existing(const char *option, const char *text, char path[CSA_PATH]) {
-  char *absolute = strcmp(text, "cifar10") != 0 && strcmp(text, "fashion-mnist") != 0 ? realpath(text, NULL) : NULL;
-  const csa_status status = take_path(option, absolute != NULL ? absolute : text, path);
-  free(absolute);
-  return status;
-}
-
 static csa_status to_config(const train_settings *s, csa_config *c) {
-  *c = (csa_config){.limit_train = s->limit_train,
-                    .limit_test = s->limit_test,
-                    .epochs = s->epochs,
-                    .batch = s->batch,
-                    .lr = s->lr,
-                    .weight_decay = s->weight_decay,
-                    .seed = s->seed,
-                    .log_every = s->log_every,
-                    .checkpoint_every = s->checkpoint_every};
-  CSA_TRY(csa_architecture_default(&c->architecture, s->model));
-  if (s->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, s->patches));
-  CSA_TRY(csa_optimizer_parse(s->optimizer, &c->optimizer));
-  CSA_TRY(csa_gemm_parse(s->gemm, &c->choices.gemm));
-  CSA_TRY(csa_kernels_parse(s->kernels, &c->choices.kernels));
-  CSA_TRY(take_existing("data", s->data, c->data));
-  return take_existing("init", s->init != NULL ? s->init : "", c->init);
+  CSA_TRY(csa_training_config(&s->common, s->model, c));
+  c->checkpoint_every = s->checkpoint_every;
+  return csa_take_existing("init", s->init != NULL ? s->init : "", c->init);
 }
 
 /* Only what does not change the numbers may be given beside --resume. */
@@ -87,20 +53,10 @@ static csa_status resumed_config(const train_settings *s, const csa_command_line
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, s->resume);
   CSA_TRY(csa_config_load(c, device, path));
-  if (csa_option_given(line, "epochs")) c->epochs = s->epochs;
-  if (csa_option_given(line, "log-every")) c->log_every = s->log_every;
+  if (csa_option_given(line, "epochs")) c->epochs = s->common.epochs;
+  if (csa_option_given(line, "log-every")) c->log_every = s->common.log_every;
   if (csa_option_given(line, "checkpoint-every")) c->checkpoint_every = s->checkpoint_every;
   return CSA_OK;
-}
-
-/* runs/MODEL-DEVICE-DATE */
-static void default_folder(const csa_config *c, const csa_device *device, char folder[CSA_PATH]) {
-  char date[32];
-  const time_t now = time(NULL);
-  struct tm parts;
-  localtime_r(&now, &parts);
-  strftime(date, sizeof date, "%Y%m%d-%H%M%S", &parts);
-  snprintf(folder, CSA_PATH, "runs/%s-%s-%s", c->architecture.model, device->info.name, date);
 }
 
 static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
@@ -145,9 +101,9 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
     CSA_GO(csa_trainer_resume(t, s->resume));
   } else {
     if (s->out != NULL)
-      CSA_GO(take_path("out", s->out, folder));
+      CSA_GO(csa_take_path("out", s->out, folder));
     else
-      default_folder(config, device, folder);
+      csa_default_folder(config->architecture.model, device, folder);
     CSA_GO(csa_trainer_start(t, folder));
   }
   t->stop = csa_stop_catch();
@@ -188,7 +144,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   }
   CSA_GO(csa_dataset_open(&dataset, config.data, (csa_dataset_limits){config.limit_train, config.limit_test}));
   if (!resume) config.architecture.classes = dataset->classes;
-  CSA_GO(open_device(&device, s->device, resume ? &before : NULL));
+  CSA_GO(open_device(&device, s->common.device, resume ? &before : NULL));
   if (resume && !csa_config_device_is(&before, &device->info)) {
     fprintf(stderr,
             "the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ\n",
@@ -203,41 +159,14 @@ done:
 }
 
 csa_status csa_command_train(int argc, char **argv) {
-  train_settings s = {.model = "vit",
-                      .data = "cifar10",
-                      .optimizer = "adam",
-                      .gemm = "auto",
-                      .kernels = "auto",
-                      .epochs = 10,
-                      .batch = 100,
-                      .log_every = 200,
-                      .lr = 0.001,
-                      .checkpoint_every = 300.0};
+  train_settings s = {.common = CSA_TRAINING_DEFAULTS, .model = "vit", .checkpoint_every = 300.0};
   csa_option options[] = {
       {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit or cnn (default vit)", false},
-      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches,
-       "vit: rows, runs of the image's buffer, or grid, squares (default rows)", false},
-      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)",
-       false},
-      {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
-      {"epochs", "N", CSA_OPTION_INT, &s.epochs, "passes over the training images (default 10)", false},
-      {"batch", "N", CSA_OPTION_INT, &s.batch, "images of a step (default 100)", false},
-      {"lr", "X", CSA_OPTION_REAL, &s.lr, "learning rate (default 0.001)", false},
-      {"seed", "N", CSA_OPTION_SEED, &s.seed, "of initial values and order; the same seed repeats a run (default 0)",
-       false},
-      {"optimizer", "NAME", CSA_OPTION_TEXT, &s.optimizer, "adam, adamw or sgd with momentum 0.9 (default adam)",
-       false},
-      {"weight-decay", "X", CSA_OPTION_REAL, &s.weight_decay, "L2 in adam and sgd, decoupled in adamw (default 0)",
-       false},
-      {"limit-train", "N", CSA_OPTION_COUNT, &s.limit_train, "only the first N training images (default: all)", false},
-      {"limit-test", "N", CSA_OPTION_COUNT, &s.limit_test, "only the first N test images (default: all)", false},
+      CSA_TRAINING_OPTIONS(s.common),
       {"out", "DIR", CSA_OPTION_TEXT, &s.out, "the run's folder (default runs/MODEL-DEVICE-DATE)", false},
       {"resume", "DIR", CSA_OPTION_TEXT, &s.resume, "go on with the run in DIR, with its settings", false},
       {"init", "FILE", CSA_OPTION_TEXT, &s.init, "start from these weights", false},
-      {"log-every", "N", CSA_OPTION_INT, &s.log_every, "batches between log lines (default 200)", false},
       {"checkpoint-every", "TIME", CSA_OPTION_DURATION, &s.checkpoint_every, "like 90s, 5m, 2h (default 5m)", false},
-      {"gemm", "WHICH", CSA_OPTION_TEXT, &s.gemm, "auto, clblast or native (default auto)", false},
-      {"kernels", "WHICH", CSA_OPTION_TEXT, &s.kernels, "auto, cpu or portable (default auto)", false},
       {"dry-run", NULL, CSA_OPTION_FLAG, &s.dry_run, "print tensors, launches and memory, and stop", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print the result as one JSON document; the log goes to stderr", false}};
   const csa_command_line line = {

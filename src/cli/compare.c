@@ -1,0 +1,309 @@
+/* clsattn compare: trains both models on the same data and settings, and says how they differ. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/compare_report.h"
+#include "cli/stop.h"
+#include "cli/training.h"
+#include "core/file.h"
+
+#define METRICS_MAX ((uint64_t)64 << 20)
+#define EMBED_MAX 4096
+
+typedef struct {
+  csa_training common;
+  const char *out;
+  int seeds;
+  bool match_params, json;
+} compare_settings;
+
+/* What all runs of one call share. */
+typedef struct {
+  const compare_settings *settings;
+  csa_device *device;
+  csa_dataset *dataset;
+  const volatile sig_atomic_t *stop;
+  char folder[CSA_PATH];
+  csa_comparison result;
+} comparison;
+
+/* The log of a run, on stderr behind its name: stdout is for the table. */
+static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
+  fprintf(stderr, "%s: [%d, %5lld] loss: %.3f, %.0f images/s\n", (const char *)user, epoch, (long long)batch, loss,
+          images_per_s);
+}
+
+static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
+  fprintf(stderr, "%s: epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n",
+          (const char *)user, epoch, p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
+}
+
+static csa_status graph_of(const comparison *c, const csa_architecture *a, csa_graph **graph) {
+  const csa_graph_config config = {.batch = c->settings->common.batch, .training = true};
+  CSA_TRY(csa_graph_create(graph, c->device, config));
+  const csa_status status = csa_architecture_build(a, *graph);
+  if (status != CSA_OK) csa_graph_destroy(*graph);
+  return status;
+}
+
+static csa_status parameters_of(const comparison *c, const csa_architecture *a, int64_t *count) {
+  csa_graph *graph = NULL;
+  CSA_TRY(graph_of(c, a, &graph));
+  *count = csa_graph_parameter_count(graph);
+  csa_graph_destroy(graph);
+  return CSA_OK;
+}
+
+/* Widens the vit, by whole heads and with its MLP in proportion, until its parameters are closest to `wanted`. */
+static csa_status match_parameters(const comparison *c, csa_architecture *vit, int64_t wanted) {
+  const int ratio = vit->hidden / vit->embed;
+  int64_t count = 0, before = 0;
+  int low = 1, high = EMBED_MAX / vit->heads; /* multiples of heads; `high` is the first with too many */
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    vit->embed = middle * vit->heads;
+    vit->hidden = ratio * vit->embed;
+    CSA_TRY(parameters_of(c, vit, &count));
+    if (count < wanted)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  csa_architecture smaller = *vit;
+  vit->embed = low * vit->heads;
+  vit->hidden = ratio * vit->embed;
+  if (low == 1) return CSA_OK;
+  smaller.embed = (low - 1) * vit->heads;
+  smaller.hidden = ratio * smaller.embed;
+  CSA_TRY(parameters_of(c, vit, &count));
+  CSA_TRY(parameters_of(c, &smaller, &before));
+  if (wanted - before < count - wanted) *vit = smaller;
+  return CSA_OK;
+}
+
+static csa_status configure(comparison *c) {
+  static const char *const names[CSA_COMPARED] = {"cnn", "vit"};
+  for (int m = 0; m < CSA_COMPARED; m++) {
+    csa_compared_model *model = &c->result.models[m];
+    csa_training common = c->settings->common;
+    csa_graph *graph = NULL;
+    if (strcmp(names[m], "vit") != 0) common.patches = NULL;
+    CSA_TRY(csa_training_config(&common, names[m], &model->config));
+    model->config.architecture.classes = c->dataset->classes;
+    if (m > 0 && c->settings->match_params)
+      CSA_TRY(match_parameters(c, &model->config.architecture, c->result.models[0].parameters));
+    CSA_TRY(graph_of(c, &model->config.architecture, &graph));
+    model->parameters = csa_graph_parameter_count(graph);
+    model->flops_forward = csa_graph_flops(graph, false);
+    model->flops_training = csa_graph_flops(graph, true);
+    csa_graph_destroy(graph);
+  }
+  return CSA_OK;
+}
+
+static bool same_sizes(const csa_architecture *a, const csa_architecture *b) {
+  json_t *x = NULL, *y = NULL;
+  const bool same = strcmp(a->model, b->model) == 0 && a->grid == b->grid && csa_architecture_sizes(a, &x) == CSA_OK &&
+                    csa_architecture_sizes(b, &y) == CSA_OK && json_equal(x, y);
+  json_decref(x);
+  json_decref(y);
+  return same;
+}
+
+/* What an earlier run in the folder was made with, or NULL if it is what is wanted now. */
+static const char *difference(const csa_config *now, const csa_config *then) {
+  if (!same_sizes(&now->architecture, &then->architecture)) return "the model's sizes or patches";
+  if (strcmp(now->data, then->data) != 0) return "--data";
+  if (now->limit_train != then->limit_train || now->limit_test != then->limit_test)
+    return "--limit-train, --limit-test";
+  if (now->epochs != then->epochs) return "--epochs";
+  if (now->batch != then->batch) return "--batch";
+  if (now->optimizer != then->optimizer || now->weight_decay != then->weight_decay)
+    return "--optimizer, --weight-decay";
+  if (now->lr != then->lr) return "--lr";
+  return now->seed != then->seed ? "--seed" : NULL;
+}
+
+/* Whether there is a run to go on with; its choices of kernels hold on the same device. */
+static csa_status find_earlier(const comparison *c, const char *folder, csa_config *config, bool *found) {
+  char path[CSA_PATH + 32];
+  csa_config then;
+  csa_config_device device;
+  snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, folder);
+  *found = access(path, F_OK) == 0;
+  if (!*found) return CSA_OK;
+  CSA_TRY(csa_config_load(&then, &device, path));
+  const char *what = difference(config, &then);
+  if (what != NULL)
+    return csa_fail(CSA_FAILED, "compare: %s: it holds a run made with other settings (%s)\n  give another --out",
+                    folder, what);
+  memcpy(config->data_hash, then.data_hash, sizeof config->data_hash);
+  if (csa_config_device_is(&device, &c->device->info)) config->choices = then.choices;
+  return CSA_OK;
+}
+
+/* The rate of the last epoch, from the run's own record: a run that was finished before has none in this process. */
+static csa_status read_rate(csa_compared_run *run) {
+  char path[CSA_PATH + 32];
+  uint8_t *text = NULL;
+  char *rest = NULL;
+  size_t size;
+  snprintf(path, sizeof path, "%.*s/metrics.jsonl", CSA_PATH, run->folder);
+  CSA_TRY(csa_file_read(path, METRICS_MAX, &text, &size));
+  for (char *line = strtok_r((char *)text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    json_t *row = json_loads(line, 0, NULL);
+    const char *type = json_string_value(json_object_get(row, "type"));
+    if (type != NULL && strcmp(type, "epoch") == 0)
+      run->images_per_s = json_number_value(json_object_get(row, "images_per_s"));
+    json_decref(row);
+  }
+  free(text);
+  return CSA_OK;
+}
+
+static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, csa_compared_run *run, bool resume) {
+  t->observer = (csa_observer){(void *)(uintptr_t)name, print_interval, print_epoch};
+  t->stop = c->stop;
+  CSA_TRY(csa_trainer_prepare(t));
+  CSA_TRY((resume ? csa_trainer_resume : csa_trainer_start)(t, run->folder));
+  if (resume && t->progress.epoch == t->config.epochs)
+    fprintf(stderr, "%s: finished before\n", name);
+  else
+    fprintf(stderr, "%s: %s %s\n", name, resume ? "goes on in" : "starts in", run->folder);
+  const csa_status status = csa_trainer_run(t);
+  if (status == CSA_INTERRUPTED)
+    return csa_fail(status,
+                    "compare: stopped by signal %d in %s; its state is saved\n"
+                    "  the same command with --out %s goes on",
+                    (int)*c->stop, run->folder, c->folder);
+  CSA_TRY(status);
+  run->train_loss = t->progress.train_loss;
+  run->test_loss = t->progress.test_loss;
+  run->test_accuracy = t->progress.test_accuracy;
+  run->seconds = t->progress.seconds;
+  run->bytes = csa_trainer_bytes(t);
+  return read_rate(run);
+}
+
+static void name_run(const csa_compared_model *model, const csa_compared_run *run, char name[64]) {
+  snprintf(name, 64, "%s-seed%llu", model->config.architecture.model, (unsigned long long)run->seed);
+}
+
+static csa_status train_one(comparison *c, csa_compared_model *model, csa_compared_run *run) {
+  csa_config config = model->config;
+  csa_trainer *t = NULL;
+  csa_status status;
+  char name[64];
+  bool resume;
+  config.seed = run->seed;
+  name_run(model, run, name);
+  CSA_GO(find_earlier(c, run->folder, &config, &resume));
+  CSA_GO(csa_trainer_create(&t, &config, c->device, c->dataset));
+  status = run_to_end(c, t, name, run, resume);
+done:
+  csa_trainer_destroy(t);
+  return status;
+}
+
+/* Names every run, and finds out at once if an earlier one is in its place. */
+static csa_status place_runs(comparison *c, csa_compared_model *model) {
+  CSA_TRY(csa_new(&model->runs, (size_t)c->settings->seeds, sizeof *model->runs));
+  for (int i = 0; i < c->settings->seeds; i++) {
+    csa_compared_run *run = &model->runs[i];
+    csa_config config = model->config;
+    char name[64];
+    bool found;
+    config.seed = run->seed = model->config.seed + (uint64_t)i;
+    name_run(model, run, name);
+    if (snprintf(run->folder, sizeof run->folder, "%s/%s", c->folder, name) >= CSA_PATH)
+      return csa_fail(CSA_USAGE, "--out: a path of %zu bytes is too long", strlen(c->folder));
+    CSA_TRY(find_earlier(c, run->folder, &config, &found));
+  }
+  return CSA_OK;
+}
+
+static csa_status write_report(const comparison *c, const char *name, bool json) {
+  char path[CSA_PATH + 32];
+  csa_file_writer *writer = NULL;
+  snprintf(path, sizeof path, "%.*s/%s", CSA_PATH, c->folder, name);
+  CSA_TRY(csa_file_begin(&writer, path));
+  if (json) {
+    json_t *document = csa_comparison_json(&c->result);
+    json_dumpf(document, csa_file_stream(writer), JSON_INDENT(2));
+    json_decref(document);
+  } else {
+    csa_comparison_print(&c->result, csa_file_stream(writer));
+  }
+  return csa_file_end(writer);
+}
+
+static csa_status compare(comparison *c) {
+  const compare_settings *s = c->settings;
+  if (s->out != NULL)
+    CSA_TRY(csa_take_path("out", s->out, c->folder));
+  else
+    csa_default_folder("compare", c->device, c->folder);
+  CSA_TRY(configure(c));
+  for (int m = 0; m < CSA_COMPARED; m++) CSA_TRY(place_runs(c, &c->result.models[m]));
+  fprintf(stderr, "%lld and %lld parameters; runs go to %s\n", (long long)c->result.models[0].parameters,
+          (long long)c->result.models[1].parameters, c->folder);
+  c->stop = csa_stop_catch();
+  for (int seed = 0; seed < s->seeds; seed++)
+    for (int m = CSA_COMPARED - 1; m >= 0; m--) /* the quick one first */
+      CSA_TRY(train_one(c, &c->result.models[m], &c->result.models[m].runs[seed]));
+  CSA_TRY(write_report(c, "compare.md", false));
+  CSA_TRY(write_report(c, "compare.json", true));
+  if (s->json) return csa_print_json(csa_comparison_json(&c->result));
+  csa_comparison_print(&c->result, stdout);
+  return csa_flush_output();
+}
+
+static csa_status run(const compare_settings *s) {
+  comparison c = {.settings = s, .result.seeds = s->seeds};
+  const csa_dataset_limits limits = {s->common.limit_train, s->common.limit_test};
+  char data[CSA_PATH];
+  csa_status status;
+  CSA_GO(csa_take_existing("data", s->common.data, data));
+  CSA_GO(csa_dataset_open(&c.dataset, data, limits));
+  CSA_GO(csa_device_open(&c.device, s->common.device));
+  c.result.format = c.dataset->format;
+  c.result.train_images = c.dataset->train.count;
+  c.result.test_images = c.dataset->test.count;
+  snprintf(c.result.device, sizeof c.result.device, "%s", c.device->info.device);
+  status = compare(&c);
+done:
+  for (int m = 0; m < CSA_COMPARED; m++) free(c.result.models[m].runs);
+  csa_device_close(c.device);
+  csa_dataset_close(c.dataset);
+  return status;
+}
+
+csa_status csa_command_compare(int argc, char **argv) {
+  compare_settings s = {.common = CSA_TRAINING_DEFAULTS, .seeds = 1};
+  csa_option options[] = {
+      CSA_TRAINING_OPTIONS(s.common),
+      {"seeds", "N", CSA_OPTION_INT, &s.seeds, "runs of each model, from --seed up; their spread is shown (default 1)",
+       false},
+      {"match-params", NULL, CSA_OPTION_FLAG, &s.match_params, "widen the vit until both have about as many parameters",
+       false},
+      {"out", "DIR", CSA_OPTION_TEXT, &s.out,
+       "folder of the runs; those it has are gone on with (default runs/compare-DEVICE-DATE)", false},
+      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document in place of the table", false}};
+  const csa_command_line line = {
+      "compare",
+      "",
+      "Trains the CNN and the ViT on the same data with the same settings and compares them, in Markdown.",
+      "  clsattn compare --data fashion-mnist --limit-train 2000 --limit-test 1000 --epochs 2\n"
+      "  clsattn compare --seeds 3 --match-params --out runs/matched\n",
+      options,
+      sizeof options / sizeof options[0]};
+  bool help;
+  int positional;
+  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
+  if (help) return csa_flush_output();
+  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  if (s.seeds > 1000) return csa_fail(CSA_USAGE, "--seeds: %d: must be a whole number from 1 to 1000", s.seeds);
+  return run(&s);
+}
