@@ -17,17 +17,6 @@ typedef struct {
   int64_t c_start; /* where in C it writes, elements */
 } clblast_call;
 
-static csa_status check(CLBlastStatusCode code, const clblast_call *c, const char *routine) {
-  if (code == CLBlastSuccess) return CSA_OK;
-  const csa_gemm_call *g = &c->call;
-  return csa_fail(
-      code == CLBlastTempBufferAllocFailure || code == CLBlastOpenCLOutOfHostMemory ? CSA_MEMORY : CSA_DEVICE,
-      "%s: C [%d, %d] = %s %s over k = %d, lda %d, ldb %d, ldc %d, beta %g, batch %d: CLBlast status %d (%s)\n"
-      "  --gemm native does without CLBlast",
-      routine, g->m, g->n, g->trans_a ? "A^T" : "A", g->trans_b ? "B^T" : "B", c->k, g->lda, g->ldb, g->ldc,
-      (double)g->beta, g->batch, code, code > -1000 ? csa_cl_error_name(code) : "see CLBlastStatusCode");
-}
-
 static CLBlastTranspose transpose(bool yes) { return yes ? CLBlastTransposeYes : CLBlastTransposeNo; }
 
 /* Where the run of k starts in A and B, elements. */
@@ -36,6 +25,44 @@ static size_t start_a(const clblast_call *c) {
 }
 static size_t start_b(const clblast_call *c) {
   return (size_t)c->k_first * (size_t)(c->call.trans_b ? 1 : c->call.ldb);
+}
+
+/* CLBlast's own codes; those that are OpenCL's have OpenCL's names. */
+static const char *status_name(CLBlastStatusCode code) {
+  static const struct {
+    CLBlastStatusCode code;
+    const char *name;
+  } names[] = {{CLBlastNotImplemented, "NotImplemented"},
+               {CLBlastInvalidMatrixA, "InvalidMatrixA"},
+               {CLBlastInvalidMatrixB, "InvalidMatrixB"},
+               {CLBlastInvalidMatrixC, "InvalidMatrixC"},
+               {CLBlastInvalidDimension, "InvalidDimension"},
+               {CLBlastInvalidLeadDimA, "InvalidLeadDimA"},
+               {CLBlastInvalidLeadDimB, "InvalidLeadDimB"},
+               {CLBlastInvalidLeadDimC, "InvalidLeadDimC"},
+               {CLBlastInsufficientMemoryA, "InsufficientMemoryA"},
+               {CLBlastInsufficientMemoryB, "InsufficientMemoryB"},
+               {CLBlastInsufficientMemoryC, "InsufficientMemoryC"},
+               {CLBlastInsufficientMemoryTemp, "InsufficientMemoryTemp"},
+               {CLBlastInvalidLocalMemUsage, "InvalidLocalMemUsage"},
+               {CLBlastNoHalfPrecision, "NoHalfPrecision"},
+               {CLBlastUnexpectedError, "UnexpectedError"}};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (names[i].code == code) return names[i].name;
+  return csa_cl_error_name(code);
+}
+
+static csa_status check(CLBlastStatusCode code, const clblast_call *c, const char *routine) {
+  if (code == CLBlastSuccess) return CSA_OK;
+  const csa_gemm_call *g = &c->call;
+  return csa_fail(
+      code == CLBlastTempBufferAllocFailure || code == CLBlastOpenCLOutOfHostMemory ? CSA_MEMORY : CSA_DEVICE,
+      "%s: C [%d, %d] = %s %s over k = %d, lda %d, ldb %d, ldc %d, offsets %llu, %llu, %llu, beta %g, batch %d: "
+      "CLBlast status %d (%s)\n"
+      "  --gemm native does without CLBlast",
+      routine, g->m, g->n, g->trans_a ? "A^T" : "A", g->trans_b ? "B^T" : "B", c->k, g->lda, g->ldb, g->ldc,
+      (unsigned long long)(g->a->offset + start_a(c)), (unsigned long long)(g->b->offset + start_b(c)),
+      (unsigned long long)(g->c->offset + (uint64_t)c->c_start), (double)g->beta, g->batch, code, status_name(code));
 }
 
 static csa_status run_single(csa_device *device, const csa_plan_node *node, cl_event *event) {
