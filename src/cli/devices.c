@@ -1,10 +1,12 @@
-/* clsattn devices: every OpenCL device there is. */
+/* clsattn devices: every OpenCL device there is; and why there is none. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "device/device.h"
+#include "device/setup.h"
 
 static csa_status print_list(const csa_device_list *list) {
   json_t *all = json_array();
@@ -37,27 +39,93 @@ static csa_status print_table(const csa_device_list *list) {
 static csa_status none_found(const csa_device_list *list) {
   return csa_fail(CSA_DEVICE,
                   "devices: %d OpenCL platforms, but no device\n%s"
-                  "  for the CPU: apt-get install pocl-opencl-icd",
+                  "  clsattn devices --check looks for the reason; for the CPU: apt-get install pocl-opencl-icd",
                   list->platforms, list->notes);
 }
 
-csa_status csa_command_devices(int argc, char **argv) {
-  bool json = false, help;
-  int positional;
-  csa_option options[] = {{"json", NULL, CSA_OPTION_FLAG, &json, "print a JSON list", false}};
-  const csa_command_line line = {"devices",
-                                 "",
-                                 "Lists every OpenCL device, with the name that --device takes.",
-                                 "  clsattn devices\n  clsattn devices --json\n",
-                                 options,
-                                 1};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+static const char *const levels[] = {"ok", "warning", "problem"};
+
+static json_t *findings_json(const csa_findings *f) {
+  json_t *all = json_array();
+  for (size_t i = 0; i < f->count; i++) {
+    const csa_finding *x = &f->list[i];
+    json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s}", "level", levels[x->level], "what", x->what, "why",
+                                         x->why, "do", x->todo));
+  }
+  return json_pack("{s:b, s:o}", "ok", f->working > 0, "findings", all);
+}
+
+static void print_findings(const csa_findings *f) {
+  for (size_t i = 0; i < f->count; i++) {
+    const csa_finding *x = &f->list[i];
+    printf("%-8s %s: %s\n", levels[x->level], x->what, x->why);
+    if (x->todo[0] != '\0') printf("%-8s   -> %s\n", "", x->todo);
+  }
+  if (f->working > 0) printf("\nready: clsattn train --device %s\n", f->usable);
+}
+
+/* Where no device works, the first thing to do stands in the sentence. */
+static csa_status verdict(const csa_findings *f) {
+  if (f->working > 0) return CSA_OK;
+  const char *todo = "apt-get install pocl-opencl-icd brings one for the CPU";
+  for (size_t i = f->count; i-- > 0;)
+    if (f->list[i].todo[0] != '\0') todo = f->list[i].todo;
+  return csa_fail(CSA_DEVICE, "devices: no OpenCL device works here\n  %s", todo);
+}
+
+static csa_status find_out(csa_findings *f, const csa_device_list *list, bool any) {
+  gid_t groups[256];
+  int count = getgroups(255, groups);
+  if (count < 0) count = 0;
+  groups[count++] = getegid();
+  const csa_host host = {"", getenv("OCL_ICD_VENDORS"), geteuid(), groups, count};
+  CSA_TRY(csa_setup_check_host(f, &host, any ? list : NULL));
+  return any ? csa_setup_check_devices(f, list) : CSA_OK;
+}
+
+static csa_status check(bool json) {
+  csa_device_list list = {0};
+  csa_findings f = {0};
+  csa_status status;
+  const bool any = csa_device_list_init(&list) == CSA_OK; /* else the host's own findings say why */
+  CSA_GO(find_out(&f, &list, any));
+  status = verdict(&f);
+  if (!json) {
+    fputs(list.notes, stderr);
+    print_findings(&f);
+  } else if (status == CSA_OK) {
+    status = csa_print_json(findings_json(&f));
+  }
+  if (status == CSA_OK) status = csa_flush_output();
+done:
+  csa_findings_fini(&f);
+  csa_device_list_fini(&list);
+  return status;
+}
+
+static csa_status list_devices(bool json) {
   csa_device_list list;
   CSA_TRY(csa_device_list_init(&list));
   if (list.count > 0) fputs(list.notes, stderr);
   const csa_status status = list.count == 0 ? none_found(&list) : json ? print_list(&list) : print_table(&list);
   csa_device_list_fini(&list);
   return status;
+}
+
+csa_status csa_command_devices(int argc, char **argv) {
+  bool json = false, diagnose = false, help;
+  int positional;
+  csa_option options[] = {{"check", NULL, CSA_OPTION_FLAG, &diagnose,
+                           "diagnose the set-up: drivers, cards, permissions; try every device", false},
+                          {"json", NULL, CSA_OPTION_FLAG, &json, "print a JSON document", false}};
+  const csa_command_line line = {"devices",
+                                 "",
+                                 "Lists every OpenCL device, with the name that --device takes.",
+                                 "  clsattn devices\n  clsattn devices --check\n  clsattn devices --json\n",
+                                 options,
+                                 sizeof options / sizeof options[0]};
+  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
+  if (help) return csa_flush_output();
+  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  return diagnose ? check(json) : list_devices(json);
 }

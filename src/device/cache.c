@@ -34,13 +34,13 @@ void csa_cache_key(char key[33], const csa_device_info *info, const char *source
   for (int i = 0; i < 16; i++) snprintf(key + 2 * i, 3, "%02x", digest.digest[i]);
 }
 
-/* The folder, made if need be; false where there is none that the user alone can write to. */
-static bool cache_folder(char folder[512]) {
+bool csa_cache_folder(char folder[CSA_CACHE_FOLDER]) {
+  folder[0] = '\0';
   const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   if (base != NULL && base[0] == '/')
-    snprintf(folder, 512, "%s/clsattn", base);
+    snprintf(folder, CSA_CACHE_FOLDER, "%s/clsattn", base);
   else if (home != NULL && home[0] == '/')
-    snprintf(folder, 512, "%s/.cache/clsattn", home);
+    snprintf(folder, CSA_CACHE_FOLDER, "%s/.cache/clsattn", home);
   else
     return false;
   if (csa_folder_make(folder, 0700) != CSA_OK) return false;
@@ -49,8 +49,8 @@ static bool cache_folder(char folder[512]) {
 }
 
 static bool entry_path(const char *key, char path[600]) {
-  char folder[512];
-  if (!cache_folder(folder)) return false;
+  char folder[CSA_CACHE_FOLDER];
+  if (!csa_cache_folder(folder)) return false;
   snprintf(path, 600, "%s/%s.bin", folder, key);
   return true;
 }

@@ -8,6 +8,11 @@
 
 #include "device/device.h"
 
+#define CSA_CACHE_FOLDER 512
+
+/* The folder, made if need be; false where there is none that the user alone can write to. */
+bool csa_cache_folder(char folder[CSA_CACHE_FOLDER]);
+
 /* The key of a program: XXH128 over source, options, platform, device, device version and driver, in hexadecimal. */
 void csa_cache_key(char key[33], const csa_device_info *info, const char *source, const char *options);
 

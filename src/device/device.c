@@ -134,7 +134,7 @@ csa_status csa_device_list_init(csa_device_list *list) {
         "devices: no OpenCL platform was found (%s)\n"
         "  for the CPU: apt-get install pocl-opencl-icd\n"
         "  for a GPU: install its vendor's OpenCL driver (NVIDIA: nvidia-opencl-icd, Intel: intel-opencl-icd,\n"
-        "  AMD: rocm-opencl-icd or mesa-opencl-icd); `clinfo -l` shows what the system sees",
+        "  AMD: rocm-opencl-icd or mesa-opencl-icd); `clsattn devices --check` looks for the reason",
         csa_cl_error_name(error));
   list->platforms = (int)(count < PLATFORMS_MAX ? count : PLATFORMS_MAX);
   for (int i = 0; i < list->platforms; i++) {

@@ -5,7 +5,7 @@ make_data "$WORK/data" 20 10
 
 expect 0 "Usage: clsattn COMMAND" "$CLSATTN" --help
 expect 0 "clsattn 0." "$CLSATTN" --version
-for command in devices train eval verify; do expect 0 "Examples:" "$CLSATTN" $command --help; done
+for command in devices train eval compare bench verify; do expect 0 "Examples:" "$CLSATTN" $command --help; done
 "$CLSATTN" >/dev/null 2>&1
 [ $? = 2 ] || fail "no command: not exit 2"
 expect 2 "frobnicate: no such command" "$CLSATTN" frobnicate
@@ -44,6 +44,12 @@ expect 3 "$WORK/text" "$CLSATTN" eval --weights "$WORK/text" --data "$WORK/data"
 expect 4 "no such device; there are:" "$CLSATTN" train --data "$WORK/data" --device nv99
 mkdir "$WORK/no-icd"
 expect 4 "apt-get install pocl-opencl-icd" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" devices
+expect 4 "no OpenCL device works here" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" devices --check
+grep -q "problem .*no driver is registered here" "$WORK/stdout" || fail "--check: $(cat "$WORK/stdout")"
+expect 4 "no OpenCL device works here" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" devices --check --json
+[ -s "$WORK/stdout" ] && fail "devices --check --json: stdout is not empty after a failure"
+expect 0 "ready: clsattn train --device" "$CLSATTN" devices --check
+expect 0 '"findings": [' "$CLSATTN" devices --check --json
 expect 1 "" "$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 10 --out /proc/nowhere
 
 expect 5 "a smaller batch helps" "$CLSATTN" train --data "$WORK/data" --batch 100000 --dry-run

@@ -1,0 +1,44 @@
+/* Looks at a machine's OpenCL set-up from the outside in: drivers registered, cards present, permissions, devices that
+ * work; and says what to do about what is amiss. */
+#ifndef CSA_DEVICE_SETUP_H
+#define CSA_DEVICE_SETUP_H
+
+#include <sys/types.h>
+
+#include "device/device.h"
+
+typedef enum { CSA_FINDING_OK, CSA_FINDING_WARNING, CSA_FINDING_PROBLEM } csa_finding_level;
+
+typedef struct {
+  csa_finding_level level;
+  char what[128]; /* "/etc/OpenCL/vendors/pocl.icd" */
+  char why[384];  /* how it is; never empty */
+  char todo[256]; /* what to do; empty where nothing is */
+} csa_finding;
+
+typedef struct {
+  csa_finding *list;
+  size_t count, capacity;
+  int working;          /* devices that computed what they should */
+  char usable[16];      /* short name of the default among them: a GPU before a CPU */
+  bool usable_is_a_gpu; /* that it is one */
+} csa_findings;
+
+/* What is looked at: files below `root` ("" for the machine itself) with the eyes of a user. */
+typedef struct {
+  const char *root;
+  const char *vendors; /* $OCL_ICD_VENDORS, or NULL: /etc/OpenCL/vendors below root */
+  uid_t user;
+  const gid_t *groups; /* [group_count], the effective one among them */
+  int group_count;
+} csa_host;
+
+/* Drivers' .icd files, cards on the PCI bus beside `devices` (NULL: none are known), their device files. */
+csa_status csa_setup_check_host(csa_findings *findings, const csa_host *host, const csa_device_list *devices);
+
+/* The cache of compiled kernels; every device: its version, its compiler, a small kernel whose numbers are checked. */
+csa_status csa_setup_check_devices(csa_findings *findings, const csa_device_list *devices);
+
+void csa_findings_fini(csa_findings *findings);
+
+#endif
