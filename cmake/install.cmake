@@ -12,6 +12,9 @@ endforeach()
 
 # By pkg-config's names.
 set(CSA_STATIC_REQUIRES "OpenCL clblast jansson zlib libxxhash")
+if(CSA_HAVE_ARCHIVE)
+  string(APPEND CSA_STATIC_REQUIRES " libarchive")
+endif()
 string(REPLACE " " ";" CSA_STATIC_REQUIRES_LIST "${CSA_STATIC_REQUIRES}")
 configure_package_config_file(cmake/clsattn-config.cmake.in ${CMAKE_BINARY_DIR}/generated/clsattn-config.cmake
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/clsattn)

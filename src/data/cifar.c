@@ -1,23 +1,24 @@
 /* CIFAR-10's binary layout: data_batch_N.bin (any N) and test_batch.bin, records of one label byte and 3,072 pixel
  * bytes (the red, green and blue plane of 32 x 32); batches.meta.txt, where there is one, names the classes, a line
- * each. */
+ * each. In a folder, or in an archive as it is published. */
 #include <dirent.h>
-#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/file.h"
 #include "data/formats.h"
+#include "data/source.h"
 
 #define PIXELS 3072
 #define RECORD (1 + PIXELS)
 #define CLASSES 10
-#define FILES_MAX 1000
+#define NAMES_MAX 65536 /* bytes */
+
+#define TEST "test_batch.bin"
+#define NAMES "batches.meta.txt"
 
 /* N of "data_batch_N.bin", or less than 0; "data_batch_01.bin" is another file. */
 static int batch_number(const char *name) {
@@ -28,79 +29,79 @@ static int batch_number(const char *name) {
   return strcmp(name, same) == 0 ? number : -1;
 }
 
+static bool is_part(const char *name) {
+  return batch_number(name) >= 0 || strcmp(name, TEST) == 0 || strcmp(name, NAMES) == 0;
+}
+
 static bool recognises(const char *folder) {
   DIR *open = opendir(folder);
   bool found = false;
   if (open == NULL) return false;
   for (const struct dirent *entry; !found && (entry = readdir(open)) != NULL;)
-    found = batch_number(entry->d_name) >= 0 || strcmp(entry->d_name, "test_batch.bin") == 0;
+    found = is_part(entry->d_name) && strcmp(entry->d_name, NAMES) != 0;
   closedir(open);
   return found;
 }
 
 static int by_number(const void *a, const void *b) {
-  const int x = *(const int *)a, y = *(const int *)b;
+  const int x = batch_number(((const csa_member *)a)->name), y = batch_number(((const csa_member *)b)->name);
   return x < y ? -1 : x > y;
 }
 
-/* The numbers of all training files, ascending: batch 2 before batch 10. */
-static csa_status list_batches(const char *folder, int numbers[FILES_MAX], int *count) {
-  DIR *open = opendir(folder);
-  if (open == NULL) return csa_fail(CSA_INPUT, "data: %s: %s", folder, strerror(errno));
-  *count = 0;
-  for (const struct dirent *entry; *count <= FILES_MAX && (entry = readdir(open)) != NULL;) {
-    const int number = batch_number(entry->d_name);
-    if (number >= 0 && (*count)++ < FILES_MAX) numbers[*count - 1] = number;
-  }
-  closedir(open);
-  if (*count > FILES_MAX) return csa_fail(CSA_INPUT, "data: %s: has more than %d training files", folder, FILES_MAX);
-  qsort(numbers, (size_t)*count, sizeof *numbers, by_number);
-  return *count > 0 ? CSA_OK : csa_fail(CSA_INPUT, "data: %s: has no data_batch_1.bin to train on", folder);
+static csa_status missing(const char *path, const char *name, const char *what_for) {
+  return csa_fail(CSA_INPUT,
+                  "data: %s: has no %s to %s on\n"
+                  "  what can be read is CIFAR-10's binary version (cifar-10-binary.tar.gz), not Python's or Matlab's",
+                  path, name, what_for);
 }
 
-static csa_status count_records(const char *path, int64_t *records) {
-  struct stat info;
-  if (stat(path, &info) != 0) return csa_fail(CSA_INPUT, "data: %s: %s", path, strerror(errno));
-  if (!S_ISREG(info.st_mode)) return csa_fail(CSA_INPUT, "data: %s: not a regular file", path);
-  if (info.st_size % RECORD != 0)
+/* All parts; those to train on in ascending order, batch 2 before batch 10, behind the two others. */
+static csa_status open_parts(csa_source *source, const char *path) {
+  CSA_TRY(csa_source_open(source, path, is_part));
+  if (source->count > 0) qsort(source->members, source->count, sizeof *source->members, by_number);
+  if (source->count == 0 || batch_number(source->members[source->count - 1].name) < 0)
+    return missing(path, "data_batch_1.bin", "train");
+  return csa_source_find(source, TEST) != NULL ? CSA_OK : missing(path, TEST, "test");
+}
+
+static csa_status count_records(const csa_member *m, int64_t *records) {
+  if (m->size % RECORD != 0)
     return csa_fail(CSA_INPUT,
                     "data: %s: %lld bytes are not whole records of %d: the last begins at byte %lld\n"
                     "  the file was cut off, or is not in CIFAR-10's binary layout",
-                    path, (long long)info.st_size, RECORD, (long long)(info.st_size / RECORD * RECORD));
-  *records = info.st_size / RECORD;
+                    m->label, (long long)m->size, RECORD, (long long)(m->size / RECORD * RECORD));
+  *records += m->size / RECORD;
   return CSA_OK;
 }
 
-/* Appends records of one file until the split has `wanted`. */
-static csa_status read_records(csa_split *split, int64_t wanted, int64_t records, const char *path, int classes) {
+/* Appends records of one member until the split has `wanted`. */
+static csa_status read_records(csa_split *split, int64_t wanted, const csa_member *m, int classes) {
   uint8_t record[RECORD];
+  FILE *stream;
   csa_status status = CSA_OK;
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) return csa_fail(CSA_INPUT, "data: %s: %s", path, strerror(errno));
-  for (int64_t i = 0; i < records && split->count < wanted && status == CSA_OK; i++) {
-    if (fread(record, RECORD, 1, file) != 1)
-      status = csa_fail(CSA_INPUT, "data: %s: byte %lld: cannot be read", path, (long long)(i * RECORD));
+  if (m->size == 0 || split->count == wanted) return CSA_OK;
+  CSA_TRY(csa_member_open(m, &stream));
+  for (int64_t at = 0; at < m->size && split->count < wanted && status == CSA_OK; at += RECORD) {
+    if (fread(record, RECORD, 1, stream) != 1)
+      status = csa_fail(CSA_INPUT, "data: %s: byte %lld: cannot be read", m->label, (long long)at);
     else if (record[0] >= classes)
-      status = csa_fail(CSA_INPUT, "data: %s: byte %lld: label %d, but there are %d classes, from 0", path,
-                        (long long)(i * RECORD), record[0], classes);
+      status = csa_fail(CSA_INPUT, "data: %s: byte %lld: label %d, but there are %d classes, from 0", m->label,
+                        (long long)at, record[0], classes);
     if (status != CSA_OK) break;
     split->labels[split->count] = record[0];
     memcpy(split->images + split->count++ * PIXELS, record + 1, PIXELS);
   }
-  fclose(file);
+  fclose(stream);
   return status;
 }
 
-static csa_status read_split(csa_split *split, char paths[][PATH_MAX], int files, int64_t limit, int classes) {
-  int64_t records[FILES_MAX] = {0}, total = 0;
-  for (int i = 0; i < files; i++) {
-    CSA_TRY(count_records(paths[i], &records[i]));
-    total += records[i];
-  }
+static csa_status read_split(csa_split *split, const csa_member *members, size_t count, int64_t limit, int classes) {
+  int64_t total = 0;
+  for (size_t i = 0; i < count; i++) CSA_TRY(count_records(&members[i], &total));
   if (limit > 0 && limit < total) total = limit;
-  if (total == 0) return csa_fail(CSA_INPUT, "data: %s: has no images", paths[0]);
+  if (total == 0) return csa_fail(CSA_INPUT, "data: %s: has no images", members[0].label);
   CSA_TRY(csa_split_allocate(split, total, PIXELS));
-  for (int i = 0; i < files; i++) CSA_TRY(read_records(split, total, records[i], paths[i], classes));
+  for (size_t i = 0; i < count; i++) CSA_TRY(read_records(split, total, &members[i], classes));
   return CSA_OK;
 }
 
@@ -112,45 +113,72 @@ static bool is_text(const uint8_t *bytes, size_t size) {
   return valid;
 }
 
-static csa_status read_names(csa_dataset *d, const char *folder) {
-  char path[PATH_MAX], *rest = NULL;
+/* The whole of a small member, with a NUL byte after it. */
+static csa_status read_text(const csa_member *m, uint8_t **text) {
+  FILE *stream;
+  if (m->size > NAMES_MAX)
+    return csa_fail(CSA_INPUT, "data: %s: %lld bytes, more than the %d that make sense", m->label, (long long)m->size,
+                    NAMES_MAX);
+  CSA_TRY(csa_new(text, (size_t)m->size + 1, 1));
+  if (m->size == 0) return CSA_OK;
+  CSA_TRY(csa_member_open(m, &stream));
+  const size_t got = fread(*text, 1, (size_t)m->size, stream);
+  fclose(stream);
+  return got == (size_t)m->size ? CSA_OK : csa_fail(CSA_INPUT, "data: %s: cannot be read", m->label);
+}
+
+static csa_status read_names(csa_dataset *d, const csa_source *source) {
+  const csa_member *m = csa_source_find(source, NAMES);
+  char *rest = NULL;
   uint8_t *text = NULL;
-  size_t size, capacity = 0, count = 0;
-  snprintf(path, sizeof path, "%s/batches.meta.txt", folder);
-  if (access(path, F_OK) != 0) return csa_dataset_number_classes(d, CLASSES);
-  CSA_TRY(csa_file_read(path, 65536, &text, &size));
-  csa_status status = CSA_OK;
-  if (!is_text(text, size)) {
-    free(text);
-    return csa_fail(CSA_INPUT, "data: %s: is not text in UTF-8", path);
+  size_t capacity = 0, count = 0;
+  csa_status status;
+  if (m == NULL) return csa_dataset_number_classes(d, CLASSES);
+  CSA_GO(read_text(m, &text));
+  if (!is_text(text, (size_t)m->size)) {
+    status = csa_fail(CSA_INPUT, "data: %s: is not text in UTF-8", m->label);
+    goto done;
   }
-  for (char *line = strtok_r((char *)text, "\r\n", &rest); line != NULL && status == CSA_OK;
-       line = strtok_r(NULL, "\r\n", &rest)) {
-    status = csa_grow(&d->class_names, count, &capacity, sizeof *d->class_names);
-    if (status == CSA_OK) status = csa_copy_text(&d->class_names[count], line);
-    if (status == CSA_OK) d->classes = (int)++count;
+  for (char *line = strtok_r((char *)text, "\r\n", &rest); line != NULL; line = strtok_r(NULL, "\r\n", &rest)) {
+    CSA_GO(csa_grow(&d->class_names, count, &capacity, sizeof *d->class_names));
+    CSA_GO(csa_copy_text(&d->class_names[count], line));
+    d->classes = (int)++count;
   }
+  if (count == 0 || count > 256)
+    status = csa_fail(CSA_INPUT, "data: %s: names %zu classes; 1 to 256 make sense", m->label, count);
+done:
   free(text);
-  if (status == CSA_OK && (count == 0 || count > 256))
-    return csa_fail(CSA_INPUT, "data: %s: names %zu classes; 1 to 256 make sense", path, count);
   return status;
 }
 
-static csa_status open_cifar(csa_dataset *d, const char *folder, csa_dataset_limits limits) {
-  int numbers[FILES_MAX], files = 0;
-  char(*paths)[PATH_MAX] = NULL;
+static csa_status open_cifar(csa_dataset *d, const char *path, csa_dataset_limits limits) {
+  csa_source source;
   csa_status status;
+  size_t others = 0;
   d->channels = 3;
   d->height = d->width = 32;
-  CSA_GO(read_names(d, folder));
-  CSA_GO(list_batches(folder, numbers, &files));
-  CSA_GO(csa_new(&paths, (size_t)files, sizeof *paths));
-  for (int i = 0; i < files; i++) snprintf(paths[i], sizeof *paths, "%s/data_batch_%d.bin", folder, numbers[i]);
-  CSA_GO(read_split(&d->train, paths, files, limits.train, d->classes));
-  snprintf(paths[0], sizeof *paths, "%s/test_batch.bin", folder);
-  CSA_GO(read_split(&d->test, paths, 1, limits.test, d->classes));
+  CSA_GO(open_parts(&source, path));
+  CSA_GO(read_names(d, &source));
+  while (batch_number(source.members[others].name) < 0) others++;
+  CSA_GO(read_split(&d->train, source.members + others, source.count - others, limits.train, d->classes));
+  CSA_GO(read_split(&d->test, csa_source_find(&source, TEST), 1, limits.test, d->classes));
 done:
-  free(paths);
+  csa_source_close(&source);
+  return status;
+}
+
+csa_status csa_dataset_unpack(const char *archive, const char *folder) {
+  csa_source source;
+  csa_status status;
+  CSA_GO(open_parts(&source, archive));
+  for (size_t i = 0; i < source.count; i++) {
+    const csa_member *m = &source.members[i];
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder, m->name);
+    CSA_GO(csa_file_replace(path, m->size > 0 ? m->bytes : (const uint8_t *)"", (size_t)m->size));
+  }
+done:
+  csa_source_close(&source);
   return status;
 }
 

@@ -9,11 +9,12 @@
 #include <xxhash.h>
 
 #include "data/formats.h"
+#include "data/known.h"
 
-#define FASHION_MNIST "/usr/share/datasets/fashion-mnist"
-
-enum { FORMATS = 2 };
-static const csa_format *format_at(int index) { return index == 0 ? &csa_format_cifar : &csa_format_idx; }
+const csa_format *csa_format_at(int index) {
+  static const csa_format *const formats[] = {&csa_format_cifar, &csa_format_idx};
+  return index < (int)(sizeof formats / sizeof formats[0]) ? formats[index] : NULL;
+}
 
 csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_bytes) {
   CSA_TRY(csa_new(&split->images, (size_t)count, image_bytes));
@@ -30,16 +31,22 @@ csa_status csa_dataset_number_classes(csa_dataset *d, int classes) {
   return CSA_OK;
 }
 
+static bool is(const char *path, mode_t kind) {
+  struct stat info;
+  return stat(path, &info) == 0 && (info.st_mode & S_IFMT) == kind;
+}
+
 static const csa_format *format_of(const char *folder) {
-  for (int i = 0; i < FORMATS; i++)
-    if (format_at(i)->recognises(folder)) return format_at(i);
+  for (int i = 0; csa_format_at(i) != NULL; i++)
+    if (csa_format_at(i)->recognises(folder)) return csa_format_at(i);
   return NULL;
 }
 
-/* Looks in the folder, then in those below it; two data sets side by side are not guessed between. */
+/* Looks in the folder, then in those below it; two data sets side by side are not guessed between. A file can only be
+ * an archive of CIFAR-10. */
 static csa_status find_format(const char *path, char folder[PATH_MAX], const csa_format **format) {
   snprintf(folder, PATH_MAX, "%s", path);
-  *format = format_of(folder);
+  *format = is(path, S_IFREG) ? &csa_format_cifar : format_of(folder);
   if (*format != NULL) return CSA_OK;
   DIR *open = opendir(path);
   if (open == NULL) return csa_fail(CSA_INPUT, "data: %s: no such folder", path);
@@ -59,43 +66,18 @@ static csa_status find_format(const char *path, char folder[PATH_MAX], const csa
                   csa_format_cifar.name, csa_format_cifar.layout, csa_format_idx.name, csa_format_idx.layout);
 }
 
-static bool is_folder(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-/* Where data sets that were fetched once are kept. */
-static void default_cifar10(char path[PATH_MAX]) {
-  const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-  if (base != NULL && base[0] == '/')
-    snprintf(path, PATH_MAX, "%s/clsattn/cifar10", base);
-  else
-    snprintf(path, PATH_MAX, "%s/.local/share/clsattn/cifar10", home != NULL ? home : "");
-}
-
-/* A name becomes a folder; anything else is one already. */
+/* A name becomes a path; anything else is one already. */
 static csa_status resolve(const char *name, char path[PATH_MAX]) {
+  const csa_known_dataset *known = csa_known_find(name);
   const char *chosen = getenv("CLSATTN_DATA");
-  if (strcmp(name, "fashion-mnist") == 0) {
-    snprintf(path, PATH_MAX, FASHION_MNIST);
-    if (is_folder(path)) return CSA_OK;
-    return csa_fail(CSA_INPUT, "data: fashion-mnist: %s is not there\n  apt-get install dataset-fashion-mnist", path);
-  }
-  if (strcmp(name, "cifar10") != 0) {
-    snprintf(path, PATH_MAX, "%s", name);
-    return is_folder(path) ? CSA_OK : csa_fail(CSA_INPUT, "data: %s: no such folder", path);
-  }
-  if (chosen != NULL && chosen[0] != '\0') {
-    snprintf(path, PATH_MAX, "%s", chosen);
-    return is_folder(path) ? CSA_OK : csa_fail(CSA_INPUT, "data: %s: no such folder; CLSATTN_DATA names it", path);
-  }
-  default_cifar10(path);
-  if (is_folder(path)) return CSA_OK;
-  return csa_fail(CSA_INPUT,
-                  "data: cifar10: %s is not there\n"
-                  "  put CIFAR-10's binary version there, or set CLSATTN_DATA or --data to its folder;\n"
-                  "  or train on Fashion-MNIST: apt-get install dataset-fashion-mnist, then --data fashion-mnist",
-                  path);
+  csa_known_path(name, path);
+  if (is(path, S_IFDIR) || is(path, S_IFREG)) return CSA_OK;
+  if (known == NULL) return csa_fail(CSA_INPUT, "data: %s: no such file or folder", path);
+  if (strcmp(name, "cifar10") != 0)
+    return csa_fail(CSA_INPUT, "data: %s: %s is not there\n  %s", name, path, known->how);
+  if (chosen != NULL && chosen[0] != '\0')
+    return csa_fail(CSA_INPUT, "data: %s: no such file or folder; CLSATTN_DATA names it", path);
+  return csa_fail(CSA_INPUT, "data: cifar10: %s is not there\n  %s\n" CSA_OTHER_DATA, path, known->how);
 }
 
 static void hash_split(XXH3_state_t *state, const csa_dataset *d, const csa_split *split) {

@@ -25,10 +25,14 @@ typedef struct {
   int64_t train, test; /* keep only the first so many records; 0: all. The rest is not read. */
 } csa_dataset_limits;
 
-/* Opens what `path` names: a folder in CIFAR's binary layout or with IDX files (or its parent), or one of the names
- * "cifar10" and "fashion-mnist". What is missing, truncated, misaligned or otherwise wrong is CSA_INPUT with file and
- * offset in the sentence. */
+/* Opens what `path` names: a folder in CIFAR's binary layout or with IDX files (or its parent), a tar archive (plain or
+ * .gz) in CIFAR's, or a name of data/known.h. What is missing, truncated, misaligned or otherwise wrong is CSA_INPUT
+ * with file, member and offset in the sentence. */
 csa_status csa_dataset_open(csa_dataset **dataset, const char *path, csa_dataset_limits limits);
+
+/* Writes the parts of CIFAR's layout in `archive` into `folder`, each flushed to the disk; as csa_dataset_open fails,
+ * or with CSA_OUTPUT. What they contain is not looked at. */
+csa_status csa_dataset_unpack(const char *archive, const char *folder);
 
 /* Releases all of it; accepts NULL. */
 void csa_dataset_close(csa_dataset *dataset);

@@ -1,4 +1,4 @@
-/* The formats behind dataset.h: each says whether a folder is its own, and reads it. */
+/* The formats behind dataset.h: each says whether a folder is its own, and reads it; CIFAR's reads archives too. */
 #ifndef CSA_DATA_FORMATS_H
 #define CSA_DATA_FORMATS_H
 
@@ -11,8 +11,11 @@ typedef struct {
   const char *layout; /* what a folder of it holds, for people */
   bool (*recognises)(const char *folder);
   /* Fills splits, sizes, classes and names; what it allocated before a failure is released with the data set. */
-  csa_status (*open)(csa_dataset *dataset, const char *folder, csa_dataset_limits limits);
+  csa_status (*open)(csa_dataset *dataset, const char *path, csa_dataset_limits limits);
 } csa_format;
+
+/* All of them; NULL behind the last. */
+const csa_format *csa_format_at(int index);
 
 extern const csa_format csa_format_cifar, csa_format_idx;
 

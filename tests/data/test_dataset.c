@@ -65,13 +65,13 @@ static void test_unknown(void **state) {
   assert_refused(parent, "CIFAR-10 binary: data_batch_1.bin");
   assert_refused(parent, "IDX: train-images-idx3-ubyte");
   assert_refused(parent, parent);
-  assert_refused(test_path(parent, "gone"), "gone: no such folder");
+  assert_refused(test_path(parent, "gone"), "gone: no such file or folder");
   test_write(test_path(parent, "file"), "x", 1);
-  assert_refused(test_path(parent, "file"), "file: no such folder");
-  assert_refused("", "no such folder");
+  assert_refused(test_path(parent, "file"), "file: cannot be read as a tar archive");
+  assert_refused("", "no such file or folder");
   memset(path, 'a', sizeof path - 1);
   path[sizeof path - 1] = '\0';
-  assert_refused(path, "no such folder");
+  assert_refused(path, "no such file or folder");
 }
 
 static void test_data_variable(void **state) {
@@ -84,7 +84,7 @@ static void test_data_variable(void **state) {
   setenv("CLSATTN_DATA", folder, 1);
   assert_path("cifar10", folder);
   setenv("CLSATTN_DATA", test_path(folder, "gone"), 1);
-  assert_refused("cifar10", "gone: no such folder; CLSATTN_DATA names it");
+  assert_refused("cifar10", "gone: no such file or folder; CLSATTN_DATA names it");
   setenv("CLSATTN_DATA", "", 1);
   assert_path("cifar10", other);
   unsetenv("CLSATTN_DATA");

@@ -1,0 +1,18 @@
+# csa_optional(NAME WHAT MODULE...): a part that is built in where pkg-config finds its modules. CLSATTN_NAME is AUTO, ON
+# (not finding them is an error) or OFF; sources see CSA_HAVE_NAME, targets link ${CSA_LINK_NAME}.
+function(csa_optional name what)
+  set(CLSATTN_${name} AUTO CACHE STRING "${what}: AUTO (where ${ARGN} are found), ON or OFF")
+  set_property(CACHE CLSATTN_${name} PROPERTY STRINGS AUTO ON OFF)
+  if(CLSATTN_${name} STREQUAL "AUTO")
+    pkg_check_modules(${name} IMPORTED_TARGET ${ARGN})
+  elseif(CLSATTN_${name})
+    pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${ARGN})
+  else()
+    return()
+  endif()
+  if(${name}_FOUND)
+    add_compile_definitions(CSA_HAVE_${name})
+    set(CSA_HAVE_${name} ON PARENT_SCOPE)
+    set(CSA_LINK_${name} PkgConfig::${name} PARENT_SCOPE)
+  endif()
+endfunction()

@@ -1,0 +1,47 @@
+#include "data/known.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FASHION_MNIST "/usr/share/datasets/fashion-mnist"
+
+static const csa_known_dataset known[] = {
+    {"cifar10", "60,000 photographs of 10 kinds of things, 32 x 32, in colour",
+     "get it (170 MB): clsattn data fetch cifar10"},
+    {"fashion-mnist", "70,000 pictures of 10 kinds of clothes, 28 x 28, in grey",
+     "apt-get install dataset-fashion-mnist"},
+};
+
+const csa_known_dataset *csa_known_at(int index) {
+  return index < (int)(sizeof known / sizeof known[0]) ? &known[index] : NULL;
+}
+
+const csa_known_dataset *csa_known_find(const char *name) {
+  for (int i = 0; csa_known_at(i) != NULL; i++)
+    if (strcmp(known[i].name, name) == 0) return &known[i];
+  return NULL;
+}
+
+void csa_known_home(char path[PATH_MAX]) {
+  const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+  if (base != NULL && base[0] == '/')
+    snprintf(path, PATH_MAX, "%s/clsattn", base);
+  else
+    snprintf(path, PATH_MAX, "%s/.local/share/clsattn", home != NULL ? home : "");
+}
+
+void csa_known_path(const char *name, char path[PATH_MAX]) {
+  const char *chosen = getenv("CLSATTN_DATA");
+  if (strcmp(name, "fashion-mnist") == 0) {
+    snprintf(path, PATH_MAX, FASHION_MNIST);
+  } else if (strcmp(name, "cifar10") != 0) {
+    snprintf(path, PATH_MAX, "%s", name);
+  } else if (chosen != NULL && chosen[0] != '\0') {
+    snprintf(path, PATH_MAX, "%s", chosen);
+  } else {
+    csa_known_home(path);
+    strncat(path, "/cifar10", PATH_MAX - 1 - strlen(path));
+  }
+}
