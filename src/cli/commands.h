@@ -12,6 +12,7 @@ csa_status csa_command_eval(int argc, char **argv);
 csa_status csa_command_compare(int argc, char **argv);
 csa_status csa_command_bench(int argc, char **argv);
 csa_status csa_command_verify(int argc, char **argv);
+csa_status csa_command_data(int argc, char **argv);
 
 /* Prints the one JSON document of --json and releases it; NULL (out of memory, or a text that is not UTF-8) and a
  * stdout that cannot be written are failures. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/fetch.h"
 #include "cli/options.h"
 #include "model/weights.h"
 #include "train/config.h"
@@ -71,6 +72,7 @@ static csa_status evaluate(const eval_settings *s, const csa_safetensors *file, 
   csa_feed *feed = NULL;
   csa_evaluation result = {0};
   csa_status status;
+  CSA_GO(csa_fetch_missing(s->data));
   CSA_GO(csa_dataset_open(&dataset, s->data, (csa_dataset_limits){.train = 1, .test = s->limit}));
   CSA_GO(check_data(architecture, dataset));
   CSA_GO(csa_device_open(&device, s->device));
@@ -111,8 +113,8 @@ csa_status csa_command_eval(int argc, char **argv) {
   eval_settings s = {.data = "cifar10", .batch = 100, .gemm = "auto", .kernels = "auto"};
   csa_option options[] = {
       {"weights", "FILE", CSA_OPTION_TEXT, &s.weights, "the weights, safetensors (required)", false},
-      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)",
-       false},
+      {"data", "PATH", CSA_OPTION_TEXT, &s.data,
+       "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
       {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
       {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit or cnn; for weights written by PyTorch, which do not say",
        false},

@@ -19,6 +19,7 @@ static const struct {
     {"compare", csa_command_compare, "train both models and compare them"},
     {"bench", csa_command_bench, "measure speed, kernel by kernel"},
     {"verify", csa_command_verify, "run a golden file and compare with its numbers"},
+    {"data", csa_command_data, "list, describe and fetch data sets"},
 };
 
 #define COMMANDS (int)(sizeof commands / sizeof commands[0])

@@ -141,6 +141,12 @@ csa_status csa_file_replace(const char *path, const void *data, size_t size) {
   return csa_file_end(writer);
 }
 
+csa_status csa_folder_rename(const char *from, const char *to) {
+  if (rename(from, to) != 0) return csa_fail(CSA_OUTPUT, "folder: %s: %s", to, strerror(errno));
+  flush_folder(to);
+  return CSA_OK;
+}
+
 csa_status csa_folder_make(const char *path, unsigned mode) {
   char *parts = NULL;
   csa_status status = CSA_OK;

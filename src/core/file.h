@@ -24,6 +24,10 @@ FILE *csa_file_stream(csa_file_writer *writer);
 csa_status csa_file_end(csa_file_writer *writer);
 void csa_file_drop(csa_file_writer *writer);
 
+/* Gives a folder, whose files are on the disk, the name `to`, in the same parent; that is then on the disk, too. On
+ * failure (CSA_OUTPUT) it keeps its name. */
+csa_status csa_folder_rename(const char *from, const char *to);
+
 /* Makes `path` and its missing parents, with `mode`; an existing folder is fine. */
 csa_status csa_folder_make(const char *path, unsigned mode);
 

@@ -1,0 +1,24 @@
+/* CIFAR-10 from the network: verified, and in its place as a whole or not at all. */
+#ifndef CSA_CLI_FETCH_H
+#define CSA_CLI_FETCH_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "core/status.h"
+
+typedef struct {
+  char path[PATH_MAX]; /* where the data set is now */
+  bool fetched;        /* false: it was there already */
+} csa_fetched;
+
+/* Fetches CIFAR-10 into csa_known_home's folder, unless it is there, and says on stderr what it does. `url` is that of
+ * another copy, NULL for $CLSATTN_CIFAR10_URL or else its publisher's. The archive must have the published checksums,
+ * or those that the URL ends with ("#md5=HEX&sha256=HEX"); one that has not is deleted, and CSA_INPUT. Of several at
+ * the same time one fetches, and the others wait. CSA_USAGE where it is not built in. */
+csa_status csa_fetch_cifar10(const char *url, csa_fetched *fetched);
+
+/* Before a data set is opened: fetches it if it is "cifar10", nobody says where that is, and it is not there. */
+csa_status csa_fetch_missing(const char *data);
+
+#endif
