@@ -15,13 +15,14 @@ if "$CLSATTN" data fetch cifar10 --url http://127.0.0.1:1/ 2>&1 | grep -q "not b
 fi
 
 servers=()
-trap 'for pid in "${servers[@]}"; do kill "$pid"; done 2>/dev/null; rm -rf "$WORK"' EXIT
+trap 'kill "${servers[@]}" 2>/dev/null; rm -rf "$WORK"' EXIT
 
 # serve FILE MODE...: $BASE is its address, $WORK/log what it was asked for.
 serve() {
   local file=$1 port=
   shift
-  : >"$WORK/log" >"$WORK/port"
+  : >"$WORK/log"
+  : >"$WORK/port"
   "$SERVE" "$file" "$WORK/log" "$@" >"$WORK/port" &
   servers+=($!)
   for _ in $(seq 100); do
@@ -43,7 +44,7 @@ nothing_there() { [ ! -e "$HOME_FOLDER/cifar10" ] || fail "$1: there is a cifar1
 whole() {
   local hash
   hash=$("$CLSATTN" data info "$HOME_FOLDER/cifar10" --json 2>&1 | grep '"hash"')
-  [ -n "$hash" ] && [ "$hash" = "$HASH" ] || fail "$1: the data is not that of the folder: $hash"
+  [ "${hash:-none}" = "$HASH" ] || fail "$1: the data is not that of the folder: $hash"
   [ "$(ls -A "$HOME_FOLDER")" = "$(printf '.lock\ncifar10')" ] || fail "$1: left behind: $(ls -A "$HOME_FOLDER")"
 }
 
