@@ -12,9 +12,12 @@ endforeach()
 
 # By pkg-config's names.
 set(CSA_STATIC_REQUIRES "OpenCL clblast jansson zlib libxxhash")
+# libarchive by name: its .pc asks a static link for libraries that only libarchive.a takes.
+set(CSA_STATIC_LIBS "-lm")
 if(CSA_HAVE_ARCHIVE)
-  string(APPEND CSA_STATIC_REQUIRES " libarchive")
+  set(CSA_STATIC_LIBS "-larchive -lm")
 endif()
+string(REPLACE " " ";" CSA_STATIC_LIBS_LIST "${CSA_STATIC_LIBS}")
 string(REPLACE " " ";" CSA_STATIC_REQUIRES_LIST "${CSA_STATIC_REQUIRES}")
 configure_package_config_file(cmake/clsattn-config.cmake.in ${CMAKE_BINARY_DIR}/generated/clsattn-config.cmake
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/clsattn)

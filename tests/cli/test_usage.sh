@@ -5,7 +5,10 @@ make_data "$WORK/data" 20 10
 
 expect 0 "Usage: clsattn COMMAND" "$CLSATTN" --help
 expect 0 "clsattn 0." "$CLSATTN" --version
-for command in devices train eval compare bench verify; do expect 0 "Examples:" "$CLSATTN" $command --help; done
+for command in devices train eval compare bench verify data "data list" "data info" "data fetch"; do
+  # shellcheck disable=SC2086 # two words
+  expect 0 "Examples:" "$CLSATTN" $command --help
+done
 "$CLSATTN" >/dev/null 2>&1
 [ $? = 2 ] || fail "no command: not exit 2"
 expect 2 "frobnicate: no such command" "$CLSATTN" frobnicate
@@ -30,10 +33,14 @@ expect 2 "extra: not expected" "$CLSATTN" train extra
 expect 2 "--batch: not together with --resume" "$CLSATTN" train --resume "$WORK/none" --batch 5
 expect 2 "--weights is missing" "$CLSATTN" eval
 expect 2 "FILE is missing" "$CLSATTN" verify
+expect 2 "must be list, info or fetch" "$CLSATTN" data
+expect 2 "guess: must be list, info or fetch" "$CLSATTN" data guess
+expect 2 "PATH is missing" "$CLSATTN" data info
 
 expect 3 "$WORK/none" "$CLSATTN" train --data "$WORK/none"
 expect 3 "$WORK/none" "$CLSATTN" eval --weights "$WORK/none"
 expect 3 "$WORK/none" "$CLSATTN" verify "$WORK/none"
+expect 3 "$WORK/none" "$CLSATTN" data info "$WORK/none"
 expect 3 "$WORK/none/config.json" "$CLSATTN" train --resume "$WORK/none"
 head -c 5000 "$WORK/data/data_batch_1.bin" >"$WORK/cut" && mkdir "$WORK/bad" && cp "$WORK/cut" "$WORK/bad/data_batch_1.bin" &&
   cp "$WORK/data/test_batch.bin" "$WORK/bad/"
@@ -63,6 +70,10 @@ expect 3 "'model' is missing" "$CLSATTN" verify "$WORK/dump"
 "$CLSATTN" train --json --data "$WORK/none" >"$WORK/stdout" 2>/dev/null
 [ -s "$WORK/stdout" ] && fail "--json: stdout is not empty after a failure"
 expect 0 '"name": "' "$CLSATTN" devices --json
+expect 0 '"formats": ' "$CLSATTN" data list --json
+expect 0 '"train": 20' "$CLSATTN" data info "$WORK/data" --json
+expect 0 "fashion-mnist" "$CLSATTN" data list
+expect 0 "CIFAR-10 binary, 32 x 32, 3 channels, 10 classes" "$CLSATTN" data info "$WORK/data"
 expect 0 "total" "$CLSATTN" train --data "$WORK/data" --dry-run
 expect 0 "sa5 backward" "$CLSATTN" train --model cnn --data "$WORK/data" --dry-run
 expect 0 "micro-step" "$CLSATTN" train --data "$WORK/data" --dry-run --gemm clblast --kernels portable
