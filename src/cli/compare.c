@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/compare_report.h"
+#include "cli/fetch.h"
 #include "cli/stop.h"
 #include "cli/training.h"
 #include "core/file.h"
@@ -266,7 +267,7 @@ static csa_status run(const compare_settings *s) {
   char data[CSA_PATH];
   csa_status status;
   CSA_GO(csa_take_existing("data", s->common.data, data));
-  CSA_GO(csa_dataset_open(&c.dataset, data, limits));
+  CSA_GO(csa_fetch_and_open(&c.dataset, data, limits));
   CSA_GO(csa_device_open(&c.device, s->common.device));
   c.result.format = c.dataset->format;
   c.result.train_images = c.dataset->train.count;

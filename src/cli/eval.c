@@ -72,8 +72,7 @@ static csa_status evaluate(const eval_settings *s, const csa_safetensors *file, 
   csa_feed *feed = NULL;
   csa_evaluation result = {0};
   csa_status status;
-  CSA_GO(csa_fetch_missing(s->data));
-  CSA_GO(csa_dataset_open(&dataset, s->data, (csa_dataset_limits){.train = 1, .test = s->limit}));
+  CSA_GO(csa_fetch_and_open(&dataset, s->data, (csa_dataset_limits){.train = 1, .test = s->limit}));
   CSA_GO(check_data(architecture, dataset));
   CSA_GO(csa_device_open(&device, s->device));
   CSA_GO(csa_graph_create(&graph, device, config));

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "data/dataset.h"
 #include "data/known.h"
 
 static bool is_there(const char *path) {
@@ -214,15 +213,21 @@ csa_status csa_fetch_cifar10(const char *given, csa_fetched *fetched) {
 
 #endif
 
-csa_status csa_fetch_missing(const char *data) {
+static csa_status fetch_missing(const char *name) {
   char path[PATH_MAX];
   const char *chosen = getenv("CLSATTN_DATA");
-  csa_known_path(data, path);
-  if (strcmp(data, "cifar10") != 0 || (chosen != NULL && chosen[0] != '\0') || is_there(path)) return CSA_OK;
+  csa_known_path(name, path);
+  if (strcmp(name, "cifar10") != 0 || (chosen != NULL && chosen[0] != '\0') || is_there(path)) return CSA_OK;
 #ifdef CSA_HAVE_CURL
   csa_fetched fetched;
   return csa_fetch_cifar10(NULL, &fetched);
 #else
   return not_built_in(CSA_INPUT);
 #endif
+}
+
+csa_status csa_fetch_and_open(csa_dataset **dataset, const char *name, csa_dataset_limits limits) {
+  *dataset = NULL;
+  CSA_TRY(fetch_missing(name));
+  return csa_dataset_open(dataset, name, limits);
 }

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "core/status.h"
+#include "data/dataset.h"
 
 typedef struct {
   char path[PATH_MAX]; /* where the data set is now */
@@ -18,7 +18,8 @@ typedef struct {
  * the same time one fetches, and the others wait. CSA_USAGE where it is not built in. */
 csa_status csa_fetch_cifar10(const char *url, csa_fetched *fetched);
 
-/* Before a data set is opened: fetches it if it is "cifar10", nobody says where that is, and it is not there. */
-csa_status csa_fetch_missing(const char *data);
+/* csa_dataset_open for a command that works on data: fetches "cifar10" first, if nobody says where it is and it is not
+ * there. */
+csa_status csa_fetch_and_open(csa_dataset **dataset, const char *name, csa_dataset_limits limits);
 
 #endif

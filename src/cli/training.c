@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "data/known.h"
+
 csa_status csa_take_path(const char *option, const char *text, char path[CSA_PATH]) {
   if (strlen(text) >= CSA_PATH)
     return csa_fail(CSA_USAGE, "--%s: a path of %zu bytes is too long", option, strlen(text));
@@ -12,7 +14,7 @@ csa_status csa_take_path(const char *option, const char *text, char path[CSA_PAT
 }
 
 csa_status csa_take_existing(const char *option, const char *text, char path[CSA_PATH]) {
-  char *absolute = strcmp(text, "cifar10") != 0 && strcmp(text, "fashion-mnist") != 0 ? realpath(text, NULL) : NULL;
+  char *absolute = csa_known_find(text) == NULL ? realpath(text, NULL) : NULL;
   const csa_status status = csa_take_path(option, absolute != NULL ? absolute : text, path);
   free(absolute);
   return status;

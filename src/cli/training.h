@@ -23,7 +23,11 @@ typedef struct {
 
 /* Rows of an option table that set `t`, a csa_training. */
 #define CSA_TRAINING_OPTIONS(t)                                                                                          \
-  {"data", "PATH", CSA_OPTION_TEXT, &(t).data, "a data set's folder, or cifar10, fashion-mnist (default cifar10)",       \
+  {"data",                                                                                                               \
+   "PATH",                                                                                                               \
+   CSA_OPTION_TEXT,                                                                                                      \
+   &(t).data,                                                                                                            \
+   "a folder, an archive, or a name; see clsattn data list (default cifar10)",                                           \
    false},                                                                                                               \
       {"device", "NAME", CSA_OPTION_TEXT, &(t).device, "see clsattn devices (default: the first GPU, else CPU)", false}, \
       {"patches",                                                                                                        \

@@ -6,7 +6,7 @@ arguments=(compare --data data --batch 20 --epochs 2 --log-every 1)
 
 expect 2 "--seeds: 0" "$CLSATTN" compare --seeds 0
 expect 2 "nothing: not expected" "$CLSATTN" compare nothing
-expect 3 "no such folder" "$CLSATTN" compare --data missing
+expect 3 "no such file or folder" "$CLSATTN" compare --data missing
 
 expect 0 "| parameters | 737294 |" "$CLSATTN" "${arguments[@]}" --seeds 2 --match-params --out both
 cp stdout table.md
