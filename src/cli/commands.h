@@ -3,6 +3,7 @@
 #define CSA_CLI_COMMANDS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "core/status.h"
 
@@ -13,6 +14,9 @@ csa_status csa_command_compare(int argc, char **argv);
 csa_status csa_command_bench(int argc, char **argv);
 csa_status csa_command_verify(int argc, char **argv);
 csa_status csa_command_data(int argc, char **argv);
+
+/* --version: what this program is made of. */
+csa_status csa_print_about(bool json);
 
 /* Prints the one JSON document of --json and releases it; NULL (out of memory, or a text that is not UTF-8) and a
  * stdout that cannot be written are failures. */

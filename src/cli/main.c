@@ -51,6 +51,11 @@ csa_status csa_print_json(json_t *root) {
 }
 
 static csa_status dispatch(int argc, char **argv) {
+  if (strcmp(argv[1], "--version") == 0) return csa_print_about(argc > 2 && strcmp(argv[2], "--json") == 0);
+  if (strcmp(argv[1], "--help") == 0) {
+    print_usage(stdout);
+    return csa_flush_output();
+  }
   for (int i = 0; i < COMMANDS; i++)
     if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
   return csa_fail(CSA_USAGE, "%s: no such command\n  see clsattn --help", argv[1]);
@@ -60,13 +65,6 @@ int main(int argc, char **argv) {
   if (argc < 2) {
     print_usage(stderr);
     return csa_exit_code(CSA_USAGE);
-  }
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) {
-    if (argv[1][2] == 'h')
-      print_usage(stdout);
-    else
-      printf("clsattn %s (%s)\n", csa_version(), csa_commit());
-    return csa_exit_code(csa_flush_output());
   }
   csa_log_to(print_log);
   /* Without it PoCL may put all its workers on one core. It must be set before the first OpenCL call. */

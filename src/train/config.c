@@ -38,10 +38,11 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_dev
   char seed[24]; /* as text: JSON's numbers lose digits in other programs */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
   return json_pack(
-      "{s:i, s:s, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s, s:i},"
+      "{s:i, s:{s:s, s:s, s:s}, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s, "
+      "s:i},"
       " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s}}",
-      "format", FORMAT, "clsattn", csa_version(), "model", c->architecture.model, "patches",
-      csa_architecture_patches_text(&c->architecture), "sizes", sizes,                                            /**/
+      "format", FORMAT, "versions", "clsattn", csa_version(), "commit", csa_commit(), "clblast", CSA_CLBLAST_VERSION,
+      "model", c->architecture.model, "patches", csa_architecture_patches_text(&c->architecture), "sizes", sizes, /**/
       "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test", /**/
       (json_int_t)d->test.count, "limit_train", (json_int_t)c->limit_train, "limit_test",
       (json_int_t)c->limit_test, /**/

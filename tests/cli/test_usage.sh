@@ -5,6 +5,10 @@ make_data "$WORK/data" 20 10
 
 expect 0 "Usage: clsattn COMMAND" "$CLSATTN" --help
 expect 0 "clsattn 0." "$CLSATTN" --version
+for part in OpenCL CLBlast jansson zlib xxHash archives network compiler build; do
+  grep -q "^  $part " "$WORK/stdout" || fail "--version lacks $part"
+done
+expect 0 '"commit": "' "$CLSATTN" --version --json
 for command in devices train eval compare bench verify data "data list" "data info" "data fetch"; do
   # shellcheck disable=SC2086 # two words
   expect 0 "Examples:" "$CLSATTN" $command --help

@@ -1,0 +1,54 @@
+/* clsattn --version: what this program is made of. */
+#include <CL/cl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+#include <zlib.h>
+
+#include "cli/commands.h"
+
+#ifdef CSA_HAVE_ARCHIVE
+#include <archive.h>
+#endif
+#ifdef CSA_HAVE_CURL
+#include <curl/curl.h>
+#endif
+
+static const char *archives(void) {
+#ifdef CSA_HAVE_ARCHIVE
+  return archive_version_string();
+#else
+  return "no";
+#endif
+}
+
+static void network(char text[64]) {
+#ifdef CSA_HAVE_CURL
+  snprintf(text, 64, "libcurl %s", curl_version_info(CURLVERSION_NOW)->version);
+#else
+  snprintf(text, 64, "no");
+#endif
+}
+
+static json_t *parts_json(void) {
+  char opencl[32], xxhash[32], curl[64];
+  network(curl);
+  snprintf(opencl, sizeof opencl, "%d.%d", CL_TARGET_OPENCL_VERSION / 100, CL_TARGET_OPENCL_VERSION / 10 % 10);
+  snprintf(xxhash, sizeof xxhash, "%d.%d.%d", XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "OpenCL", opencl, "CLBlast", CSA_CLBLAST_VERSION,
+                   "jansson", jansson_version_str(), "zlib", zlibVersion(), "xxHash", xxhash, "archives", archives(),
+                   "network", curl, "compiler", CSA_COMPILER, "build", CSA_BUILD);
+}
+
+csa_status csa_print_about(bool json) {
+  json_t *parts = parts_json(), *value;
+  const char *key;
+  if (json)
+    return csa_print_json(
+        json_pack("{s:s, s:s, s:o}", "clsattn", csa_version(), "commit", csa_commit(), "built_with", parts));
+  printf("clsattn %s (%s)\n", csa_version(), csa_commit());
+  json_object_foreach(parts, key, value) printf("  %-9s %s\n", key, json_string_value(value));
+  json_decref(parts);
+  return csa_flush_output();
+}
