@@ -1,5 +1,5 @@
-/* Convolution of 3 x 3 with padding 1, in the form of matrix products (im2col; Chellapilla et al. 2006), and directly for
- * images of few channels. x [images, H, W, CI], y [images, H, W, CO], weights [3, 3, CI, CO].
+/* Convolution of 3 x 3 with padding 1, in the form of matrix products (im2col; Chellapilla et al. 2006), and directly
+ * for images of few channels. x [images, H, W, CI], y [images, H, W, CO], weights [3, 3, CI, CO].
  *
  * columns:       cols[n, y, x, ky, kx, c] = x[n, y + ky - 1, x + kx - 1, c], 0 outside; then y = cols W + b.
  * image:         the reverse: dx sums the up to nine dcols that read it, in the order of (ky, kx).
@@ -43,8 +43,8 @@ kernel void conv2d_image(IN(storage, dcols), OUT(storage, dx), const int n) {
 }
 
 #ifdef CO
-kernel void conv2d_few_forward(IN(storage, x), IN(float, w), IN(float, bias), IN(storage, residual),
-                               OUT(storage, y), const int n) {
+kernel void conv2d_few_forward(IN(storage, x), IN(float, w), IN(float, bias), IN(storage, residual), OUT(storage, y),
+                               const int n) {
   OPEN_IN(storage, x);
   OPEN_IN(float, w);
   OPEN_IN(float, bias);

@@ -64,7 +64,7 @@ static void print_verdict(const csa_comparison *c, FILE *out) {
   else if (points <= 2.0 * spread)
     fprintf(out, ", which is not beyond the spread over seeds (two standard deviations of the difference: %.2f)",
             2.0 * spread);
-  fprintf(out, ", with %.2f times the parameters and %.2f times the work of an image in training.\n",
+  fprintf(out, ", with %.3g times the parameters and %.3g times the work of an image in training.\n",
           (double)b->parameters / (double)o->parameters, b->flops_training / o->flops_training);
 }
 

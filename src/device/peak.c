@@ -22,7 +22,8 @@ static csa_status make_multiply_add(csa_peak *peak, csa_device *device) {
   csa_kernel kernel = csa_kernel_portable(p, "peak_fma", "%s", "");
   if (cpu) kernel.local = 1;
   CSA_TRY(csa_launch(p, kernel, csa_groups(items / kernel.local), CSA_ARGS(out, rounds, 0.5f, 1.0f)));
-  peak->flops = (double)(items / kernel.local * kernel.local) * rounds * 16.0 * 2.0 * CHAINS;
+  const int whole_groups = items / kernel.local * kernel.local;
+  peak->flops = (double)whole_groups * rounds * 16.0 * 2.0 * CHAINS;
   return ready(p);
 }
 

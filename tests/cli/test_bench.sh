@@ -1,5 +1,6 @@
+#!/usr/bin/env bash
 # clsattn bench: its documents have what they promise, and its figures agree with each other.
-source "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh"
 cd "$WORK" || exit 1
 
 expect 2 "--model: resnet" "$CLSATTN" bench --model resnet

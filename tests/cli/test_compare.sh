@@ -1,5 +1,6 @@
+#!/usr/bin/env bash
 # clsattn compare: both models on the same data; its figures are the runs' own, and it goes on where it was stopped.
-source "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh"
 make_data "$WORK/data" 40 20
 cd "$WORK" || exit 1
 arguments=(compare --data data --batch 20 --epochs 2 --log-every 1)

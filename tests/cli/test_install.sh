@@ -1,5 +1,6 @@
+#!/usr/bin/env bash
 # The installed copy alone: what it exports, the example built with it in three ways, the program from its new place.
-source "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh"
 SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 BUILD=${CLSATTN_TEST_BUILD:?the build folder}
 CC="cc ${CLSATTN_TEST_CFLAGS:-}"
