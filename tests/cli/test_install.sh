@@ -52,7 +52,7 @@ for component in "" "COMPONENTS static"; do
   sed -e "s/find_package(clsattn 0.1 REQUIRED)/find_package(clsattn 0.1 REQUIRED $component)/" \
     -e "s/clsattn::clsattn/$target/" "$SOURCE/examples/CMakeLists.txt" >CMakeLists.txt
   rm -rf build
-  { cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_FLAGS="${CLSATTN_TEST_CFLAGS:-}" && cmake --build build; } \
+  { cmake -G Ninja -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_FLAGS="${CLSATTN_TEST_CFLAGS:-}" && cmake --build build; } \
     >"$WORK/cmake.log" 2>&1 || fail "find_package $component: $(tail -n 20 "$WORK/cmake.log")"
   [ -x build/bars ] || fail "find_package $component: no program"
 done
