@@ -1,6 +1,7 @@
 #include "device/gemm.h"
 
 #include <clblast_c.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "device/gemm_native.h"
@@ -27,42 +28,51 @@ static size_t start_b(const clblast_call *c) {
   return (size_t)c->k_first * (size_t)(c->call.trans_b ? 1 : c->call.ldb);
 }
 
-/* CLBlast's own codes; those that are OpenCL's have OpenCL's names. */
+#define NAMED(code) \
+  { (code), #code }
+
+/* CLBlast's own codes; the others are OpenCL's. */
+static const struct {
+  CLBlastStatusCode code;
+  const char *name;
+} status_names[] = {
+    NAMED(CLBlastNotImplemented),       NAMED(CLBlastInvalidMatrixA),        NAMED(CLBlastInvalidMatrixB),
+    NAMED(CLBlastInvalidMatrixC),       NAMED(CLBlastInvalidDimension),      NAMED(CLBlastInvalidLeadDimA),
+    NAMED(CLBlastInvalidLeadDimB),      NAMED(CLBlastInvalidLeadDimC),       NAMED(CLBlastInsufficientMemoryA),
+    NAMED(CLBlastInsufficientMemoryB),  NAMED(CLBlastInsufficientMemoryC),   NAMED(CLBlastInsufficientMemoryTemp),
+    NAMED(CLBlastInvalidBatchCount),    NAMED(CLBlastInvalidOverrideKernel), NAMED(CLBlastMissingOverrideParameter),
+    NAMED(CLBlastInvalidLocalMemUsage), NAMED(CLBlastNoHalfPrecision),       NAMED(CLBlastNoDoublePrecision),
+    NAMED(CLBlastDatabaseError),        NAMED(CLBlastUnknownError),          NAMED(CLBlastUnexpectedError)};
+
 static const char *status_name(CLBlastStatusCode code) {
-  static const struct {
-    CLBlastStatusCode code;
-    const char *name;
-  } names[] = {{CLBlastNotImplemented, "NotImplemented"},
-               {CLBlastInvalidMatrixA, "InvalidMatrixA"},
-               {CLBlastInvalidMatrixB, "InvalidMatrixB"},
-               {CLBlastInvalidMatrixC, "InvalidMatrixC"},
-               {CLBlastInvalidDimension, "InvalidDimension"},
-               {CLBlastInvalidLeadDimA, "InvalidLeadDimA"},
-               {CLBlastInvalidLeadDimB, "InvalidLeadDimB"},
-               {CLBlastInvalidLeadDimC, "InvalidLeadDimC"},
-               {CLBlastInsufficientMemoryA, "InsufficientMemoryA"},
-               {CLBlastInsufficientMemoryB, "InsufficientMemoryB"},
-               {CLBlastInsufficientMemoryC, "InsufficientMemoryC"},
-               {CLBlastInsufficientMemoryTemp, "InsufficientMemoryTemp"},
-               {CLBlastInvalidLocalMemUsage, "InvalidLocalMemUsage"},
-               {CLBlastNoHalfPrecision, "NoHalfPrecision"},
-               {CLBlastUnexpectedError, "UnexpectedError"}};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (names[i].code == code) return names[i].name;
-  return csa_cl_error_name(code);
+  for (size_t i = 0; i < sizeof status_names / sizeof status_names[0]; i++)
+    if (status_names[i].code == code) return status_names[i].name;
+  return csa_cl_error_name((cl_int)code);
 }
 
-static csa_status check(CLBlastStatusCode code, const clblast_call *c, const char *routine) {
+/* How an operand was passed, a line of the sentence. Nothing is allocated yet while the plan is recorded. */
+static void describe(char text[160], const char *name, const csa_tensor *t, bool transposed, uint64_t start, int ld,
+                     int64_t stride) {
+  size_t bytes = 0;
+  if (t->memory != NULL) clGetMemObjectInfo(t->memory, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+  snprintf(text, 160, "  %s: %s, ld %d, offset %llu, stride %lld, in a buffer of %zu bytes\n", name,
+           transposed ? "transposed" : "not transposed", ld, (unsigned long long)(t->offset + start), (long long)stride,
+           bytes);
+}
+
+static csa_status check(CLBlastStatusCode code, const clblast_call *c, const char *where, const char *routine) {
   if (code == CLBlastSuccess) return CSA_OK;
   const csa_gemm_call *g = &c->call;
+  char a[160], b[160], to[160];
+  describe(a, "A", g->a, g->trans_a, start_a(c), g->lda, g->batch_a);
+  describe(b, "B", g->b, g->trans_b, start_b(c), g->ldb, g->batch_b);
+  describe(to, "C", g->c, false, (uint64_t)c->c_start, g->ldc, g->batch_c);
   return csa_fail(
       code == CLBlastTempBufferAllocFailure || code == CLBlastOpenCLOutOfHostMemory ? CSA_MEMORY : CSA_DEVICE,
-      "%s: C [%d, %d] = %s %s over k = %d, lda %d, ldb %d, ldc %d, offsets %llu, %llu, %llu, beta %g, batch %d: "
-      "CLBlast status %d (%s)\n"
+      "%s: %s of m %d, n %d, k %d: %s (%d)\n%s%s%s  row-major, alpha 1, beta %g, batch %d, workspace of %llu bytes\n"
       "  --gemm native does without CLBlast",
-      routine, g->m, g->n, g->trans_a ? "A^T" : "A", g->trans_b ? "B^T" : "B", c->k, g->lda, g->ldb, g->ldc,
-      (unsigned long long)(g->a->offset + start_a(c)), (unsigned long long)(g->b->offset + start_b(c)),
-      (unsigned long long)(g->c->offset + (uint64_t)c->c_start), (double)g->beta, g->batch, code, status_name(code));
+      where, routine, g->m, g->n, c->k, status_name(code), (int)code, a, b, to, (double)g->beta, g->batch,
+      (unsigned long long)(c->workspace != NULL ? csa_tensor_bytes(c->workspace) : 0));
 }
 
 static csa_status run_single(csa_device *device, const csa_plan_node *node, cl_event *event) {
@@ -73,7 +83,7 @@ static csa_status run_single(csa_device *device, const csa_plan_node *node, cl_e
                    (size_t)c->k, 1.0f, g->a->memory, g->a->offset + start_a(c), (size_t)g->lda, g->b->memory,
                    g->b->offset + start_b(c), (size_t)g->ldb, g->beta, g->c->memory, g->c->offset + (size_t)c->c_start,
                    (size_t)g->ldc, &device->queue, event, c->workspace != NULL ? c->workspace->memory : NULL),
-               c, "CLBlastSgemm");
+               c, node->label, "CLBlastSgemm");
 }
 
 static csa_status run_batch(csa_device *device, const csa_plan_node *node, cl_event *event) {
@@ -84,7 +94,7 @@ static csa_status run_batch(csa_device *device, const csa_plan_node *node, cl_ev
                                           (size_t)g->lda, (size_t)g->batch_a, g->b->memory, g->b->offset,
                                           (size_t)g->ldb, (size_t)g->batch_b, g->beta, g->c->memory, g->c->offset,
                                           (size_t)g->ldc, (size_t)g->batch_c, (size_t)g->batch, &device->queue, event),
-               c, "CLBlastSgemmStridedBatched");
+               c, node->label, "CLBlastSgemmStridedBatched");
 }
 
 /* What CLBlast needs depends on whether offsets are zero, and those are not known yet: the larger need is planned. */
@@ -95,7 +105,7 @@ static csa_status reserve_workspace(csa_plan *plan, const clblast_call *c) {
     CSA_TRY(check(CLBlastSGemmTempBufferSize(CLBlastLayoutRowMajor, transpose(g->trans_a), transpose(g->trans_b),
                                              (size_t)g->m, (size_t)g->n, (size_t)c->k, offset, (size_t)g->lda, offset,
                                              (size_t)g->ldb, offset, (size_t)g->ldc, &plan->device->queue, &bytes),
-                  c, "CLBlastSGemmTempBufferSize"));
+                  c, plan->label, "CLBlastSGemmTempBufferSize"));
     CSA_TRY(csa_plan_workspace(plan, bytes));
   }
   return CSA_OK;

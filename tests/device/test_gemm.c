@@ -159,6 +159,20 @@ static double *inner(const char *what, const matrix *c, const float *values) {
   return dense;
 }
 
+/* With CLBlast each product is CLBlast's, and a batch is one call. */
+static void assert_provider(const csa_plan *plan, const gemm_case *g) {
+  const char *wanted = g->batch > 1 ? "CLBlastSgemmStridedBatched" : "CLBlastSgemm";
+  int calls = 0;
+  for (size_t i = 0; i < plan->node_count; i++) {
+    const csa_plan_node *n = &plan->nodes[i];
+    if (n->call == NULL) continue;
+    assert_string_equal(n->kernel.name, wanted);
+    calls++;
+  }
+  assert_true(plan->choices.gemm == CSA_GEMM_CLBLAST ? calls > 0 : calls == 0);
+  if (g->batch > 1) assert_true(calls <= 1);
+}
+
 static void check(const test_variant *variant, const gemm_case *g) {
   char what[200];
   snprintf(what, sizeof what, "%s: %d x %d over %d, %s%s, gap %d, beta %d, batch %d,%s%s%s", variant->name, g->m, g->n,
@@ -168,6 +182,7 @@ static void check(const test_variant *variant, const gemm_case *g) {
   csa_plan *plan;
   assert_ok(csa_plan_create(&plan, test_device(), variant->choices));
   record(plan, g, &o);
+  assert_provider(plan, g);
   float *got = run(plan, &o), *again = run(plan, &o);
   assert_memory_equal(got, again, (size_t)o.c.count * sizeof *got); /* a run repeats, to the bit */
   double *want = expect(g, &o);
@@ -257,22 +272,50 @@ static void test_impossible(void **state) {
   csa_plan_destroy(plan);
 }
 
-/* An A with too few elements, alone in its arena, so that its buffer is too small as well. */
-static void test_clblast_says_what_failed(void **state) {
-  (void)state;
+/* A product whose operand A has room for `room` elements only, in a buffer of its own, which is too few. */
+static csa_plan *make_bad(int room, csa_gemm_call call) {
   csa_plan *plan;
   csa_tensor *a, *b, *c;
   assert_ok(csa_plan_create(&plan, test_device(), (csa_choices){CSA_KERNELS_AUTO, CSA_GEMM_CLBLAST}));
-  assert_ok(csa_plan_tensor(plan, CSA_PARAMETER, CSA_F32, csa_shape1(30), &a, "a"));
-  assert_ok(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(5 * 7), &b, "b"));
-  assert_ok(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(9 * 7), &c, "c"));
-  assert_ok(csa_gemm(plan, &(csa_gemm_call){.m = 9, .n = 7, .k = 5, .a = a, .b = b, .c = c}));
+  assert_ok(csa_plan_tensor(plan, CSA_PARAMETER, CSA_F32, csa_shape1(room), &a, "a"));
+  assert_ok(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(1024), &b, "b"));
+  assert_ok(csa_plan_tensor(plan, CSA_GRADIENT, CSA_F32, csa_shape1(1024), &c, "c"));
+  call.a = a;
+  call.b = b;
+  call.c = c;
+  snprintf(plan->label, sizeof plan->label, "fc forward");
+  assert_ok(csa_gemm(plan, &call));
   assert_ok(csa_plan_place(plan));
   assert_ok(csa_plan_bind(plan));
-  assert_fails(CSA_DEVICE, "CLBlastSgemm: C [9, 7] = A B over k = 5, lda 5, ldb 7, ldc 7", csa_plan_run(plan, 0, 1));
-  assert_fails(CSA_DEVICE, "offsets 0, ", csa_plan_run(plan, 0, 1));
-  assert_fails(CSA_DEVICE, "beta 0, batch 1: CLBlast status -1011 (InsufficientMemoryA)", csa_plan_run(plan, 0, 1));
+  return plan;
+}
+
+static void assert_said(csa_plan *plan, const char *const *parts, size_t count) {
+  for (size_t i = 0; i < count; i++) assert_fails(CSA_DEVICE, parts[i], csa_plan_run(plan, 0, 1));
   csa_plan_destroy(plan);
+}
+
+static void test_clblast_says_what_failed(void **state) {
+  (void)state;
+  static const char *const single[] = {
+      "fc forward: CLBlastSgemm of m 9, n 7, k 5: CLBlastInsufficientMemoryA (-1011)\n",
+      "  A: not transposed, ld 6, offset 0, stride 0, in a buffer of 120 bytes\n", "  B: transposed, ld 8, offset ",
+      "  C: not transposed, ld 7, offset 0, stride 0, in a buffer of 4096 bytes\n",
+      "  row-major, alpha 1, beta 1, batch 1, workspace of "};
+  assert_said(make_bad(30, (csa_gemm_call){.m = 9, .n = 7, .k = 5, .trans_b = true, .lda = 6, .ldb = 8, .beta = 1.0f}),
+              single, LENGTH(single));
+  static const char *const batched[] = {
+      "fc forward: CLBlastSgemmStridedBatched of m 9, n 7, k 5: CLBlastInsufficientMemoryA (-1011)\n",
+      "  A: transposed, ld 9, offset 0, stride 45, in a buffer of 240 bytes\n",
+      "  C: not transposed, ld 7, offset 0, stride 64, in a buffer of 4096 bytes\n", "beta 0, batch 3"};
+  const csa_gemm_call three = {
+      .m = 9, .n = 7, .k = 5, .trans_a = true, .batch = 3, .batch_a = 45, .batch_b = 35, .batch_c = 64};
+  assert_said(make_bad(60, three), batched, LENGTH(batched));
+  static const char *const leading[] = {"CLBlastInvalidLeadDimA (-1016)"};
+  assert_said(make_bad(1024,
+                       (csa_gemm_call){
+                           .m = 9, .n = 7, .k = 5, .lda = 4, .batch = 2, .batch_a = 36, .batch_b = 35, .batch_c = 63}),
+              leading, 1);
 }
 
 int main(void) {
