@@ -74,11 +74,7 @@ static csa_status verdict(const csa_findings *f) {
 }
 
 static csa_status find_out(csa_findings *f, const csa_device_list *list, bool any) {
-  gid_t groups[256];
-  int count = getgroups(255, groups);
-  if (count < 0) count = 0;
-  groups[count++] = getegid();
-  const csa_host host = {"", getenv("OCL_ICD_VENDORS"), geteuid(), groups, count};
+  const csa_host host = {"", getenv("OCL_ICD_VENDORS"), getenv("OPENCL_VENDOR_PATH"), access};
   CSA_TRY(csa_setup_check_host(f, &host, any ? list : NULL));
   return any ? csa_setup_check_devices(f, list) : CSA_OK;
 }
@@ -90,12 +86,10 @@ static csa_status check(bool json) {
   const bool any = csa_device_list_init(&list) == CSA_OK; /* else the host's own findings say why */
   CSA_GO(find_out(&f, &list, any));
   status = verdict(&f);
-  if (!json) {
-    fputs(list.notes, stderr);
+  if (!json)
     print_findings(&f);
-  } else if (status == CSA_OK) {
+  else if (status == CSA_OK)
     status = csa_print_json(findings_json(&f));
-  }
   if (status == CSA_OK) status = csa_flush_output();
 done:
   csa_findings_fini(&f);

@@ -67,27 +67,26 @@ static void first_line(const char *path, char *line, int size) {
   fclose(file);
 }
 
-/* A .icd file holds the name of a driver's library, which must load. */
+/* A driver's library must load; `what` names it. It stays loaded: OpenCL's loader has it, too. */
+static csa_status check_library(csa_findings *f, const char *what, const char *library) {
+  if (dlopen(library, RTLD_LAZY | RTLD_LOCAL) != NULL) return add(f, CSA_FINDING_OK, what, "", "%s loads", library);
+  const char *error = dlerror();
+  return add(f, CSA_FINDING_PROBLEM, what, "install the driver's package again (dpkg -S with this file names it)",
+             "its library does not load: %s", error != NULL ? error : library);
+}
+
+/* A .icd file holds the name of a driver's library. */
 static csa_status check_icd(csa_findings *f, const char *path) {
   char library[PATH_MAX];
+  if (access(path, R_OK) != 0)
+    return add(f, CSA_FINDING_PROBLEM, path, DRIVER_FOR_THE_CPU, "cannot be read: %s", strerror(errno));
   first_line(path, library, sizeof library);
   if (library[0] == '\0')
     return add(f, CSA_FINDING_PROBLEM, path, "install its package again, or remove the file", "names no library");
-  void *loaded = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-  if (loaded == NULL) {
-    const char *error = dlerror();
-    return add(f, CSA_FINDING_PROBLEM, path, "install the driver's package again (dpkg -S with this file names it)",
-               "its library does not load: %s", error != NULL ? error : library);
-  }
-  dlclose(loaded);
-  return add(f, CSA_FINDING_OK, path, "", "%s loads", library);
+  return check_library(f, path, library);
 }
 
-static csa_status check_drivers(csa_findings *f, const csa_host *host) {
-  char folder[PATH_MAX];
-  const bool given = host->vendors != NULL && host->vendors[0] != '\0';
-  snprintf(folder, sizeof folder, "%s%s", given ? "" : host->root, given ? host->vendors : "/etc/OpenCL/vendors");
-  if (ends_with(folder, ".icd")) return check_icd(f, folder);
+static csa_status check_folder(csa_findings *f, const char *folder, const char *why_here) {
   int found = 0;
   DIR *open = opendir(folder);
   csa_status status = CSA_OK;
@@ -100,8 +99,37 @@ static csa_status check_drivers(csa_findings *f, const csa_host *host) {
   }
   if (open != NULL) closedir(open);
   if (found > 0 || status != CSA_OK) return status;
-  return add(f, CSA_FINDING_PROBLEM, folder, DRIVER_FOR_THE_CPU, "no driver is registered here%s",
-             given ? " (OCL_ICD_VENDORS names this place)" : "");
+  return add(f, CSA_FINDING_PROBLEM, folder, DRIVER_FOR_THE_CPU, "no driver is registered here%s", why_here);
+}
+
+static bool is_set(const char *text) { return text != NULL && text[0] != '\0'; }
+
+/* Looks where ocl-icd looks: $OCL_ICD_VENDORS is a folder, an .icd file (without a slash: of the usual folder, if it
+ * is there) or a library. */
+static csa_status check_drivers(csa_findings *f, const csa_host *host) {
+  char usual[PATH_MAX], file[2 * PATH_MAX];
+  const char *given = host->vendors;
+  struct stat info;
+  if (is_set(host->vendor_path))
+    snprintf(usual, sizeof usual, "%s", host->vendor_path);
+  else
+    snprintf(usual, sizeof usual, "%s/etc/OpenCL/vendors", host->root);
+  if (!is_set(given)) return check_folder(f, usual, is_set(host->vendor_path) ? " (OPENCL_VENDOR_PATH says so)" : "");
+  if (stat(given, &info) == 0 && S_ISDIR(info.st_mode))
+    return check_folder(f, given, " (OCL_ICD_VENDORS names this place)");
+  if (!ends_with(given, ".icd")) return check_library(f, "OCL_ICD_VENDORS", given);
+  snprintf(file, sizeof file, "%s/%s", usual, given);
+  return check_icd(f, strchr(given, '/') == NULL && access(file, R_OK) == 0 ? file : given);
+}
+
+/* The list's notes, a line for each platform that shows no device, as findings. */
+static csa_status check_platforms(csa_findings *f, const csa_device_list *devices) {
+  for (const char *line = devices != NULL ? devices->notes : ""; *line != '\0';) {
+    const int length = (int)strcspn(line, "\n"), indent = (int)strspn(line, " ");
+    CSA_TRY(add(f, CSA_FINDING_WARNING, "OpenCL platform", "", "%.*s", length - indent, line + indent));
+    line += length + (line[length] == '\n');
+  }
+  return CSA_OK;
 }
 
 static unsigned read_hex(const char *folder, const char *name) {
@@ -157,27 +185,12 @@ static csa_status check_cards(csa_findings *f, const csa_host *host, const csa_d
   return status;
 }
 
-static bool in_group(const csa_host *host, gid_t group) {
-  for (int i = 0; i < host->group_count; i++)
-    if (host->groups[i] == group) return true;
-  return false;
-}
-
-/* Whether the mode lets the user read and write. */
-static bool may_use(const csa_host *host, const struct stat *file) {
-  const mode_t both = 06;
-  if (host->user == 0) return true;
-  if (file->st_uid == host->user) return (file->st_mode >> 6 & both) == both;
-  if (in_group(host, file->st_gid)) return (file->st_mode >> 3 & both) == both;
-  return (file->st_mode & both) == both;
-}
-
 static csa_status check_permission(csa_findings *f, const csa_host *host, const char *path) {
   char whole[PATH_MAX], todo[128];
   struct stat file;
   snprintf(whole, sizeof whole, "%s%s", host->root, path);
   if (stat(whole, &file) != 0) return CSA_OK;
-  if (may_use(host, &file)) return add(f, CSA_FINDING_OK, path, "", "may be used");
+  if (host->access(whole, R_OK | W_OK) == 0) return add(f, CSA_FINDING_OK, path, "", "may be used");
   const struct group *group = getgrgid(file.st_gid);
   snprintf(todo, sizeof todo, "usermod -aG %s USER as root, then log in again",
            group != NULL ? group->gr_name : "GROUP");
@@ -202,6 +215,7 @@ static csa_status check_permissions(csa_findings *f, const csa_host *host) {
 
 csa_status csa_setup_check_host(csa_findings *f, const csa_host *host, const csa_device_list *devices) {
   CSA_TRY(check_drivers(f, host));
+  CSA_TRY(check_platforms(f, devices));
   CSA_TRY(check_cards(f, host, devices));
   return check_permissions(f, host);
 }

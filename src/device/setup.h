@@ -3,8 +3,6 @@
 #ifndef CSA_DEVICE_SETUP_H
 #define CSA_DEVICE_SETUP_H
 
-#include <sys/types.h>
-
 #include "device/device.h"
 
 typedef enum { CSA_FINDING_OK, CSA_FINDING_WARNING, CSA_FINDING_PROBLEM } csa_finding_level;
@@ -27,13 +25,13 @@ typedef struct {
 /* What is looked at: files below `root` ("" for the machine itself) with the eyes of a user. */
 typedef struct {
   const char *root;
-  const char *vendors; /* $OCL_ICD_VENDORS, or NULL: /etc/OpenCL/vendors below root */
-  uid_t user;
-  const gid_t *groups; /* [group_count], the effective one among them */
-  int group_count;
+  const char *vendors;     /* $OCL_ICD_VENDORS: a folder, an .icd file or a library; NULL or empty: `vendor_path` */
+  const char *vendor_path; /* $OPENCL_VENDOR_PATH, a folder; NULL or empty: /etc/OpenCL/vendors below root */
+  int (*access)(const char *path, int mode); /* POSIX access(), which knows groups and access control lists */
 } csa_host;
 
-/* Drivers' .icd files, cards on the PCI bus beside `devices` (NULL: none are known), their device files. */
+/* Drivers' .icd files, platforms without devices, cards on the PCI bus beside `devices` (NULL: none are known), their
+ * device files. */
 csa_status csa_setup_check_host(csa_findings *findings, const csa_host *host, const csa_device_list *devices);
 
 /* The cache of compiled kernels; every device: its version, its compiler, a small kernel whose numbers are checked. */

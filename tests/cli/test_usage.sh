@@ -59,6 +59,10 @@ expect 4 "no OpenCL device works here" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLS
 grep -q "problem .*no driver is registered here" "$WORK/stdout" || fail "--check: $(cat "$WORK/stdout")"
 expect 4 "no OpenCL device works here" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" devices --check --json
 [ -s "$WORK/stdout" ] && fail "devices --check --json: stdout is not empty after a failure"
+mkdir "$WORK/broken-icd" && echo libnot-there.so.1 >"$WORK/broken-icd/gone.icd"
+expect 4 "no OpenCL device works here" env OCL_ICD_VENDORS="$WORK/broken-icd" "$CLSATTN" devices --check
+grep -q "problem .*gone.icd: its library does not load: libnot-there.so.1" "$WORK/stdout" ||
+  fail "--check: $(cat "$WORK/stdout")"
 expect 0 "ready: clsattn train --device" "$CLSATTN" devices --check
 expect 0 '"findings": [' "$CLSATTN" devices --check --json
 expect 1 "" "$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 10 --out /proc/nowhere

@@ -1,13 +1,19 @@
 /* Set-ups that do not work, as trees of files: each has a finding that says what to do. */
 #include "device/setup.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
 #include "testing.h"
 
-static const gid_t no_group[] = {4000};
+/* access() of a user who may not; root may everything, so the tests do not ask the machine. */
+static int refuse(const char *path, int mode) {
+  (void)path, (void)mode;
+  errno = EACCES;
+  return -1;
+}
 
 /* ROOT/path with one line in it, and all folders on the way. */
 static void put(const char *root, const char *path, const char *line) {
@@ -49,7 +55,7 @@ static void expect(const csa_findings *f, csa_finding_level level, const char *w
 
 static csa_findings look(const char *root, const char *vendors, const csa_device_list *devices) {
   csa_findings f = {0};
-  const csa_host host = {root, vendors, 1234, no_group, 1};
+  const csa_host host = {root, vendors, NULL, refuse};
   assert_ok(csa_setup_check_host(&f, &host, devices));
   return f;
 }
@@ -113,18 +119,60 @@ static void test_permissions(void **state) {
   put(root, "dev/kfd", "");
   snprintf(node, sizeof node, "%s/dev/dri/renderD128", root);
   chmod(node, 0660);
-  csa_findings f = look(root, NULL, NULL); /* a user who neither owns it nor is in its group */
+  csa_findings f = look(root, NULL, NULL);
   expect(&f, CSA_FINDING_PROBLEM, "/dev/dri/renderD128", "mode 660", "usermod -aG");
+  expect(&f, CSA_FINDING_PROBLEM, "/dev/kfd", "no permission", "usermod -aG");
   assert_null(find(&f, "card0"));
   csa_findings_fini(&f);
-  const gid_t own[] = {getegid()};
-  const csa_host member = {root, NULL, 1234, own, 1}, owner = {root, NULL, geteuid(), no_group, 1};
-  const csa_host *const allowed[] = {&member, &owner};
-  for (int i = 0; i < 2; i++) {
-    assert_ok(csa_setup_check_host(&f, allowed[i], NULL));
-    expect(&f, CSA_FINDING_OK, "/dev/dri/renderD128", "may be used", "");
+  assert_ok(csa_setup_check_host(&f, &(csa_host){root, NULL, NULL, access}, NULL));
+  expect(&f, CSA_FINDING_OK, "/dev/dri/renderD128", "may be used", "");
+  csa_findings_fini(&f);
+}
+
+/* All that $OCL_ICD_VENDORS and $OPENCL_VENDOR_PATH may name. */
+static void test_places(void **state) {
+  (void)state;
+  const char *root = new_root("places");
+  char folder[512], file[512];
+  put(root, "etc/OpenCL/vendors/usual.icd", "libc.so.6\n");
+  put(root, "own/mine.icd", "libm.so.6\n");
+  snprintf(folder, sizeof folder, "%s/own", root);
+  snprintf(file, sizeof file, "%s/own/mine.icd", root);
+  const struct {
+    const char *vendors, *vendor_path;
+    csa_finding_level level;
+    const char *what, *why;
+  } cases[] = {
+      {NULL, NULL, CSA_FINDING_OK, "vendors/usual.icd", "libc.so.6 loads"},
+      {"", "", CSA_FINDING_OK, "vendors/usual.icd", "libc.so.6 loads"},
+      {folder, NULL, CSA_FINDING_OK, "own/mine.icd", "libm.so.6 loads"},
+      {NULL, folder, CSA_FINDING_OK, "own/mine.icd", "libm.so.6 loads"},
+      {file, NULL, CSA_FINDING_OK, "own/mine.icd", "libm.so.6 loads"},
+      {"usual.icd", NULL, CSA_FINDING_OK, "vendors/usual.icd", "libc.so.6 loads"},
+      {"mine.icd", folder, CSA_FINDING_OK, "own/mine.icd", "libm.so.6 loads"},
+      {"none.icd", NULL, CSA_FINDING_PROBLEM, "none.icd", "cannot be read: No such file"},
+      {"libm.so.6", NULL, CSA_FINDING_OK, "OCL_ICD_VENDORS", "libm.so.6 loads"},
+      {"libthat-was-removed.so.7", NULL, CSA_FINDING_PROBLEM, "OCL_ICD_VENDORS", "does not load: libthat"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    csa_findings f = {0};
+    assert_ok(csa_setup_check_host(&f, &(csa_host){root, cases[i].vendors, cases[i].vendor_path, access}, NULL));
+    expect(&f, cases[i].level, cases[i].what, cases[i].why, "");
+    assert_int_equal(f.count, 1);
     csa_findings_fini(&f);
   }
+}
+
+static void test_platforms(void **state) {
+  (void)state;
+  const csa_device_list devices = {.notes =
+                                       "  platform 0 (Clover) shows no device: CL_DEVICE_NOT_FOUND\n"
+                                       "  platform 1 (rusticl) shows no device: it reports none\n"};
+  csa_findings f = look(new_root("platforms"), NULL, &devices);
+  expect(&f, CSA_FINDING_WARNING, "OpenCL platform", "platform 0 (Clover) shows no device: CL_DEVICE_NOT_FOUND", "");
+  assert_int_equal(f.count, 3); /* and no driver's file */
+  assert_string_equal(f.list[2].why, "platform 1 (rusticl) shows no device: it reports none");
+  csa_findings_fini(&f);
 }
 
 static void test_devices(void **state) {
@@ -146,8 +194,12 @@ static void test_devices(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_driver), cmocka_unit_test(test_broken_drivers),
-                                     cmocka_unit_test(test_cards_without_drivers), cmocka_unit_test(test_permissions),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_driver),
+                                     cmocka_unit_test(test_broken_drivers),
+                                     cmocka_unit_test(test_cards_without_drivers),
+                                     cmocka_unit_test(test_permissions),
+                                     cmocka_unit_test(test_places),
+                                     cmocka_unit_test(test_platforms),
                                      cmocka_unit_test(test_devices)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
