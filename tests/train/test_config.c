@@ -182,6 +182,30 @@ static void test_wrong_types(void **state) {
   json_decref(good);
 }
 
+/* What wrote the file is for people: it is there, and no reader needs it. */
+static void test_versions(void **state) {
+  (void)state;
+  json_t *root = good_json();
+  const char *path = test_path(test_folder(), "config.json");
+  const char *version = NULL, *commit = NULL, *clblast = NULL;
+  static csa_config got;
+  csa_config_device before;
+  assert_int_equal(
+      json_unpack(root, "{s:{s:s, s:s, s:s}}", "versions", "clsattn", &version, "commit", &commit, "clblast", &clblast),
+      0);
+  assert_string_equal(version, csa_version());
+  assert_string_equal(commit, csa_commit());
+  assert_true(clblast[0] != '\0');
+  assert_int_equal(json_object_set_new(json_object_get(root, "versions"), "of later", json_integer(1)), 0);
+  assert_int_equal(json_dump_file(root, path, 0), 0);
+  assert_ok(csa_config_load(&got, &before, path));
+  assert_int_equal(json_object_del(root, "versions"), 0);
+  assert_int_equal(json_dump_file(root, path, 0), 0);
+  assert_ok(csa_config_load(&got, &before, path));
+  assert_same(&got, &settings);
+  json_decref(root);
+}
+
 static void test_out_of_range(void **state) {
   (void)state;
   static const struct {
@@ -290,9 +314,9 @@ static void test_choices(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_missing_fields),
-                                     cmocka_unit_test(test_wrong_types), cmocka_unit_test(test_out_of_range),
-                                     cmocka_unit_test(test_long_path),   cmocka_unit_test(test_not_json),
-                                     cmocka_unit_test(test_save_fails),  cmocka_unit_test(test_choices)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_missing_fields), cmocka_unit_test(test_wrong_types),
+      cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_long_path),      cmocka_unit_test(test_not_json),
+      cmocka_unit_test(test_save_fails),   cmocka_unit_test(test_versions),       cmocka_unit_test(test_choices)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
