@@ -1,43 +1,203 @@
-/* The core of multi-head attention: formulas and arguments of cl/attention.cl. One work-item takes an (image, head) and
- * works on 16 queries at once, one to a lane, while keys and values are broadcast; for dk and dv 16 keys take the
- * lanes. HEADS, HEAD: number and size of heads; QUERIES: Tq; TOKENS: T (16 * T floats are held at a time). */
+/* The core of multi-head attention: formulas and arguments of cl/attention.cl (delta is not used).
+ *
+ * One work-item takes an (image, head). Queries go in blocks of QB, each in a lane, as columns [HEAD][QB]; keys go in
+ * blocks of KB, so that what a block of both makes, [KB][QB], stays close to the core. All products are made of tiles
+ * in registers: a few broadcast elements by a few vectors (compare cl/cpu/gemm.cl). Scores, context and dq have queries
+ * in lanes; dk and dv have columns of the head in lanes, so that no sum runs across lanes. Forward keeps a running
+ * maximum (Milakov and Gimelshein 2018).
+ *
+ * HEADS, HEAD, QUERIES, TOKENS, SCALE as in cl/attention.cl. VW: floats of a vector, 16, 8 or 4; NV: vectors of a block
+ * of queries, up to 5 where VW is 16 (such devices have 32 registers), else up to 2. */
 
+#ifndef VW
+#define VW 16
+#endif
+#ifndef NV
+#define NV 4
+#endif
 #define COLS (HEADS * HEAD)
 #ifndef SCALE
 #define SCALE (1.0f / sqrt((float)HEAD))
 #endif
 
-/* Up to 16 rows, `stride` apart, of one head as columns: to[d] has element d of every row, and 0 in lanes beyond
- * `rows`. */
-static inline void load_columns(float16 *to, __global const storage *from, const int rows, const int stride) {
-  float lanes[16];
-  for (int d = 0; d < HEAD; d++) {
-    for (int r = 0; r < 16; r++) lanes[r] = r < rows ? LOAD(from, r * stride + d) : 0.0f;
-    to[d] = vload16(0, lanes);
+#if HEAD > 8 && VW >= 16 /* DW: columns of the head in lanes */
+#define DW 16
+#elif HEAD > 4 && VW >= 8
+#define DW 8
+#else
+#define DW 4
+#endif
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+typedef JOIN(float, VW) vec;     /* of queries */
+typedef JOIN(float, DW) col_vec; /* of columns */
+#define GET(p, v) JOIN(vload, VW)(v, p)
+#define SET(p, v, x) JOIN(vstore, VW)(x, v, p)
+#define GET_COLS(p, v) JOIN(vload, DW)(v, p)
+#define SET_COLS(p, v, x) JOIN(vstore, DW)(x, v, p)
+
+#define QB (NV * VW)
+#define KB 64
+#define TR 4                       /* rows of a tile of vec; it has NV vectors */
+#define DN (HEAD > DW ? 2 : 1)     /* vectors of a tile of col_vec */
+#define DR (VW == 16 ? 8 : 8 / DN) /* rows of it */
+#define ROUND_UP(n, step) (((n) + (step)-1) / (step) * (step))
+#define HP ROUND_UP(HEAD, TR)     /* HEAD in whole tiles of vec */
+#define HL ROUND_UP(HEAD, DN *DW) /* HEAD in whole tiles of col_vec */
+#define TP ROUND_UP(TOKENS, DR)   /* TOKENS in whole tiles of either */
+
+#define UNROLL _Pragma("unroll")
+#define EACH(i, n) UNROLL for (int i = 0; i < (n); i++)
+#define PRIVATE __attribute__((aligned(64))) float /* vectors in private memory lie in one cache line */
+
+/* sum [rows][vectors] += a b over n: element (r, k) of a is a[r * a_row + k * a_step], b is [n, ldb]. */
+#define DEFINE_TILE(name, type, load, rows, vectors)                                                                  \
+  static inline void name(type sum[rows][vectors], const float *a, const int a_row, const int a_step, const float *b, \
+                          const int ldb, const int n) {                                                               \
+    for (int k = 0; k < n; k++) {                                                                                     \
+      type of_b[vectors];                                                                                             \
+      EACH(v, vectors) of_b[v] = load(b + k * ldb, v);                                                                \
+      EACH(r, rows) {                                                                                                 \
+        const type of_a = a[r * a_row + k * a_step];                                                                  \
+        EACH(v, vectors) sum[r][v] = fma(of_a, of_b[v], sum[r][v]);                                                   \
+      }                                                                                                               \
+    }                                                                                                                 \
+  }
+DEFINE_TILE(add_products, vec, GET, TR, NV)
+DEFINE_TILE(add_col_products, col_vec, GET_COLS, DR, DN)
+
+/* e^x for x <= 0, within an ulp and the rounding of x / ln 2; 2^-126 for all that is less. NaN stays NaN. */
+static inline vec exp_down(const vec x) {
+  vec y = x * 1.44269504f;
+  y = y < -126.0f ? -126.0f : y;
+  const float shift = 12583039.0f; /* 1.5 * 2^23 + 127: the last bits of y + shift are the exponent of 2^round(y) */
+  const vec shifted = y + shift, f = y - (shifted - shift);
+  vec p = 0.000153458124f; /* 2^f, minimax in +-1/2 */
+  p = fma(p, f, 0.00133999309f);
+  p = fma(p, f, 0.00961848907f);
+  p = fma(p, f, 0.0555032864f);
+  p = fma(p, f, 0.240226462f);
+  p = fma(p, f, 0.693147182f);
+  p = fma(p, f, 1.0f);
+  return p * JOIN(as_float, VW)(JOIN(as_int, VW)(shifted) << 23);
+}
+
+/* The transpose of 4 rows of 4. */
+static inline void transpose(float4 m[4]) {
+  const float4 a = m[0], b = m[1], c = m[2], d = m[3];
+  m[0] = (float4)(a.x, b.x, c.x, d.x);
+  m[1] = (float4)(a.y, b.y, c.y, d.y);
+  m[2] = (float4)(a.z, b.z, c.z, d.z);
+  m[3] = (float4)(a.w, b.w, c.w, d.w);
+}
+
+/* to [HEAD][QB]: rows of a head as columns, times `factor`; 0 in lanes beyond `rows`. */
+static inline void load_columns(float *to, __global const storage *from, const int rows, const int ld,
+                                const float factor) {
+  const int whole = rows / 4 * 4;
+  for (int r = 0; r < whole; r += 4)
+    for (int d = 0; d < HEAD / 4 * 4; d += 4) {
+      float4 m[4];
+      EACH(i, 4) m[i] = factor * LOAD4(from, (r + i) * ld + d);
+      transpose(m);
+      EACH(i, 4) vstore4(m[i], 0, to + (d + i) * QB + r);
+    }
+  for (int r = 0; r < rows; r++)
+    for (int d = r < whole ? HEAD / 4 * 4 : 0; d < HEAD; d++) to[d * QB + r] = factor * LOAD(from, r * ld + d);
+  for (int d = 0; d < HEAD; d++)
+    for (int r = rows; r < QB; r++) to[d * QB + r] = 0.0f;
+}
+
+/* The other way. */
+static inline void store_columns(__global storage *to, const float *from, const int rows, const int ld,
+                                 const float factor) {
+  const int whole = rows / 4 * 4;
+  for (int r = 0; r < whole; r += 4)
+    for (int d = 0; d < HEAD / 4 * 4; d += 4) {
+      float4 m[4];
+      EACH(i, 4) m[i] = factor * vload4(0, from + (d + i) * QB + r);
+      transpose(m);
+      EACH(i, 4) STORE4(to, (r + i) * ld + d, m[i]);
+    }
+  for (int r = 0; r < rows; r++)
+    for (int d = r < whole ? HEAD / 4 * 4 : 0; d < HEAD; d++) STORE(to, r * ld + d, factor * from[d * QB + r]);
+}
+
+/* to [all][width]: rows of a head, 0 in columns beyond HEAD; rows beyond `rows` repeat the last. */
+static inline void load_rows(float *to, const int all, const int width, __global const storage *from, const int rows,
+                             const int ld) {
+  for (int r = 0; r < all; r++) {
+    __global const storage *row = from + min(r, rows - 1) * ld;
+    for (int d = 0; d < HEAD; d++) to[r * width + d] = LOAD(row, d);
+    for (int d = HEAD; d < width; d++) to[r * width + d] = 0.0f;
   }
 }
 
-/* The other way; only `rows` lanes are written. */
-static inline void store_columns(__global storage *to, const float16 *from, const int rows, const int stride) {
-  float lanes[16];
-  for (int d = 0; d < HEAD; d++) {
-    vstore16(from[d], 0, lanes);
-    for (int r = 0; r < rows; r++) STORE(to, r * stride + d, lanes[r]);
+/* score [count][QB] of a block; `most`: the running maximum. */
+static inline void block_scores(float *score, vec most[NV], const float *query, const float *keys, const int count) {
+  for (int j = 0; j < count; j += TR) {
+    vec sum[TR][NV];
+    EACH(r, TR) EACH(v, NV) sum[r][v] = 0.0f;
+    add_products(sum, keys + j * HP, HP, 1, query, QB, HEAD);
+    EACH(r, TR) EACH(v, NV) {
+      most[v] = sum[r][v] > most[v] ? sum[r][v] : most[v];
+      SET(score + (j + r) * QB, v, sum[r][v]);
+    }
   }
 }
 
-/* The dot products of 16 rows in lanes with one row. */
-static inline float16 dot_lanes(const float16 *a, __global const storage *b) {
-  float16 sum = a[0] * LOAD(b, 0);
-#pragma unroll
-  for (int d = 1; d < HEAD; d++) sum = fma(a[d], (float16)LOAD(b, d), sum);
-  return sum;
+/* Scores become exp(score - most), and are added to `total`. */
+static inline void block_exps(float *score, vec total[NV], const vec most[NV], const int count) {
+  for (int j = 0; j < count; j++) EACH(v, NV) {
+      const vec p = exp_down(GET(score + j * QB, v) - most[v]);
+      total[v] += p;
+      SET(score + j * QB, v, p);
+    }
 }
 
-/* sum += weight * row, in every lane. */
-static inline void add_row(float16 *sum, const float16 weight, __global const storage *row) {
-#pragma unroll
-  for (int d = 0; d < HEAD; d++) sum[d] = fma(weight, (float16)LOAD(row, d), sum[d]);
+/* sums [HEAD][QB] times a factor for each query. */
+static inline void scale_lanes(float *sums, const vec factor[NV]) {
+  for (int d = 0; d < HEAD; d++) EACH(v, NV) SET(sums + d * QB, v, GET(sums + d * QB, v) * factor[v]);
+}
+
+/* sums [HP][QB] += rows^T weights over `count` keys: rows [count][HP], weights [count][QB]. */
+static inline void add_to_queries(float *sums, const float *rows, const float *weights, const int count) {
+  for (int d = 0; d < HP; d += TR) {
+    vec sum[TR][NV];
+    EACH(r, TR) EACH(v, NV) sum[r][v] = GET(sums + (d + r) * QB, v);
+    add_products(sum, rows + d, 1, HP, weights, QB, count);
+    EACH(r, TR) EACH(v, NV) SET(sums + (d + r) * QB, v, sum[r][v]);
+  }
+}
+
+/* context [HP][QB] and lse of a block of queries. */
+static inline void block_forward(float *context, float *norm, const float *query, const float *keys,
+                                 const float *values) {
+  PRIVATE p[KB * QB];
+  vec most[NV], total[NV], factor[NV];
+  EACH(v, NV) {
+    most[v] = -INFINITY;
+    total[v] = 0.0f;
+  }
+  for (int d = 0; d < HP; d++) EACH(v, NV) SET(context + d * QB, v, (vec)0.0f);
+  for (int j = 0; j < TOKENS; j += KB) {
+    const int count = min(KB, TOKENS - j);
+    EACH(v, NV) factor[v] = most[v];
+    block_scores(p, most, query, keys + j * HP, count);
+    EACH(v, NV) {
+      factor[v] = exp_down(factor[v] - most[v]);
+      total[v] *= factor[v];
+    }
+    scale_lanes(context, factor);
+    block_exps(p, total, most, count);
+    add_to_queries(context, values + j * HP, p, count);
+  }
+  EACH(v, NV) {
+    factor[v] = 1.0f / total[v];
+    SET(norm, v, most[v] + log(total[v]));
+  }
+  scale_lanes(context, factor);
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(IN(storage, q), IN(storage, kv),
@@ -47,82 +207,74 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(IN(
   OPEN_IN(storage, kv);
   OPEN_OUT(storage, y);
   OPEN_OUT(float, lse);
+  PRIVATE keys[TP * HP], values[TP * HP], query[HEAD * QB], context[HP * QB], norm[QB];
   FOR_ITEMS(item, images * HEADS) {
     const int image = item / HEADS, column = item % HEADS * HEAD;
-    __global const storage *keys = kv + (long)image * TOKENS * 2 * COLS + column, *values = keys + COLS;
-    for (int i = 0; i < QUERIES; i += 16) {
-      const int rows = min(16, QUERIES - i);
+    __global const storage *of_kv = kv + (long)image * TOKENS * 2 * COLS + column;
+    load_rows(keys, TP, HP, of_kv, TOKENS, 2 * COLS);
+    load_rows(values, TP, HP, of_kv + COLS, TOKENS, 2 * COLS);
+    for (int i = 0; i < QUERIES; i += QB) {
+      const int rows = min(QB, QUERIES - i);
       const long at = ((long)image * QUERIES + i) * COLS + column;
-      float16 query[HEAD], sum[HEAD], score[TOKENS], most = -INFINITY, total = 0.0f;
-      load_columns(query, q + at, rows, COLS);
-      for (int j = 0; j < TOKENS; j++) {
-        score[j] = SCALE * dot_lanes(query, keys + j * 2 * COLS);
-        most = fmax(most, score[j]);
-      }
-      for (int d = 0; d < HEAD; d++) sum[d] = 0.0f;
-      for (int j = 0; j < TOKENS; j++) {
-        const float16 p = exp(score[j] - most);
-        total += p;
-        add_row(sum, p, values + j * 2 * COLS);
-      }
-      for (int d = 0; d < HEAD; d++) sum[d] /= total;
-      store_columns(y + at, sum, rows, COLS);
-      float norm[16];
-      vstore16(most + log(total), 0, norm);
+      load_columns(query, q + at, rows, COLS, SCALE);
+      block_forward(context, norm, query, keys, values);
+      store_columns(y + at, context, rows, COLS, 1.0f);
       for (int r = 0; r < rows; r++) lse[(long)item * QUERIES + i + r] = norm[r];
     }
   }
 }
 
-/* Up to 16 floats, 0 beyond `count`. */
-static inline float16 load_lanes(__global const float *from, const int count) {
-  float lanes[16];
-  for (int r = 0; r < 16; r++) lanes[r] = r < count ? from[r] : 0.0f;
-  return vload16(0, lanes);
+/* What backward knows of a block of queries, and their sums. */
+typedef struct {
+  PRIVATE query[HEAD * QB], grad[HEAD * QB];       /* scaled for scores; dy */
+  PRIVATE query_rows[QB * HL], grad_rows[QB * HL]; /* q and dy as rows */
+  PRIVATE norm[QB], own[QB];                       /* lse and D */
+  PRIVATE sums[HP * QB];                           /* y, then dq */
+} query_block;
+
+static inline void load_block(query_block *b, __global const storage *q, __global const storage *y,
+                              __global const float *lse, __global const storage *dy, const int rows) {
+  load_columns(b->query, q, rows, COLS, SCALE);
+  load_rows(b->query_rows, rows, HL, q, rows, COLS);
+  load_columns(b->grad, dy, rows, COLS, 1.0f);
+  load_rows(b->grad_rows, rows, HL, dy, rows, COLS);
+  load_columns(b->sums, y, rows, COLS, 1.0f);
+  for (int r = 0; r < QB; r++) b->norm[r] = r < rows ? lse[r] : 0.0f;
+  EACH(v, NV) {
+    vec own = 0.0f;
+    for (int d = 0; d < HEAD; d++) own = fma(GET(b->grad + d * QB, v), GET(b->sums + d * QB, v), own);
+    SET(b->own, v, own);
+  }
+  for (int d = 0; d < HP; d++) EACH(v, NV) SET(b->sums + d * QB, v, (vec)0.0f);
 }
 
-/* dq of one (image, head), and D = dy . y of its queries into delta. */
-static inline void queries_backward(__global const storage *q, __global const storage *keys, __global const storage *y,
-                                    __global const float *lse, __global const storage *dy, __global storage *dq,
-                                    __global float *delta) {
-  for (int i = 0; i < QUERIES; i += 16) {
-    const int rows = min(16, QUERIES - i);
-    float16 query[HEAD], grad[HEAD], sum[HEAD], own = 0.0f;
-    load_columns(sum, y + i * COLS, rows, COLS);
-    load_columns(grad, dy + i * COLS, rows, COLS);
-    for (int d = 0; d < HEAD; d++) own += grad[d] * sum[d];
-    load_columns(query, q + i * COLS, rows, COLS);
-    for (int d = 0; d < HEAD; d++) sum[d] = 0.0f;
-    const float16 norm = load_lanes(lse + i, rows);
-    for (int j = 0; j < TOKENS; j++) {
-      __global const storage *key = keys + j * 2 * COLS;
-      const float16 p = exp(SCALE * dot_lanes(query, key) - norm);
-      add_row(sum, SCALE * p * (dot_lanes(grad, key + COLS) - own), key);
+/* p and ds [count][QB] of a block of both. Products are summed as forward and D were, from 0: where one key has all the
+ * weight, dp - D is 0. */
+static inline void block_weights(float *p, float *ds, const query_block *b, const float *keys, const float *values,
+                                 const int count) {
+  for (int j = 0; j < count; j += TR) {
+    vec sum[TR][NV];
+    EACH(r, TR) EACH(v, NV) sum[r][v] = 0.0f;
+    add_products(sum, keys + j * HP, HP, 1, b->query, QB, HEAD);
+    EACH(r, TR) EACH(v, NV) {
+      SET(p + (j + r) * QB, v, exp_down(sum[r][v] - GET(b->norm, v)));
+      sum[r][v] = 0.0f;
     }
-    store_columns(dq + i * COLS, sum, rows, COLS);
-    float lanes[16];
-    vstore16(own, 0, lanes);
-    for (int r = 0; r < rows; r++) delta[i + r] = lanes[r];
+    add_products(sum, values + j * HP, HP, 1, b->grad, QB, HEAD);
+    EACH(r, TR) EACH(v, NV) SET(ds + (j + r) * QB, v, (sum[r][v] - GET(b->own, v)) * GET(p + (j + r) * QB, v));
   }
 }
 
-/* dk and dv of one (image, head). */
-static inline void keys_backward(__global const storage *q, __global const storage *keys, __global const float *lse,
-                                 __global const storage *dy, __global const float *delta, __global storage *dkeys) {
-  for (int j = 0; j < TOKENS; j += 16) {
-    const int rows = min(16, TOKENS - j);
-    float16 key[HEAD], value[HEAD], dk[HEAD], dv[HEAD];
-    load_columns(key, keys + j * 2 * COLS, rows, 2 * COLS);
-    load_columns(value, keys + j * 2 * COLS + COLS, rows, 2 * COLS);
-    for (int d = 0; d < HEAD; d++) dk[d] = dv[d] = 0.0f;
-    for (int i = 0; i < QUERIES; i++) {
-      const float16 p = exp(SCALE * dot_lanes(key, q + i * COLS) - lse[i]);
-      add_row(dk, SCALE * p * (dot_lanes(value, dy + i * COLS) - delta[i]), q + i * COLS);
-      add_row(dv, p, dy + i * COLS);
+/* sums [count][HL] += weights rows over n queries: weights [count][QB], rows [n][HL]. Sums after the last key, up to a
+ * whole tile, take whatever is there in weights, and nobody reads them. */
+static inline void add_to_keys(float *sums, const float *weights, const float *rows, const int count, const int n) {
+  for (int j = 0; j < count; j += DR)
+    for (int d = 0; d < HL; d += DN * DW) {
+      col_vec sum[DR][DN];
+      EACH(r, DR) EACH(v, DN) sum[r][v] = GET_COLS(sums + (j + r) * HL + d, v);
+      add_col_products(sum, weights + j * QB, QB, 1, rows + d, HL, n);
+      EACH(r, DR) EACH(v, DN) SET_COLS(sums + (j + r) * HL + d, v, sum[r][v]);
     }
-    store_columns(dkeys + j * 2 * COLS, dk, rows, 2 * COLS);
-    store_columns(dkeys + j * 2 * COLS + COLS, dv, rows, 2 * COLS);
-  }
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(IN(storage, q), IN(storage, kv),
@@ -137,12 +289,31 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(IN
   OPEN_IN(storage, dy);
   OPEN_OUT(storage, dq);
   OPEN_OUT(storage, dkv);
-  OPEN_OUT(float, delta);
+  PRIVATE keys[TP * HP], values[TP * HP], dkeys[TP * HL], dvalues[TP * HL], p[KB * QB], ds[KB * QB];
+  query_block b;
   FOR_ITEMS(item, images * HEADS) {
     const int image = item / HEADS, column = item % HEADS * HEAD;
-    const long queries = (long)image * QUERIES * COLS + column, keys = (long)image * TOKENS * 2 * COLS + column;
-    const long stats = (long)item * QUERIES;
-    queries_backward(q + queries, kv + keys, y + queries, lse + stats, dy + queries, dq + queries, delta + stats);
-    keys_backward(q + queries, kv + keys, lse + stats, dy + queries, delta + stats, dkv + keys);
+    const long of_keys = (long)image * TOKENS * 2 * COLS + column;
+    load_rows(keys, TP, HP, kv + of_keys, TOKENS, 2 * COLS);
+    load_rows(values, TP, HP, kv + of_keys + COLS, TOKENS, 2 * COLS);
+    for (int j = 0; j < TP * HL; j++) dkeys[j] = dvalues[j] = 0.0f;
+    for (int i = 0; i < QUERIES; i += QB) {
+      const int rows = min(QB, QUERIES - i);
+      const long at = ((long)image * QUERIES + i) * COLS + column;
+      load_block(&b, q + at, y + at, lse + (long)item * QUERIES + i, dy + at, rows);
+      for (int j = 0; j < TOKENS; j += KB) {
+        const int count = min(KB, TOKENS - j);
+        block_weights(p, ds, &b, keys + j * HP, values + j * HP, count);
+        add_to_queries(b.sums, keys + j * HP, ds, count);
+        add_to_keys(dkeys + j * HL, ds, b.query_rows, count, rows);
+        add_to_keys(dvalues + j * HL, p, b.grad_rows, count, rows);
+      }
+      store_columns(dq + at, b.sums, rows, COLS, SCALE);
+    }
+    for (int j = 0; j < TOKENS; j++)
+      for (int d = 0; d < HEAD; d++) {
+        STORE(dkv, of_keys + (long)j * 2 * COLS + d, SCALE * dkeys[j * HL + d]);
+        STORE(dkv, of_keys + (long)j * 2 * COLS + COLS + d, dvalues[j * HL + d]);
+      }
   }
 }

@@ -4,8 +4,11 @@
 #include "device/gemm.h"
 #include "device/reduce.h"
 
-#define ATTENTION_TOKENS_MAX 1024 /* the CPU kernel holds 64 bytes a token on its stack */
-#define ALIGNMENT 32              /* elements: a parameter starts on a cache line, whatever stands before it */
+/* The CPU kernel holds 16 bytes for each number of the keys of a head on its stack, 2 KiB for each column. */
+#define ATTENTION_KEYS_MAX 32768
+#define ATTENTION_HEAD_MAX 128
+
+#define ALIGNMENT 32 /* elements: a parameter starts on a cache line, whatever stands before it */
 
 csa_status csa_layer_bad(const csa_layer *layer, const char *why) {
   return csa_fail(CSA_USAGE, "%s '%s': %s", layer->ops->name, layer->name, why);
@@ -80,11 +83,31 @@ csa_status csa_layer_relu_backward(csa_plan *p, const csa_layer *l, csa_tensor *
   return csa_launch(p, csa_kernel_portable(p, "linear_relu_backward", "%s", ""), csa_items(n), CSA_ARGS(dy, y, *dz, n));
 }
 
+/* Vectors in a block of queries of cl/cpu/attention.cl: as many as registers allow, unless fewer leave fewer lanes
+ * empty; 8 vectors' worth of work stand for what a block costs beside them. */
+static int query_vectors(int queries, int vector) {
+  const int most = vector == 16 ? 5 : 2;
+  int best = 1;
+  int64_t least = INT64_MAX;
+  for (int vectors = most; vectors >= 1; vectors--) {
+    const int lanes = vectors * vector;
+    const int64_t cost = (int64_t)((queries + lanes - 1) / lanes) * (8 * vectors + 1);
+    if (cost >= least) continue;
+    least = cost;
+    best = vectors;
+  }
+  return best;
+}
+
 csa_kernel csa_layer_attention_kernel(const csa_plan *p, const char *name, int heads, int head, int queries, int tokens,
                                       const char *more_options) {
   char options[128];
   snprintf(options, sizeof options, "-DHEADS=%d -DHEAD=%d -DQUERIES=%d -DTOKENS=%d%s", heads, head, queries, tokens,
            more_options);
-  return tokens <= ATTENTION_TOKENS_MAX ? csa_kernel_named(p, name, "%s", options)
-                                        : csa_kernel_portable(p, name, "%s", options);
+  const bool fits = head <= ATTENTION_HEAD_MAX && (int64_t)tokens * head <= ATTENTION_KEYS_MAX;
+  if (!fits || !csa_kernel_is_cpu(p, name)) return csa_kernel_portable(p, name, "%s", options);
+  const int native = p->device->info.float_width;
+  int vector = native >= 16 ? 16 : native >= 8 ? 8 : 4;
+  while (vector > 4 && queries <= vector / 2) vector /= 2;
+  return csa_kernel_named(p, name, "-DVW=%d -DNV=%d %s", vector, query_vectors(queries, vector), options);
 }

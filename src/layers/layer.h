@@ -105,7 +105,7 @@ csa_status csa_layer_relu_backward(csa_plan *plan, const csa_layer *layer, csa_t
 /* Columns of a head that attention.cl's kernels hold in private memory, at most. */
 #define CSA_HEAD_MAX 1024
 
-/* A kernel of attention.cl: of the CPU family where that can hold so many tokens. */
+/* A kernel of attention.cl: of the CPU family where that can hold so many keys. */
 csa_kernel csa_layer_attention_kernel(const csa_plan *plan, const char *name, int heads, int head, int queries,
                                       int tokens, const char *more_options);
 

@@ -38,6 +38,20 @@ static void check(const test_variant *variant, const attention_case *c) {
   test_layer_fini(&t);
 }
 
+/* Kernels of the CPU family for devices whose vectors are shorter than this one's. */
+static void test_widths(void **state) {
+  (void)state;
+  int *width = &test_device()->info.float_width;
+  const int native = *width;
+  for (int w = 4; w <= 16; w *= 2)
+    for (size_t i = 2; i < 6 && w != native; i++) {
+      print_message("vectors of %d: %d tokens, %d channels\n", w, cases[i].tokens, cases[i].channels);
+      *width = w;
+      check(&test_variants[0], &cases[i]);
+      *width = native;
+    }
+}
+
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < test_variant_count; v++)
@@ -50,6 +64,6 @@ static void test_all(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_widths)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,20 @@ static void check(const test_variant *variant, const nonlocal_case *c) {
   test_layer_fini(&t);
 }
 
+/* Kernels of the CPU family for devices whose vectors are shorter than this one's. */
+static void test_widths(void **state) {
+  (void)state;
+  int *width = &test_device()->info.float_width;
+  const int native = *width;
+  for (int w = 4; w <= 16; w *= 2)
+    for (size_t i = 1; i < 4 && w != native; i++) {
+      print_message("vectors of %d: %d channels\n", w, cases[i].channels);
+      *width = w;
+      check(&test_variants[0], &cases[i]);
+      *width = native;
+    }
+}
+
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < test_variant_count; v++)
@@ -46,6 +60,6 @@ static void test_all(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_widths)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
