@@ -6,8 +6,8 @@
  * in lanes; dk and dv have columns of the head in lanes, so that no sum runs across lanes. Forward keeps a running
  * maximum (Milakov and Gimelshein 2018).
  *
- * HEADS, HEAD, QUERIES, TOKENS, SCALE as in cl/attention.cl. VW: floats of a vector, 16, 8 or 4; NV: vectors of a block
- * of queries, up to 5 where VW is 16 (such devices have 32 registers), else up to 2. */
+ * HEADS, HEAD, QUERIES, TOKENS, SCALE, LDQ, LDKV as in cl/attention.cl. VW: floats of a vector, 16, 8 or 4; NV: vectors
+ * of a block of queries, up to 5 where VW is 16 (such devices have 32 registers), else up to 2. */
 
 #ifndef VW
 #define VW 16
@@ -18,6 +18,12 @@
 #define COLS (HEADS * HEAD)
 #ifndef SCALE
 #define SCALE (1.0f / sqrt((float)HEAD))
+#endif
+#ifndef LDQ
+#define LDQ COLS
+#endif
+#ifndef LDKV
+#define LDKV (2 * COLS)
 #endif
 
 #if HEAD > 8 && VW >= 16 /* DW: columns of the head in lanes */
@@ -210,13 +216,13 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(IN(
   PRIVATE keys[TP * HP], values[TP * HP], query[HEAD * QB], context[HP * QB], norm[QB];
   FOR_ITEMS(item, images * HEADS) {
     const int image = item / HEADS, column = item % HEADS * HEAD;
-    __global const storage *of_kv = kv + (long)image * TOKENS * 2 * COLS + column;
-    load_rows(keys, TP, HP, of_kv, TOKENS, 2 * COLS);
-    load_rows(values, TP, HP, of_kv + COLS, TOKENS, 2 * COLS);
+    __global const storage *of_kv = kv + (long)image * TOKENS * LDKV + column;
+    load_rows(keys, TP, HP, of_kv, TOKENS, LDKV);
+    load_rows(values, TP, HP, of_kv + COLS, TOKENS, LDKV);
     for (int i = 0; i < QUERIES; i += QB) {
       const int rows = min(QB, QUERIES - i);
-      const long at = ((long)image * QUERIES + i) * COLS + column;
-      load_columns(query, q + at, rows, COLS, SCALE);
+      const long row = (long)image * QUERIES + i, at = row * COLS + column, of_q = row * LDQ + column;
+      load_columns(query, q + of_q, rows, LDQ, SCALE);
       block_forward(context, norm, query, keys, values);
       store_columns(y + at, context, rows, COLS, 1.0f);
       for (int r = 0; r < rows; r++) lse[(long)item * QUERIES + i + r] = norm[r];
@@ -234,8 +240,8 @@ typedef struct {
 
 static inline void load_block(query_block *b, __global const storage *q, __global const storage *y,
                               __global const float *lse, __global const storage *dy, const int rows) {
-  load_columns(b->query, q, rows, COLS, SCALE);
-  load_rows(b->query_rows, rows, HL, q, rows, COLS);
+  load_columns(b->query, q, rows, LDQ, SCALE);
+  load_rows(b->query_rows, rows, HL, q, rows, LDQ);
   load_columns(b->grad, dy, rows, COLS, 1.0f);
   load_rows(b->grad_rows, rows, HL, dy, rows, COLS);
   load_columns(b->sums, y, rows, COLS, 1.0f);
@@ -293,14 +299,14 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(IN
   query_block b;
   FOR_ITEMS(item, images * HEADS) {
     const int image = item / HEADS, column = item % HEADS * HEAD;
-    const long of_keys = (long)image * TOKENS * 2 * COLS + column;
-    load_rows(keys, TP, HP, kv + of_keys, TOKENS, 2 * COLS);
-    load_rows(values, TP, HP, kv + of_keys + COLS, TOKENS, 2 * COLS);
+    const long of_keys = (long)image * TOKENS * LDKV + column;
+    load_rows(keys, TP, HP, kv + of_keys, TOKENS, LDKV);
+    load_rows(values, TP, HP, kv + of_keys + COLS, TOKENS, LDKV);
     for (int j = 0; j < TP * HL; j++) dkeys[j] = dvalues[j] = 0.0f;
     for (int i = 0; i < QUERIES; i += QB) {
       const int rows = min(QB, QUERIES - i);
-      const long at = ((long)image * QUERIES + i) * COLS + column;
-      load_block(&b, q + at, y + at, lse + (long)item * QUERIES + i, dy + at, rows);
+      const long row = (long)image * QUERIES + i, at = row * COLS + column, of_q = row * LDQ + column;
+      load_block(&b, q + of_q, y + at, lse + (long)item * QUERIES + i, dy + at, rows);
       for (int j = 0; j < TOKENS; j += KB) {
         const int count = min(KB, TOKENS - j);
         block_weights(p, ds, &b, keys + j * HP, values + j * HP, count);
@@ -308,12 +314,12 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(IN
         add_to_keys(dkeys + j * HL, ds, b.query_rows, count, rows);
         add_to_keys(dvalues + j * HL, p, b.grad_rows, count, rows);
       }
-      store_columns(dq + at, b.sums, rows, COLS, SCALE);
+      store_columns(dq + of_q, b.sums, rows, LDQ, SCALE);
     }
     for (int j = 0; j < TOKENS; j++)
       for (int d = 0; d < HEAD; d++) {
-        STORE(dkv, of_keys + (long)j * 2 * COLS + d, SCALE * dkeys[j * HL + d]);
-        STORE(dkv, of_keys + (long)j * 2 * COLS + COLS + d, dvalues[j * HL + d]);
+        STORE(dkv, of_keys + (long)j * LDKV + d, SCALE * dkeys[j * HL + d]);
+        STORE(dkv, of_keys + (long)j * LDKV + COLS + d, dvalues[j * HL + d]);
       }
   }
 }

@@ -49,13 +49,17 @@ static int query_stride(const csa_layer *l) {
 }
 
 static csa_kernel core(const csa_plan *p, const csa_layer *l, const char *name) {
-  const csa_shape in = l->in[0]->shape;
-  return csa_layer_attention_kernel(p, name, l->config.heads, (int)in.dim[2] / l->config.heads,
-                                    (int)l->out->shape.dim[1], (int)in.dim[1], "");
+  const int columns = (int)l->in[0]->shape.dim[2];
+  const csa_attention_core c = {.heads = l->config.heads,
+                                .head = columns / l->config.heads,
+                                .queries = (int)l->out->shape.dim[1],
+                                .tokens = (int)l->in[0]->shape.dim[1],
+                                .query_stride = columns,
+                                .key_stride = 2 * columns,
+                                .scaled = true};
+  return csa_layer_attention_kernel(p, name, &c);
 }
 
-/* Scores, and their product with the values; backward's four products are twice as much, not counting what it computes
- * again. */
 static double core_flops(const csa_layer *l) {
   return 4.0 * (double)csa_elements(l->out->shape) * (double)l->in[0]->shape.dim[1];
 }

@@ -99,15 +99,14 @@ static int query_vectors(int queries, int vector) {
   return best;
 }
 
-csa_kernel csa_layer_attention_kernel(const csa_plan *p, const char *name, int heads, int head, int queries, int tokens,
-                                      const char *more_options) {
-  char options[128];
-  snprintf(options, sizeof options, "-DHEADS=%d -DHEAD=%d -DQUERIES=%d -DTOKENS=%d%s", heads, head, queries, tokens,
-           more_options);
-  const bool fits = head <= ATTENTION_HEAD_MAX && (int64_t)tokens * head <= ATTENTION_KEYS_MAX;
+csa_kernel csa_layer_attention_kernel(const csa_plan *p, const char *name, const csa_attention_core *c) {
+  char options[160];
+  snprintf(options, sizeof options, "-DHEADS=%d -DHEAD=%d -DQUERIES=%d -DTOKENS=%d -DLDQ=%d -DLDKV=%d%s", c->heads,
+           c->head, c->queries, c->tokens, c->query_stride, c->key_stride, c->scaled ? "" : " -DSCALE=1.0f");
+  const bool fits = c->head <= ATTENTION_HEAD_MAX && (int64_t)c->tokens * c->head <= ATTENTION_KEYS_MAX;
   if (!fits || !csa_kernel_is_cpu(p, name)) return csa_kernel_portable(p, name, "%s", options);
   const int native = p->device->info.float_width;
   int vector = native >= 16 ? 16 : native >= 8 ? 8 : 4;
-  while (vector > 4 && queries <= vector / 2) vector /= 2;
-  return csa_kernel_named(p, name, "-DVW=%d -DNV=%d %s", vector, query_vectors(queries, vector), options);
+  while (vector > 4 && c->queries <= vector / 2) vector /= 2;
+  return csa_kernel_named(p, name, "-DVW=%d -DNV=%d %s", vector, query_vectors(c->queries, vector), options);
 }

@@ -105,9 +105,26 @@ csa_status csa_layer_relu_backward(csa_plan *plan, const csa_layer *layer, csa_t
 /* Columns of a head that attention.cl's kernels hold in private memory, at most. */
 #define CSA_HEAD_MAX 1024
 
+/* The core of attention. Elements from a query to the next, in q and dq, and from a key to the next, in kv and dkv. */
+typedef struct {
+  int heads, head, queries, tokens;
+  int query_stride, key_stride;
+  bool scaled; /* scores by 1 / sqrt(head) */
+} csa_attention_core;
+
 /* A kernel of attention.cl: of the CPU family where that can hold so many keys. */
-csa_kernel csa_layer_attention_kernel(const csa_plan *plan, const char *name, int heads, int head, int queries,
-                                      int tokens, const char *more_options);
+csa_kernel csa_layer_attention_kernel(const csa_plan *plan, const char *name, const csa_attention_core *core);
+
+/* Max-pooling over squares of 2 x 2, of `cols` columns from `first` on of x [images, height, width, stride], to
+ * y [images, height / 2, width / 2, cols]. */
+typedef struct {
+  int images, height, width, cols, first, stride;
+} csa_pooling;
+
+/* Records it; backward writes those columns of dx. */
+csa_status csa_layer_pool_forward(csa_plan *plan, const csa_pooling *pooling, const csa_tensor *x, csa_tensor *y);
+csa_status csa_layer_pool_backward(csa_plan *plan, const csa_pooling *pooling, const csa_tensor *x,
+                                   const csa_tensor *dy, csa_tensor *dx);
 
 /* "linear 'fc': why", CSA_USAGE: a model that cannot be. */
 csa_status csa_layer_bad(const csa_layer *layer, const char *why);
