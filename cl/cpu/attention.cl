@@ -140,6 +140,13 @@ static inline void load_rows(float *to, const int all, const int width, __global
   }
 }
 
+/* Rows of a head are far apart, and nobody fetches them early. Where an item is short, these ask for the rows of the
+ * next: `from` has `ld` elements a row and `rows` rows an image. */
+static inline void fetch_next(__global const storage *from, const int rows, const int ld, const int next) {
+  __global const storage *head = from + (long)(next / HEADS) * rows * ld + next % HEADS * HEAD;
+  for (int r = 0; r < (QUERIES <= QB ? rows : 0); r++) PREFETCH(head + r * ld);
+}
+
 /* score [count][QB] of a block; `most`: the running maximum. */
 static inline void block_scores(float *score, vec most[NV], const float *query, const float *keys, const int count) {
   for (int j = 0; j < count; j += TR) {
@@ -219,6 +226,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(IN(
     __global const storage *of_kv = kv + (long)image * TOKENS * LDKV + column;
     load_rows(keys, TP, HP, of_kv, TOKENS, LDKV);
     load_rows(values, TP, HP, of_kv + COLS, TOKENS, LDKV);
+    if (item + 1 < images * HEADS) {
+      fetch_next(q, QUERIES, LDQ, item + 1);
+      fetch_next(kv, TOKENS, LDKV, item + 1);
+      fetch_next(kv + COLS, TOKENS, LDKV, item + 1);
+    }
     for (int i = 0; i < QUERIES; i += QB) {
       const int rows = min(QB, QUERIES - i);
       const long row = (long)image * QUERIES + i, at = row * COLS + column, of_q = row * LDQ + column;
@@ -302,6 +314,13 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(IN
     const long of_keys = (long)image * TOKENS * LDKV + column;
     load_rows(keys, TP, HP, kv + of_keys, TOKENS, LDKV);
     load_rows(values, TP, HP, kv + of_keys + COLS, TOKENS, LDKV);
+    if (item + 1 < images * HEADS) {
+      fetch_next(q, QUERIES, LDQ, item + 1);
+      fetch_next(kv, TOKENS, LDKV, item + 1);
+      fetch_next(kv + COLS, TOKENS, LDKV, item + 1);
+      fetch_next(y, QUERIES, COLS, item + 1);
+      fetch_next(dy, QUERIES, COLS, item + 1);
+    }
     for (int j = 0; j < TP * HL; j++) dkeys[j] = dvalues[j] = 0.0f;
     for (int i = 0; i < QUERIES; i += QB) {
       const int rows = min(QB, QUERIES - i);

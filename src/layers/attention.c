@@ -4,23 +4,25 @@
 #include "device/gemm.h"
 #include "layers/layer.h"
 
-enum { QUERY_WEIGHT, QUERY_BIAS, KEY_VALUE_WEIGHT, KEY_VALUE_BIAS, OUT_WEIGHT, OUT_BIAS };
-enum { QUERY, KEY_VALUE, CONTEXT, LSE };
+enum { IN_WEIGHT, IN_BIAS, OUT_WEIGHT, OUT_BIAS }; /* the rows of query, key and value follow each other */
+enum { QUERY, KEY_VALUE, CONTEXT, LSE };           /* the first two are one tensor [N, T, 3 C], unless class_only */
 
 static csa_status declare_parameters(csa_parameters *all, csa_layer *l, int c) {
   const csa_shape weight = csa_shape2(c, c), bias = csa_shape1(c);
-  const csa_part query[] = {{"query.weight", weight, false}, {"query.bias", bias, false}};
-  const csa_part key[] = {{"key.weight", weight, false},
-                          {"value.weight", weight, false},
-                          {"key.bias", bias, false},
-                          {"value.bias", bias, false}};
+  const csa_part weights[] = {
+      {"query.weight", weight, false}, {"key.weight", weight, false}, {"value.weight", weight, false}};
+  const csa_part biases[] = {{"query.bias", bias, false}, {"key.bias", bias, false}, {"value.bias", bias, false}};
   const csa_part out[] = {{"fc_out.weight", weight, false}, {"fc_out.bias", bias, false}};
-  CSA_TRY(csa_layer_param(all, l, QUERY_WEIGHT, weight, CSA_INIT_FAN_IN, c, &query[0], 1));
-  CSA_TRY(csa_layer_param(all, l, QUERY_BIAS, bias, CSA_INIT_FAN_IN, c, &query[1], 1));
-  CSA_TRY(csa_layer_param(all, l, KEY_VALUE_WEIGHT, csa_shape2(2 * c, c), CSA_INIT_FAN_IN, c, &key[0], 2));
-  CSA_TRY(csa_layer_param(all, l, KEY_VALUE_BIAS, csa_shape1(2 * c), CSA_INIT_FAN_IN, c, &key[2], 2));
+  CSA_TRY(csa_layer_param(all, l, IN_WEIGHT, csa_shape2(3 * c, c), CSA_INIT_FAN_IN, c, weights, 3));
+  CSA_TRY(csa_layer_param(all, l, IN_BIAS, csa_shape1(3 * c), CSA_INIT_FAN_IN, c, biases, 3));
   CSA_TRY(csa_layer_param(all, l, OUT_WEIGHT, weight, CSA_INIT_FAN_IN, c, &out[0], 1));
   return csa_layer_param(all, l, OUT_BIAS, bias, CSA_INIT_FAN_IN, c, &out[1], 1);
+}
+
+/* Of rows [3 C], from the first key on. */
+static csa_status after_queries(csa_plan *p, csa_tensor *joint, csa_tensor **view) {
+  const int64_t c = csa_cols(joint->shape) / 3;
+  return csa_plan_view(p, joint, c, csa_shape1(csa_elements(joint->shape) - c), view);
 }
 
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
@@ -35,17 +37,15 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
     return csa_layer_bad(l, "the residual is not of the output's shape");
   CSA_TRY(declare_parameters(parameters, l, (int)c));
   CSA_TRY(csa_layer_output(parameters, l, out));
-  CSA_TRY(csa_layer_saved(parameters, l, QUERY, out, "queries"));
-  CSA_TRY(csa_layer_saved(parameters, l, KEY_VALUE, csa_shape3(images, tokens, 2 * c), "keys and values"));
+  if (l->config.class_only) {
+    CSA_TRY(csa_layer_saved(parameters, l, QUERY, out, "queries"));
+    CSA_TRY(csa_layer_saved(parameters, l, KEY_VALUE, csa_shape3(images, tokens, 2 * c), "keys and values"));
+  } else {
+    CSA_TRY(csa_layer_saved(parameters, l, QUERY, csa_shape3(images, tokens, 3 * c), "queries, keys and values"));
+    CSA_TRY(after_queries(parameters->plan, l->saved[QUERY], &l->saved[KEY_VALUE]));
+  }
   CSA_TRY(csa_layer_saved(parameters, l, CONTEXT, out, "context"));
   return csa_layer_saved(parameters, l, LSE, csa_shape3(images, l->config.heads, queries), "log-sum-exp");
-}
-
-/* The rows of the input that query: all, or the first of every image. */
-static int query_rows(const csa_layer *l) { return (int)csa_rows(l->out->shape); }
-static int query_stride(const csa_layer *l) {
-  const csa_shape in = l->in[0]->shape;
-  return (int)(l->config.class_only ? in.dim[1] * in.dim[2] : in.dim[2]);
 }
 
 static csa_kernel core(const csa_plan *p, const csa_layer *l, const char *name) {
@@ -54,8 +54,8 @@ static csa_kernel core(const csa_plan *p, const csa_layer *l, const char *name) 
                                 .head = columns / l->config.heads,
                                 .queries = (int)l->out->shape.dim[1],
                                 .tokens = (int)l->in[0]->shape.dim[1],
-                                .query_stride = columns,
-                                .key_stride = 2 * columns,
+                                .query_stride = l->config.class_only ? columns : 3 * columns,
+                                .key_stride = l->config.class_only ? 2 * columns : 3 * columns,
                                 .scaled = true};
   return csa_layer_attention_kernel(p, name, &c);
 }
@@ -64,30 +64,51 @@ static double core_flops(const csa_layer *l) {
   return 4.0 * (double)csa_elements(l->out->shape) * (double)l->in[0]->shape.dim[1];
 }
 
+/* One product with a run of the joint parameters' rows: y [rows, outputs] from rows of the input, `stride` apart. */
+typedef struct {
+  int rows, stride, first, outputs;
+} projection;
+
+static projection of_class(const csa_layer *l) {
+  const csa_shape in = l->in[0]->shape;
+  return (projection){(int)in.dim[0], (int)(in.dim[1] * in.dim[2]), 0, (int)in.dim[2]};
+}
+
+static projection of_tokens(const csa_layer *l) {
+  const int rows = (int)csa_rows(l->in[0]->shape), c = (int)csa_cols(l->in[0]->shape);
+  return l->config.class_only ? (projection){rows, c, c, 2 * c} : (projection){rows, c, 0, 3 * c};
+}
+
+static csa_status rows_of(csa_plan *p, csa_tensor *weight, csa_tensor *bias, const projection *s, csa_tensor **w,
+                          csa_tensor **b) {
+  const int64_t inputs = csa_cols(weight->shape);
+  CSA_TRY(csa_plan_view(p, weight, s->first * inputs, csa_shape2(s->outputs, inputs), w));
+  return csa_plan_view(p, bias, s->first, csa_shape1(s->outputs), b);
+}
+
+static csa_status project(csa_plan *p, const csa_layer *l, projection s, csa_tensor *y) {
+  csa_tensor *weight, *bias;
+  CSA_TRY(rows_of(p, l->param[IN_WEIGHT], l->param[IN_BIAS], &s, &weight, &bias));
+  return csa_gemm(p, &(csa_gemm_call){.m = s.rows,
+                                      .n = s.outputs,
+                                      .k = (int)csa_cols(l->in[0]->shape),
+                                      .trans_b = true,
+                                      .a = l->in[0],
+                                      .lda = s.stride,
+                                      .b = weight,
+                                      .c = y,
+                                      .bias = bias});
+}
+
 static csa_status forward(csa_plan *p, csa_layer *l) {
-  const csa_tensor *x = l->in[0], *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE];
-  const int rows = (int)csa_rows(x->shape), c = (int)csa_cols(x->shape), images = (int)x->shape.dim[0];
-  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = query_rows(l),
-                                       .n = c,
-                                       .k = c,
-                                       .trans_b = true,
-                                       .a = x,
-                                       .lda = query_stride(l),
-                                       .b = l->param[QUERY_WEIGHT],
-                                       .c = l->saved[QUERY],
-                                       .bias = l->param[QUERY_BIAS]}));
-  CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = rows,
-                                       .n = 2 * c,
-                                       .k = c,
-                                       .trans_b = true,
-                                       .a = x,
-                                       .b = l->param[KEY_VALUE_WEIGHT],
-                                       .c = l->saved[KEY_VALUE],
-                                       .bias = l->param[KEY_VALUE_BIAS]}));
+  const csa_tensor *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE];
+  const int c = (int)csa_cols(l->in[0]->shape), images = (int)l->in[0]->shape.dim[0];
+  if (l->config.class_only) CSA_TRY(project(p, l, of_class(l), l->saved[QUERY]));
+  CSA_TRY(project(p, l, of_tokens(l), l->saved[l->config.class_only ? KEY_VALUE : QUERY]));
   CSA_TRY(csa_launch(p, core(p, l, "attention_forward"), csa_groups((int64_t)images * l->config.heads),
                      CSA_ARGS(q, kv, l->saved[CONTEXT], l->saved[LSE], images)));
   csa_plan_flops(p, core_flops(l));
-  return csa_gemm(p, &(csa_gemm_call){.m = query_rows(l),
+  return csa_gemm(p, &(csa_gemm_call){.m = (int)csa_rows(l->out->shape),
                                       .n = c,
                                       .k = c,
                                       .trans_b = true,
@@ -110,33 +131,35 @@ static csa_status core_backward(csa_plan *p, csa_layer *l, const csa_tensor *dco
   return CSA_OK;
 }
 
+/* From dy; the input's gradient is written with `beta`. */
+static csa_status project_backward(csa_plan *p, const csa_layer *l, projection s, const csa_tensor *dy, float beta) {
+  csa_tensor *weight, *bias, *dweight, *dbias;
+  const int c = (int)csa_cols(l->in[0]->shape);
+  CSA_TRY(rows_of(p, l->param[IN_WEIGHT], l->param[IN_BIAS], &s, &weight, &bias));
+  CSA_TRY(rows_of(p, l->dparam[IN_WEIGHT], l->dparam[IN_BIAS], &s, &dweight, &dbias));
+  CSA_TRY(csa_layer_weights_backward(p, dy, s.rows, s.outputs, l->in[0], s.stride, c, dweight, dbias));
+  if (l->din == NULL) return CSA_OK;
+  return csa_gemm(
+      p, &(csa_gemm_call){
+             .m = s.rows, .n = c, .k = s.outputs, .a = dy, .b = weight, .c = l->din, .ldc = s.stride, .beta = beta});
+}
+
 static csa_status backward(csa_plan *p, csa_layer *l) {
-  const csa_tensor *x = l->in[0];
-  const int rows = (int)csa_rows(x->shape), queries = query_rows(l), stride = query_stride(l),
-            c = (int)csa_cols(x->shape);
+  const int queries = (int)csa_rows(l->out->shape), c = (int)csa_cols(l->in[0]->shape);
   csa_tensor *dcontext, *dq, *dkv;
   CSA_TRY(csa_plan_scratch(p, l->out->shape, &dcontext));
-  CSA_TRY(csa_plan_scratch(p, l->out->shape, &dq));
-  CSA_TRY(csa_plan_scratch(p, l->saved[KEY_VALUE]->shape, &dkv));
+  CSA_TRY(csa_plan_scratch(p, l->saved[QUERY]->shape, &dq));
+  if (l->config.class_only)
+    CSA_TRY(csa_plan_scratch(p, l->saved[KEY_VALUE]->shape, &dkv));
+  else
+    CSA_TRY(after_queries(p, dq, &dkv));
   CSA_TRY(csa_layer_weights_backward(p, l->dout, queries, c, l->saved[CONTEXT], c, c, l->dparam[OUT_WEIGHT],
                                      l->dparam[OUT_BIAS]));
   CSA_TRY(csa_gemm(
       p, &(csa_gemm_call){.m = queries, .n = c, .k = c, .a = l->dout, .b = l->param[OUT_WEIGHT], .c = dcontext}));
   CSA_TRY(core_backward(p, l, dcontext, dq, dkv));
-  CSA_TRY(csa_layer_weights_backward(p, dq, queries, c, x, stride, c, l->dparam[QUERY_WEIGHT], l->dparam[QUERY_BIAS]));
-  CSA_TRY(
-      csa_layer_weights_backward(p, dkv, rows, 2 * c, x, c, c, l->dparam[KEY_VALUE_WEIGHT], l->dparam[KEY_VALUE_BIAS]));
-  if (l->din == NULL) return CSA_OK;
-  CSA_TRY(csa_gemm(
-      p, &(csa_gemm_call){.m = rows, .n = c, .k = 2 * c, .a = dkv, .b = l->param[KEY_VALUE_WEIGHT], .c = l->din}));
-  return csa_gemm(p, &(csa_gemm_call){.m = queries,
-                                      .n = c,
-                                      .k = c,
-                                      .a = dq,
-                                      .b = l->param[QUERY_WEIGHT],
-                                      .c = l->din,
-                                      .ldc = stride,
-                                      .beta = 1.0f});
+  CSA_TRY(project_backward(p, l, of_tokens(l), l->config.class_only ? dkv : dq, 0.0f));
+  return l->config.class_only ? project_backward(p, l, of_class(l), dq, 1.0f) : CSA_OK;
 }
 
 const csa_layer_ops csa_layer_attention = {"attention", plan, forward, backward};

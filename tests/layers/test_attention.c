@@ -1,6 +1,8 @@
 #include "layers/harness.h"
 #include "reference/reference.h"
 
+enum { PARAMETERS = 4 };
+
 typedef struct {
   int images, tokens, channels, heads;
   bool class_only, residual, accumulate;
@@ -23,17 +25,18 @@ static void check(const test_variant *variant, const attention_case *c) {
   test_layer_run(&t, variant, &csa_layer_attention, (csa_layer_config){.heads = c->heads, .class_only = c->class_only},
                  csa_shape3(c->images, c->tokens, c->channels), residual, c->accumulate);
   const csa_ref_attention s = {c->images, queries, c->tokens, c->channels, c->heads};
-  const csa_ref_mha_params p = {t.param[0], t.param[1], t.param[2], t.param[3], t.param[4], t.param[5]};
-  double *y = test_zeros(outputs), *dx = test_zeros(inputs), *grads[CSA_LAYER_SLOTS];
-  for (int i = 0; i < CSA_LAYER_SLOTS; i++) grads[i] = test_zeros(param_size(&t, i));
+  const int d = c->channels; /* of the first two parameters, the query's rows come before the others */
+  const csa_ref_mha_params p = {t.param[0], t.param[1], t.param[0] + d * d, t.param[1] + d, t.param[2], t.param[3]};
+  double *y = test_zeros(outputs), *dx = test_zeros(inputs), *grads[PARAMETERS];
+  for (int i = 0; i < PARAMETERS; i++) grads[i] = test_zeros(param_size(&t, i));
   assert_ok(csa_ref_mha_forward(&s, &p, t.in, t.residual, y));
   assert_close("y", t.out, y, outputs, 1e-5);
-  const csa_ref_mha_grads g = {grads[0], grads[1], grads[2], grads[3], grads[4], grads[5]};
+  const csa_ref_mha_grads g = {grads[0], grads[1], grads[0] + d * d, grads[1] + d, grads[2], grads[3]};
   assert_ok(csa_ref_mha_backward(&s, &p, t.in, t.dout, dx, &g));
   assert_close("dx", t.din, dx, inputs, 3e-5);
-  static const char *const names[] = {"dwq", "dbq", "dwkv", "dbkv", "dwo", "dbo"};
-  for (int i = 0; i < CSA_LAYER_SLOTS; i++) assert_close(names[i], t.dparam[i], grads[i], param_size(&t, i), 3e-5);
-  for (int i = 0; i < CSA_LAYER_SLOTS; i++) free(grads[i]);
+  static const char *const names[] = {"dwqkv", "dbqkv", "dwo", "dbo"};
+  for (int i = 0; i < PARAMETERS; i++) assert_close(names[i], t.dparam[i], grads[i], param_size(&t, i), 3e-5);
+  for (int i = 0; i < PARAMETERS; i++) free(grads[i]);
   free(y), free(dx);
   test_layer_fini(&t);
 }
