@@ -16,6 +16,8 @@ csa_choices csa_choices_resolve(csa_choices choices, const csa_device_info *info
   const bool cpu = info->type == CSA_CPU;
   if (choices.kernels == CSA_KERNELS_AUTO) choices.kernels = cpu ? CSA_KERNELS_CPU : CSA_KERNELS_PORTABLE;
   if (choices.gemm == CSA_GEMM_AUTO) choices.gemm = cpu ? CSA_GEMM_NATIVE : CSA_GEMM_CLBLAST;
+  if (choices.conv == CSA_CONV_AUTO)
+    choices.conv = choices.kernels == CSA_KERNELS_CPU ? CSA_CONV_WINOGRAD : CSA_CONV_DIRECT;
   return choices;
 }
 

@@ -10,10 +10,15 @@
 typedef enum { CSA_KERNELS_AUTO, CSA_KERNELS_CPU, CSA_KERNELS_PORTABLE } csa_kernels;
 typedef enum { CSA_GEMM_AUTO, CSA_GEMM_CLBLAST, CSA_GEMM_NATIVE } csa_gemm_provider;
 
+/* 3 x 3 convolutions: as products over the rearranged image, or by Winograd's filtering where there are kernels for it
+ * and the sizes fit. */
+typedef enum { CSA_CONV_AUTO, CSA_CONV_DIRECT, CSA_CONV_WINOGRAD } csa_conv;
+
 /* Made once, written to config.json and the checkpoint, and used again on resume, so that a run repeats. */
 typedef struct {
   csa_kernels kernels;
   csa_gemm_provider gemm;
+  csa_conv conv;
 } csa_choices;
 
 /* What `auto` means on a device of this type. */

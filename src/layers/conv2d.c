@@ -7,6 +7,8 @@
 #include "layers/layer.h"
 
 #define COLUMNS_MAX ((int64_t)64 << 20) /* bytes of the rearranged input at a time */
+#define WINOGRAD_CACHE (700 << 10)      /* bytes of a core's second-level cache that a block may fill */
+#define WINOGRAD_CHUNK (16 << 20)       /* bytes of points that the weight gradient sums at a time */
 #define FEW 4                           /* channels up to which the direct kernels serve */
 #define FEW_CHUNKS 128                  /* parts of the direct weight gradient */
 
@@ -99,6 +101,115 @@ static double all_flops(const sizes *s) {
   return 2.0 * s->images * s->height * s->width * s->taps * s->inputs * s->outputs;
 }
 
+/* cl/cpu/winograd.cl's tiles of 4 x 4 outputs, and its register tile: 24 of the 32 registers that devices with vectors
+ * of 16 floats have, 12 of 16 elsewhere. */
+typedef struct {
+  int tiles, across; /* of all images; of a row */
+  int vector, panel; /* floats */
+  int rows;
+  char options[64];
+} winograd;
+
+static int winograd_vector(const csa_plan *p) {
+  const int native = p->device->info.float_width;
+  return native >= 16 ? 16 : native >= 8 ? 8 : 4;
+}
+
+static bool winograd_fits(const csa_plan *p, const csa_layer *l) {
+  const sizes s = sizes_of(l);
+  const int vector = winograd_vector(p);
+  return p->choices.conv == CSA_CONV_WINOGRAD && csa_kernel_is_cpu(p, "winograd_forward") && s.taps == 9 &&
+         s.inputs % vector == 0 && s.outputs % vector == 0;
+}
+
+static winograd winograd_of(const csa_plan *p, const sizes *s, int outputs) {
+  winograd w = {.vector = winograd_vector(p)};
+  const int registers = w.vector == 16 ? 24 : 12;
+  int vectors = w.vector == 16 ? 4 : 2;
+  while (outputs / w.vector % vectors != 0) vectors--;
+  w.panel = vectors * w.vector;
+  w.rows = registers / vectors;
+  w.across = (s->width + 3) / 4;
+  w.tiles = s->images * ((s->height + 3) / 4) * w.across;
+  snprintf(w.options, sizeof w.options, "-DVW=%d -DNV=%d -DMR=%d", w.vector, vectors, w.rows);
+  return w;
+}
+
+/* The filters' points; `turned`: of the convolution that gives the gradient of x. */
+static csa_status winograd_filters(csa_plan *p, const csa_layer *l, const winograd *w, bool turned, csa_tensor **u) {
+  const sizes s = sizes_of(l);
+  const int from = turned ? s.outputs : s.inputs, to = turned ? s.inputs : s.outputs;
+  const csa_tensor *weight = l->param[WEIGHT];
+  CSA_TRY(csa_plan_scratch(p, csa_shape3(36, from, to), u));
+  return csa_launch(p, csa_kernel_named(p, "winograd_filter", "%s%s", w->options, turned ? " -DROTATED" : ""),
+                    csa_groups(from / w->vector), CSA_ARGS(weight, *u, from, to));
+}
+
+/* As many tiles at a time as leave their points in the second-level cache, but enough turns for every core. */
+static int winograd_block(const csa_plan *p, const winograd *w, int inputs) {
+  const int tile = 36 * 4 * (inputs + 16 + w->panel + 16), turns = 4 * p->device->info.compute_units;
+  int block = WINOGRAD_CACHE / tile;
+  if (block > (w->tiles + turns - 1) / turns) block = (w->tiles + turns - 1) / turns;
+  return block < w->rows ? w->rows : block / w->rows * w->rows;
+}
+
+/* y = x * w of `from` to `to` channels, + bias, ReLU or residual where `epilogue` says so. */
+static csa_status winograd_convolve(csa_plan *p, const sizes *s, const winograd *w, int from, int to,
+                                    const csa_tensor *x, const csa_tensor *u, const csa_tensor *bias,
+                                    const csa_tensor *residual, const char *epilogue, csa_tensor *y) {
+  const int block = winograd_block(p, w, from), blocks = (w->tiles + block - 1) / block;
+  const int turns = 4 * p->device->info.compute_units, groups = blocks < turns ? blocks : turns;
+  csa_tensor *scratch;
+  CSA_TRY(csa_plan_scratch(p, csa_shape4(groups, 36, block, from + 16 + w->panel + 16), &scratch));
+  CSA_TRY(csa_launch(p, csa_kernel_named(p, "winograd_forward", "%s -DFORWARD%s", w->options, epilogue),
+                     csa_groups(groups),
+                     CSA_ARGS(x, u, bias, residual, y, scratch, s->height, s->width, from, to, w->tiles, block)));
+  csa_plan_flops(p, all_flops(s));
+  return CSA_OK;
+}
+
+static csa_status winograd_forward(csa_plan *p, csa_layer *l, const sizes *s) {
+  const winograd w = winograd_of(p, s, s->outputs);
+  const csa_tensor *x = l->in[0], *residual = l->in[1] != NULL ? l->in[1] : x;
+  const char *epilogue = l->config.relu ? " -DBIAS -DRELU" : l->in[1] != NULL ? " -DBIAS -DRESIDUAL" : " -DBIAS";
+  csa_tensor *u;
+  CSA_TRY(winograd_filters(p, l, &w, false, &u));
+  return winograd_convolve(p, s, &w, s->inputs, s->outputs, x, u, l->param[BIAS], residual, epilogue, l->out);
+}
+
+static csa_status winograd_input(csa_plan *p, csa_layer *l, const sizes *s, const csa_tensor *dz) {
+  const winograd w = winograd_of(p, s, s->inputs);
+  csa_tensor *u;
+  CSA_TRY(winograd_filters(p, l, &w, true, &u));
+  return winograd_convolve(p, s, &w, s->outputs, s->inputs, dz, u, dz, dz, "", l->din);
+}
+
+/* dW from chunks of tiles whose points stay in the last-level cache, added in order. */
+static csa_status winograd_weights(csa_plan *p, csa_layer *l, const sizes *s, const csa_tensor *dz) {
+  const winograd w = winograd_of(p, s, s->outputs);
+  const int per_image = w.tiles / s->images, tile = 36 * 4 * (s->inputs + 16 + s->outputs);
+  const int from = s->inputs, to = s->outputs;
+  int chunk = WINOGRAD_CHUNK / tile / per_image * per_image;
+  if (chunk < per_image) chunk = per_image;
+  if (chunk > w.tiles) chunk = w.tiles;
+  csa_tensor *du, *v, *m;
+  const csa_tensor *x = l->in[0];
+  CSA_TRY(csa_plan_scratch(p, csa_shape3(36, from, to), &du));
+  CSA_TRY(csa_plan_scratch(p, csa_shape3(36, chunk, from + 16), &v));
+  CSA_TRY(csa_plan_scratch(p, csa_shape3(36, chunk, to), &m));
+  for (int first = 0; first < w.tiles; first += chunk) {
+    const int tiles = w.tiles - first < chunk ? w.tiles - first : chunk, fresh = first == 0;
+    CSA_TRY(csa_launch(p, csa_kernel_named(p, "winograd_points", "%s", w.options),
+                       csa_groups((tiles + w.across - 1) / w.across),
+                       CSA_ARGS(x, dz, v, m, s->height, s->width, from, to, first, tiles)));
+    CSA_TRY(csa_launch(p, csa_kernel_named(p, "winograd_sum", "%s", w.options), csa_groups(36 * (to / w.panel)),
+                       CSA_ARGS((const csa_tensor *)v, (const csa_tensor *)m, du, from, to, tiles, fresh)));
+    csa_plan_flops(p, all_flops(s) * tiles / w.tiles);
+  }
+  return csa_launch(p, csa_kernel_named(p, "winograd_gradient", "%s%s", w.options, p->beta != 0.0f ? " -DBETA" : ""),
+                    csa_groups(from), CSA_ARGS((const csa_tensor *)du, l->dparam[WEIGHT], from, to));
+}
+
 static csa_status direct_forward(csa_plan *p, csa_layer *l, const sizes *s) {
   const csa_tensor *x = l->in[0], *w = l->param[WEIGHT], *bias = l->param[BIAS];
   const csa_tensor *residual = l->in[1] != NULL ? l->in[1] : x; /* not read without -DRESIDUAL */
@@ -112,6 +223,7 @@ static csa_status direct_forward(csa_plan *p, csa_layer *l, const sizes *s) {
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const sizes s = sizes_of(l);
   if (is_direct(&s)) return direct_forward(p, l, &s);
+  if (winograd_fits(p, l)) return winograd_forward(p, l, &s);
   for (int first = 0; first < s.images; first += s.chunk)
     CSA_TRY(forward_chunk(p, l, &s, first, s.images - first < s.chunk ? s.images - first : s.chunk));
   return CSA_OK;
@@ -167,6 +279,10 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   csa_tensor *dz = l->dout;
   if (l->config.relu) CSA_TRY(csa_layer_relu_backward(p, l, &dz));
   CSA_TRY(csa_sum_rows(p, dz, s.images * s.height * s.width, s.outputs, s.outputs, p->beta, l->dparam[BIAS]));
+  if (winograd_fits(p, l)) {
+    CSA_TRY(winograd_weights(p, l, &s, dz));
+    return l->din != NULL ? winograd_input(p, l, &s, dz) : CSA_OK;
+  }
   if (is_direct(&s)) CSA_TRY(few_weights(p, l, &s, dz));
   for (int first = 0; first < s.images; first += s.chunk) {
     const int count = s.images - first < s.chunk ? s.images - first : s.chunk;

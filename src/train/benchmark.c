@@ -194,7 +194,7 @@ csa_status csa_benchmark_product(csa_device *device, const csa_product *p, doubl
   csa_plan *plan = NULL;
   double seconds[CSA_BENCHMARK_RUNS], ignored;
   csa_status status;
-  CSA_GO(csa_plan_create(&plan, device, (csa_choices){CSA_KERNELS_AUTO, p->provider}));
+  CSA_GO(csa_plan_create(&plan, device, (csa_choices){.kernels = CSA_KERNELS_AUTO, .gemm = p->provider}));
   CSA_GO(plan_product(plan, p));
   CSA_GO(csa_plan_time(plan, PRODUCT_RUN, &ignored)); /* warms up */
   for (int i = 0; i < CSA_BENCHMARK_RUNS; i++) CSA_GO(csa_plan_time(plan, PRODUCT_RUN, &seconds[i]));

@@ -276,7 +276,7 @@ static void test_impossible(void **state) {
 static csa_plan *make_bad(int room, csa_gemm_call call) {
   csa_plan *plan;
   csa_tensor *a, *b, *c;
-  assert_ok(csa_plan_create(&plan, test_device(), (csa_choices){CSA_KERNELS_AUTO, CSA_GEMM_CLBLAST}));
+  assert_ok(csa_plan_create(&plan, test_device(), (csa_choices){.gemm = CSA_GEMM_CLBLAST}));
   assert_ok(csa_plan_tensor(plan, CSA_PARAMETER, CSA_F32, csa_shape1(room), &a, "a"));
   assert_ok(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(1024), &b, "b"));
   assert_ok(csa_plan_tensor(plan, CSA_GRADIENT, CSA_F32, csa_shape1(1024), &c, "c"));

@@ -240,7 +240,7 @@ static void test_choices(void **state) {
   gpu.info.type = CSA_GPU;
   csa_plan *plan;
   assert_fails(CSA_USAGE, "kernels: cpu on ",
-               csa_plan_create(&plan, &gpu, (csa_choices){CSA_KERNELS_CPU, CSA_GEMM_AUTO}));
+               csa_plan_create(&plan, &gpu, (csa_choices){.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_AUTO}));
   assert_null(plan);
   csa_choices c = csa_choices_resolve((csa_choices){0}, &gpu.info);
   assert_int_equal(c.kernels, CSA_KERNELS_PORTABLE);
@@ -249,7 +249,7 @@ static void test_choices(void **state) {
   c = csa_choices_resolve((csa_choices){0}, &gpu.info);
   assert_int_equal(c.kernels, CSA_KERNELS_CPU);
   assert_int_equal(c.gemm, CSA_GEMM_NATIVE);
-  c = csa_choices_resolve((csa_choices){CSA_KERNELS_PORTABLE, CSA_GEMM_CLBLAST}, &gpu.info);
+  c = csa_choices_resolve((csa_choices){.kernels = CSA_KERNELS_PORTABLE, .gemm = CSA_GEMM_CLBLAST}, &gpu.info);
   assert_int_equal(c.kernels, CSA_KERNELS_PORTABLE); /* what was asked for stays */
   assert_int_equal(c.gemm, CSA_GEMM_CLBLAST);
 }

@@ -65,7 +65,7 @@ static void check(csa_kernels family, const reduce_case *c) {
       out[i] = UNTOUCHED;
     else if (!c->accumulate)
       out[i] = NAN; /* not read */
-  assert_ok(csa_plan_create(&plan, test_device(), (csa_choices){family, CSA_GEMM_NATIVE}));
+  assert_ok(csa_plan_create(&plan, test_device(), (csa_choices){.kernels = family, .gemm = CSA_GEMM_NATIVE}));
   assert_ok(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(count), &tx, "x"));
   assert_ok(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(c->cols + TAIL), &tout, "out"));
   assert_ok(csa_sum_rows(plan, tx, c->rows, c->cols, ld, c->accumulate ? 1.0f : 0.0f, tout));

@@ -5,10 +5,10 @@
 #include "core/rng.h"
 
 const test_variant test_variants[] = {
-    {"cpu kernels, native gemm", {CSA_KERNELS_CPU, CSA_GEMM_NATIVE}},
-    {"portable kernels, native gemm", {CSA_KERNELS_PORTABLE, CSA_GEMM_NATIVE}},
-    {"cpu kernels, clblast", {CSA_KERNELS_CPU, CSA_GEMM_CLBLAST}},
-    {"portable kernels, clblast", {CSA_KERNELS_PORTABLE, CSA_GEMM_CLBLAST}},
+    {"cpu kernels, native gemm", {.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_NATIVE}},
+    {"portable kernels, native gemm", {.kernels = CSA_KERNELS_PORTABLE, .gemm = CSA_GEMM_NATIVE}},
+    {"cpu kernels, clblast", {.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_CLBLAST}},
+    {"portable kernels, clblast", {.kernels = CSA_KERNELS_PORTABLE, .gemm = CSA_GEMM_CLBLAST}},
 };
 const int test_variant_count = sizeof test_variants / sizeof test_variants[0];
 

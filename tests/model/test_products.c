@@ -1,7 +1,7 @@
 /* With CLBlast, CLBlast computes every matrix product that a layer of either model asks for, forward and backward: the
  * recorded launches are walked, and the numbers compared with those of the project's own kernels. What no layer writes
- * as a product is not one here: the core of attention, one kernel with its softmax, and convolutions of images of at
- * most 4 channels. */
+ * as a product is not one here: the core of attention, one kernel with its softmax, convolutions of images of at most 4
+ * channels, and those by Winograd's filtering. */
 #include <math.h>
 
 #include "core/rng.h"
@@ -48,8 +48,11 @@ static products products_of(const csa_layer *l) {
   if (l->ops == &csa_layer_linear) return (products){1, 1 + dx};
   if (l->ops == &csa_layer_conv2d && csa_cols(l->in[0]->shape) <= 4) return (products){0, dx};
   if (l->ops == &csa_layer_conv2d) return (products){1, 1 + dx};
-  /* three projections: queries; keys and values (phi and g) as one; the output's, whose dx the core always wants */
-  if (l->ops == &csa_layer_attention || l->ops == &csa_layer_nonlocal) return (products){3, 3 + 1 + 2 * dx};
+  /* the first projections, one product (two where only the class token queries), and the output's, whose dx the core
+   * always wants */
+  const int first = l->ops == &csa_layer_attention && l->config.class_only ? 2 : 1;
+  if (l->ops == &csa_layer_attention || l->ops == &csa_layer_nonlocal)
+    return (products){first + 1, first + 2 + first * dx};
   return (products){0, 0};
 }
 
@@ -111,7 +114,7 @@ static double work(const csa_graph *g) {
 /* One graph, its input, labels and parameters drawn from the same streams whatever its choices are, run once. */
 static csa_graph *run_once(const csa_architecture *a, csa_kernels kernels, csa_gemm_provider gemm) {
   const csa_rng rng = {5, CSA_RNG_TEST, 0};
-  const csa_graph_config config = {.choices = {kernels, gemm}, .batch = BATCH, .training = true};
+  const csa_graph_config config = {.choices = {kernels, gemm, CSA_CONV_DIRECT}, .batch = BATCH, .training = true};
   csa_graph *g;
   assert_ok(csa_graph_create(&g, test_device(), config));
   assert_ok(csa_architecture_build(a, g));

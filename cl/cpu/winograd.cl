@@ -1,0 +1,371 @@
+/* Winograd's minimal filtering F(4x4, 3x3) for 3 x 3 convolution with padding 1 (Lavin and Gray 2016): 36 products of
+ * transformed images and filters in place of 144 multiply-adds for every 4 x 4 pixels and pair of channels.
+ *
+ * forward:   y = A^T [(G w G^T) * (B^T x B)] A for tiles of 4 x 4 outputs, which read 6 x 6 inputs, + bias, max(y, 0)
+ * if RELU, + residual if RESIDUAL; the sum over input channels inside the brackets is a product of matrices for each of
+ * the 36 points. A work-item takes BLOCK tiles at a time through all three steps, in scratch of its own that stays in
+ * the second-level cache. filter:    u = G w G^T as the panels that `forward` reads; ROTATED: for the gradient of x,
+ * which is a convolution of dy with the filters turned by 180 degrees and channels exchanged. points:    for dw: v =
+ * B^T x B and m = A dy A^T of some tiles, sum:       du += v^T m for every point, chunk after chunk of tiles, always in
+ * the same order, gradient:  dw = G^T du G, + what dw has if BETA.
+ *
+ * x [images, H, W, CI], y and residual [images, H, W, CO], w [3, 3, CI, CO] (ROTATED: [3, 3, CO, CI]).
+ * u [CO/PANEL, 36, CI, PANEL], v [36, tiles, CI + 16], m [36, CO/PANEL, tiles, PANEL], du [36, CO/PANEL, CI, PANEL].
+ *
+ * Sizes are arguments, so that a few programs serve all layers. Tiles beyond the image are cut off. CI and CO are
+ * multiples of VW, the floats of a vector; PANEL = NV * VW divides CO; MR x NV vectors is the register tile; BLOCK is
+ * a multiple of MR. FORWARD: only `forward` is compiled, else only the others. */
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define LOADV(p) JOIN(vload, VW)(0, (p))
+#define STOREV(v, p) JOIN(vstore, VW)((v), 0, (p))
+typedef JOIN(float, VW) vec;
+
+#define PANEL (NV * VW)
+#define V_ROW(ci) ((ci) + 16) /* of v; rows a power of two apart would meet in the cache */
+#define M_ROW (PANEL + 16)    /* of m inside `forward` */
+#define DEPTH 128             /* tiles that `sum` takes at a time */
+
+/* B^T d, in place, elements `step` apart. */
+static inline void image_points(vec *d, const int step) {
+  const vec a = d[0], b = d[step], c = d[2 * step], e = d[3 * step], f = d[4 * step], g = d[5 * step];
+  d[0] = 4.0f * a - 5.0f * c + f;
+  d[step] = (e + f) - 4.0f * (b + c);
+  d[2 * step] = (f - e) + 4.0f * (b - c);
+  d[3 * step] = (f - c) + 2.0f * (e - b);
+  d[4 * step] = (f - c) - 2.0f * (e - b);
+  d[5 * step] = 4.0f * b - 5.0f * e + g;
+}
+
+/* A^T m: the first four elements are the result. */
+static inline void point_pixels(vec *m, const int step) {
+  const vec sum = m[step] + m[2 * step], difference = m[step] - m[2 * step];
+  const vec sum2 = m[3 * step] + m[4 * step], difference2 = m[3 * step] - m[4 * step];
+  m[0] += sum + sum2;
+  m[step] = difference + 2.0f * difference2;
+  m[2 * step] = sum + 4.0f * sum2;
+  m[3 * step] = difference + 8.0f * difference2 + m[5 * step];
+}
+
+/* A y: four elements become six. */
+static inline void pixel_points(vec *y, const int step) {
+  const vec a = y[0], b = y[step], c = y[2 * step], d = y[3 * step];
+  y[step] = (a + c) + (b + d);
+  y[2 * step] = (a + c) - (b + d);
+  y[3 * step] = (a + 4.0f * c) + (2.0f * b + 8.0f * d);
+  y[4 * step] = (a + 4.0f * c) - (2.0f * b + 8.0f * d);
+  y[5 * step] = d;
+}
+
+/* G w: three elements become six. */
+static inline void filter_points(vec *w, const int step) {
+  const vec a = w[0], b = w[step], c = w[2 * step];
+  w[0] = a / 4.0f;
+  w[step] = -((a + c) + b) / 6.0f;
+  w[2 * step] = -((a + c) - b) / 6.0f;
+  w[3 * step] = (a / 24.0f + c / 6.0f) + b / 12.0f;
+  w[4 * step] = (a / 24.0f + c / 6.0f) - b / 12.0f;
+  w[5 * step] = c;
+}
+
+/* G^T u: the first three elements are the result. */
+static inline void point_filter(vec *u, const int step) {
+  const vec sum = u[step] + u[2 * step], sum2 = u[3 * step] + u[4 * step];
+  const vec middle = (u[2 * step] - u[step]) / 6.0f + (u[3 * step] - u[4 * step]) / 12.0f;
+  u[0] = u[0] / 4.0f - sum / 6.0f + sum2 / 24.0f;
+  u[step] = middle;
+  u[2 * step] = (sum2 - sum) / 6.0f + u[5 * step];
+}
+
+/* Where a tile is. */
+typedef struct {
+  int height, width;
+  long image; /* its first pixel */
+  int y, x;   /* its first output */
+} place;
+
+static inline place place_of(const int tile, const int height, const int width) {
+  const int down = (height + 3) / 4, across = (width + 3) / 4;
+  const place p = {height, width, (long)(tile / (down * across)) * height * width, tile / across % down * 4,
+                   tile % across * 4};
+  return p;
+}
+
+/* The 6 x 6 points of VW channels of a tile's input, `point` elements apart. */
+static inline void transform_image(__global const float *x, const place at, const int ci, const int c,
+                                   __global float *to, const long point) {
+  vec rows[36];
+  __global const float *from = x + (at.image + (long)(at.y - 1) * at.width + at.x - 1) * ci + c;
+#pragma nounroll
+  for (int i = 0; i < 6; i++, from += (long)at.width * ci) {
+    vec d[6];
+    const bool row_there = at.y - 1 + i >= 0 && at.y - 1 + i < at.height;
+#pragma unroll
+    for (int j = 0; j < 6; j++) {
+      const bool there = row_there && at.x - 1 + j >= 0 && at.x - 1 + j < at.width;
+      d[j] = there ? LOADV(from + (long)j * ci) : (vec)0.0f;
+    }
+    image_points(d, 1);
+#pragma unroll
+    for (int j = 0; j < 6; j++) rows[i * 6 + j] = d[j];
+  }
+#pragma nounroll
+  for (int j = 0; j < 6; j++) {
+    image_points(rows + j, 6);
+#pragma unroll
+    for (int i = 0; i < 6; i++) STOREV(rows[i * 6 + j], to + (i * 6 + j) * point);
+  }
+}
+
+/* MR x PANEL sums over k: c = a b, or c += a b. Row i of a starts at a + i * a_row, its k-th element a_step further;
+ * rows of b lie PANEL apart. Of the rows only `rows` are written; the others repeat the last. */
+static inline void multiply(__global const float *a, const long a_row, const long a_step, __global const float *b,
+                            __global float *c, const long c_row, const int k, const int rows, const bool add) {
+  vec sum[MR][NV];
+  long start[MR];
+#pragma unroll
+  for (int i = 0; i < MR; i++) {
+    start[i] = min(i, rows - 1) * a_row;
+#pragma unroll
+    for (int j = 0; j < NV; j++) sum[i][j] = 0.0f;
+  }
+  for (int p = 0; p < k; p++) {
+    vec of_b[NV];
+#pragma unroll
+    for (int j = 0; j < NV; j++) of_b[j] = LOADV(b + j * VW);
+#pragma unroll
+    for (int i = 0; i < MR; i++) {
+      const vec of_a = a[start[i]];
+#pragma unroll
+      for (int j = 0; j < NV; j++) sum[i][j] = fma(of_a, of_b[j], sum[i][j]);
+    }
+    a += a_step;
+    b += PANEL;
+  }
+#pragma unroll
+  for (int i = 0; i < MR; i++) {
+#pragma unroll
+    for (int j = 0; j < NV; j++) {
+      if (i < rows) {
+        if (add) sum[i][j] += LOADV(c + i * c_row + j * VW);
+        STOREV(sum[i][j], c + i * c_row + j * VW);
+      }
+    }
+  }
+}
+
+#ifdef FORWARD
+/* One vector of channels of a tile's outputs from its points. */
+static inline void transform_points(__global const float *from, const long point, const place at, const int co,
+                                    const int o, __global const float *bias, __global const float *residual,
+                                    __global float *y) {
+  vec rows[24];
+#ifdef BIAS
+  const vec shift = LOADV(bias + o);
+#endif
+#pragma nounroll
+  for (int j = 0; j < 6; j++) {
+    vec m[6];
+#pragma unroll
+    for (int i = 0; i < 6; i++) m[i] = LOADV(from + (i * 6 + j) * point);
+    point_pixels(m, 1);
+#pragma unroll
+    for (int i = 0; i < 4; i++) rows[i * 6 + j] = m[i];
+  }
+  const int height = min(4, at.height - at.y), width = min(4, at.width - at.x);
+#pragma nounroll
+  for (int i = 0; i < height; i++) {
+    point_pixels(rows + i * 6, 1);
+    long pixel = (at.image + (long)(at.y + i) * at.width + at.x) * co + o;
+    for (int j = 0; j < width; j++, pixel += co) {
+      vec v = rows[i * 6 + j];
+#ifdef BIAS
+      v += shift;
+#endif
+#ifdef RELU
+      v = v < (vec)0.0f ? (vec)0.0f : v; /* keeps NaN */
+#endif
+#ifdef RESIDUAL
+      v += LOADV(residual + pixel);
+#endif
+      STOREV(v, y + pixel);
+    }
+  }
+}
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_forward(IN(float, x), IN(float, u), IN(float, bias),
+                                                                            IN(float, residual), OUT(float, y),
+                                                                            OUT(float, scratch), const int height,
+                                                                            const int width, const int ci, const int co,
+                                                                            const int tiles, const int block) {
+  OPEN_IN(float, x);
+  OPEN_IN(float, u);
+  OPEN_IN(float, bias);
+  OPEN_IN(float, residual);
+  OPEN_OUT(float, y);
+  OPEN_OUT(float, scratch);
+  const long v_row = V_ROW(ci), v_point = block * v_row, m_point = (long)block * M_ROW;
+  __global float *v = scratch + (long)get_group_id(0) * 36 * (v_point + m_point), *m = v + 36 * v_point;
+  FOR_ITEMS(turn, (tiles + block - 1) / block) {
+    const int first = turn * block, count = min(block, tiles - first);
+    for (int t = 0; t < count; t++) {
+      const place at = place_of(first + t, height, width);
+      for (int c = 0; c < ci; c += VW) transform_image(x, at, ci, c, v + t * v_row + c, v_point);
+    }
+    for (int panel = 0; panel < co / PANEL; panel++) {
+      for (int point = 0; point < 36; point++)
+        for (int t = 0; t < count; t += MR)
+          multiply(v + point * v_point + t * v_row, v_row, 1, u + (long)(panel * 36 + point) * ci * PANEL,
+                   m + point * m_point + t * M_ROW, M_ROW, ci, min(MR, count - t), false);
+      for (int t = 0; t < count; t++) {
+        const place at = place_of(first + t, height, width);
+        for (int o = 0; o < PANEL; o += VW)
+          transform_points(m + t * M_ROW + o, m_point, at, co, panel * PANEL + o, bias, residual, y);
+      }
+    }
+  }
+}
+
+#else
+/* One item for VW input channels of u. */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_filter(IN(float, w), OUT(float, u), const int ci,
+                                                                           const int co) {
+  OPEN_IN(float, w);
+  OPEN_OUT(float, u);
+  FOR_ITEMS(item, ci / VW) {
+    for (int o = 0; o < co; o += VW)
+      for (int c = item * VW; c < (item + 1) * VW; c++) {
+        vec rows[18];
+#pragma nounroll
+        for (int ky = 0; ky < 3; ky++) {
+          vec g[6];
+#pragma unroll
+          for (int kx = 0; kx < 3; kx++) {
+#ifdef ROTATED
+            float lanes[VW];
+            for (int l = 0; l < VW; l++) lanes[l] = w[((long)(8 - ky * 3 - kx) * co + o + l) * ci + c];
+            g[kx] = LOADV(lanes);
+#else
+            g[kx] = LOADV(w + ((long)(ky * 3 + kx) * ci + c) * co + o);
+#endif
+          }
+          filter_points(g, 1);
+#pragma unroll
+          for (int j = 0; j < 6; j++) rows[ky * 6 + j] = g[j];
+        }
+        __global float *to = u + ((long)(o / PANEL) * 36 * ci + c) * PANEL + o % PANEL;
+#pragma nounroll
+        for (int j = 0; j < 6; j++) {
+          vec g[6];
+#pragma unroll
+          for (int ky = 0; ky < 3; ky++) g[ky] = rows[ky * 6 + j];
+          filter_points(g, 1);
+#pragma unroll
+          for (int i = 0; i < 6; i++) STOREV(g[i], to + (long)(i * 6 + j) * ci * PANEL);
+        }
+      }
+  }
+}
+
+/* One vector of channels of a tile's output gradient; what lies beyond the image is zero. */
+static inline void transform_gradient(__global const float *dy, const place at, const int co, const int o,
+                                      __global float *to, const long point) {
+  vec rows[24];
+#pragma nounroll
+  for (int i = 0; i < 4; i++) {
+    vec d[6];
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      const bool there = at.y + i < at.height && at.x + j < at.width;
+      d[j] = there ? LOADV(dy + (at.image + (long)(at.y + i) * at.width + at.x + j) * co + o) : (vec)0.0f;
+    }
+    pixel_points(d, 1);
+#pragma unroll
+    for (int j = 0; j < 6; j++) rows[i * 6 + j] = d[j];
+  }
+#pragma nounroll
+  for (int j = 0; j < 6; j++) {
+    vec d[6];
+#pragma unroll
+    for (int i = 0; i < 4; i++) d[i] = rows[i * 6 + j];
+    pixel_points(d, 1);
+#pragma unroll
+    for (int i = 0; i < 6; i++) STOREV(d[i], to + (i * 6 + j) * point);
+  }
+}
+
+/* Tiles [first, first + tiles) of all; one item for a row of them. */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_points(IN(float, x), IN(float, dy), OUT(float, v),
+                                                                           OUT(float, m), const int height,
+                                                                           const int width, const int ci, const int co,
+                                                                           const int first, const int tiles) {
+  OPEN_IN(float, x);
+  OPEN_IN(float, dy);
+  OPEN_OUT(float, v);
+  OPEN_OUT(float, m);
+  const int across = (width + 3) / 4;
+  FOR_ITEMS(row, (tiles + across - 1) / across) {
+    for (int t = row * across; t < min(tiles, (row + 1) * across); t++) {
+      const place at = place_of(first + t, height, width);
+      for (int c = 0; c < ci; c += VW)
+        transform_image(x, at, ci, c, v + (long)t * V_ROW(ci) + c, (long)tiles * V_ROW(ci));
+      for (int o = 0; o < co; o += VW)
+        transform_gradient(dy, at, co, o, m + ((long)(o / PANEL) * tiles + t) * PANEL + o % PANEL, (long)tiles * co);
+    }
+  }
+}
+
+/* One item for a panel of a point. `fresh`: du has nothing yet. */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_sum(IN(float, v), IN(float, m), OUT(float, du),
+                                                                        const int ci, const int co, const int tiles,
+                                                                        const int fresh) {
+  OPEN_IN(float, v);
+  OPEN_IN(float, m);
+  OPEN_OUT(float, du);
+  const int panels = co / PANEL;
+  const long v_row = V_ROW(ci);
+  FOR_ITEMS(item, 36 * panels) {
+    __global const float *of_v = v + (item / panels) * tiles * v_row, *of_m = m + (long)item * tiles * PANEL;
+    __global float *to = du + (long)item * ci * PANEL;
+    for (int t = 0; t < tiles; t += DEPTH)
+      for (int c = 0; c < ci; c += MR)
+        multiply(of_v + t * v_row + c, 1, v_row, of_m + (long)t * PANEL, to + c * PANEL, PANEL, min(DEPTH, tiles - t),
+                 min(MR, ci - c), t > 0 || !fresh);
+  }
+}
+
+/* One item for an input channel. */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_gradient(IN(float, du), OUT(float, dw),
+                                                                             const int ci, const int co) {
+  OPEN_IN(float, du);
+  OPEN_OUT(float, dw);
+  FOR_ITEMS(c, ci) {
+    for (int o = 0; o < co; o += VW) {
+      vec rows[18];
+      __global const float *from = du + ((long)(o / PANEL) * ci + c) * PANEL + o % PANEL;
+#pragma nounroll
+      for (int j = 0; j < 6; j++) {
+        vec u[6];
+#pragma unroll
+        for (int i = 0; i < 6; i++) u[i] = LOADV(from + (long)(i * 6 + j) * (co / PANEL) * ci * PANEL);
+        point_filter(u, 1);
+#pragma unroll
+        for (int i = 0; i < 3; i++) rows[i * 6 + j] = u[i];
+      }
+#pragma nounroll
+      for (int i = 0; i < 3; i++) {
+        point_filter(rows + i * 6, 1);
+        for (int j = 0; j < 3; j++) {
+          __global float *to = dw + ((long)(i * 3 + j) * ci + c) * co + o;
+          vec v = rows[i * 6 + j];
+#ifdef BETA
+          v += LOADV(to);
+#endif
+          STOREV(v, to);
+        }
+      }
+    }
+  }
+}
+#endif
