@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "cli/bench_report.h"
+#include "cli/choices.h"
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "device/peak.h"
 #include "train/config.h"
 
@@ -13,7 +13,8 @@
 #define DEVICES_MAX 64
 
 typedef struct {
-  const char *devices, *model, *gemm, *kernels, *trace;
+  const char *devices, *model, *trace;
+  csa_choice_texts texts;
   int batch;
   bool json, csv, compare;
   csa_choices choices;
@@ -151,20 +152,18 @@ static csa_status check(bench_settings *s, const csa_command_line *line, int arg
   for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) known |= strcmp(s->model, models[i]) == 0;
   if (!known) return csa_fail(CSA_USAGE, "--model: %s: must be all, vit, cnn or gemm", s->model);
   if (s->json && s->csv) return csa_fail(CSA_USAGE, "--csv: not together with --json");
-  CSA_TRY(csa_gemm_parse(s->gemm, &s->choices.gemm));
-  return csa_kernels_parse(s->kernels, &s->choices.kernels);
+  return csa_choices_take(&s->texts, &s->choices);
 }
 
 csa_status csa_command_bench(int argc, char **argv) {
-  bench_settings s = {.model = "all", .gemm = "auto", .kernels = "auto", .batch = 100};
+  bench_settings s = {.model = "all", .batch = 100};
   csa_option options[] = {
       {"device", "NAMES", CSA_OPTION_TEXT, &s.devices,
        "names between commas, or all (default: the first GPU, else CPU)", false},
       {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit, cnn, gemm (matrix products alone) or all (default all)",
        false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images of a step (default 100)", false},
-      {"gemm", "WHICH", CSA_OPTION_TEXT, &s.gemm, "in models: auto, clblast or native (default auto)", false},
-      {"kernels", "WHICH", CSA_OPTION_TEXT, &s.kernels, "in models: auto, cpu or portable (default auto)", false},
+      CSA_CHOICE_OPTIONS(s.texts),
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document (a list, for several devices)", false},
       {"csv", NULL, CSA_OPTION_FLAG, &s.csv, "print kernels as comma-separated values", false},
       {"trace", "FILE", CSA_OPTION_TEXT, &s.trace, "write a step as a timeline for chrome://tracing or Perfetto",

@@ -2,15 +2,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/choices.h"
 #include "cli/commands.h"
 #include "cli/fetch.h"
-#include "cli/options.h"
 #include "model/weights.h"
 #include "train/config.h"
 #include "train/evaluate.h"
 
 typedef struct {
-  const char *weights, *data, *device, *model, *patches, *gemm, *kernels;
+  const char *weights, *data, *device, *model, *patches;
+  csa_choice_texts choices;
   int batch;
   int64_t limit;
   bool json;
@@ -98,8 +99,7 @@ static csa_status run(const eval_settings *s) {
   csa_architecture architecture;
   csa_safetensors *file = NULL;
   csa_status status;
-  CSA_TRY(csa_kernels_parse(s->kernels, &config.choices.kernels));
-  CSA_TRY(csa_gemm_parse(s->gemm, &config.choices.gemm));
+  CSA_TRY(csa_choices_take(&s->choices, &config.choices));
   CSA_GO(csa_safetensors_open(&file, s->weights));
   CSA_GO(csa_weights_architecture(file, s->model, s->patches, &architecture));
   status = evaluate(s, file, config, &architecture);
@@ -109,7 +109,7 @@ done:
 }
 
 csa_status csa_command_eval(int argc, char **argv) {
-  eval_settings s = {.data = "cifar10", .batch = 100, .gemm = "auto", .kernels = "auto"};
+  eval_settings s = {.data = "cifar10", .batch = 100};
   csa_option options[] = {
       {"weights", "FILE", CSA_OPTION_TEXT, &s.weights, "the weights, safetensors (required)", false},
       {"data", "PATH", CSA_OPTION_TEXT, &s.data,
@@ -120,8 +120,7 @@ csa_status csa_command_eval(int argc, char **argv) {
       {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "rows or grid; likewise", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images at a time (default 100)", false},
       {"limit-test", "N", CSA_OPTION_COUNT, &s.limit, "only the first N test images (default: all)", false},
-      {"gemm", "WHICH", CSA_OPTION_TEXT, &s.gemm, "auto, clblast or native (default auto)", false},
-      {"kernels", "WHICH", CSA_OPTION_TEXT, &s.kernels, "auto, cpu or portable (default auto)", false},
+      CSA_CHOICE_OPTIONS(s.choices),
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
   const csa_command_line line = {
       "eval",

@@ -150,7 +150,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
     fprintf(stderr,
             "the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ\n",
             before.device, before.driver, device->info.device, device->info.driver);
-    config.choices = (csa_choices){CSA_KERNELS_AUTO, CSA_GEMM_AUTO};
+    config.choices = (csa_choices){0};
   }
   status = train(s, &config, device, dataset);
 done:

@@ -33,8 +33,7 @@ csa_status csa_training_config(const csa_training *t, const char *model, csa_con
   CSA_TRY(csa_architecture_default(&c->architecture, model));
   if (t->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
   CSA_TRY(csa_optimizer_parse(t->optimizer, &c->optimizer));
-  CSA_TRY(csa_gemm_parse(t->gemm, &c->choices.gemm));
-  CSA_TRY(csa_kernels_parse(t->kernels, &c->choices.kernels));
+  CSA_TRY(csa_choices_take(&t->choices, &c->choices));
   return csa_take_existing("data", t->data, c->data);
 }
 

@@ -4,22 +4,20 @@
 
 #include <stdio.h>
 
-#include "cli/options.h"
+#include "cli/choices.h"
 #include "train/trainer.h"
 
 typedef struct {
-  const char *data, *device, *patches, *optimizer, *gemm, *kernels;
+  const char *data, *device, *patches, *optimizer;
+  csa_choice_texts choices;
   int epochs, batch, log_every;
   double lr, weight_decay;
   uint64_t seed;
   int64_t limit_train, limit_test;
 } csa_training;
 
-#define CSA_TRAINING_DEFAULTS                                                                              \
-  {                                                                                                        \
-    .data = "cifar10", .optimizer = "adam", .gemm = "auto", .kernels = "auto", .epochs = 10, .batch = 100, \
-    .log_every = 200, .lr = 0.001                                                                          \
-  }
+#define CSA_TRAINING_DEFAULTS \
+  { .data = "cifar10", .optimizer = "adam", .epochs = 10, .batch = 100, .log_every = 200, .lr = 0.001 }
 
 /* Rows of an option table that set `t`, a csa_training. */
 #define CSA_TRAINING_OPTIONS(t)                                                                                          \
@@ -49,9 +47,7 @@ typedef struct {
        false},                                                                                                           \
       {"limit-test", "N", CSA_OPTION_COUNT, &(t).limit_test, "only the first N test images (default: all)", false},      \
       {"log-every", "N", CSA_OPTION_INT, &(t).log_every, "batches between log lines (default 200)", false},              \
-      {"gemm", "WHICH", CSA_OPTION_TEXT, &(t).gemm, "auto, clblast or native (default auto)", false}, {                  \
-    "kernels", "WHICH", CSA_OPTION_TEXT, &(t).kernels, "auto, cpu or portable (default auto)", false                     \
-  }
+      CSA_CHOICE_OPTIONS((t).choices)
 
 /* The settings as those of a run of `model`; what cannot be is CSA_USAGE. */
 csa_status csa_training_config(const csa_training *training, const char *model, csa_config *config);

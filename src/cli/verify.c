@@ -1,8 +1,8 @@
 /* clsattn verify FILE: a golden file's numbers against ours. */
 #include <stdio.h>
 
+#include "cli/choices.h"
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "train/config.h"
 #include "train/verify.h"
 
@@ -50,13 +50,13 @@ done:
 }
 
 csa_status csa_command_verify(int argc, char **argv) {
-  const char *device = NULL, *dump = NULL, *gemm = "auto", *kernels = "auto";
+  const char *device = NULL, *dump = NULL;
+  csa_choice_texts texts = {0};
   bool json = false, help;
   int positional;
   csa_option options[] = {
       {"device", "NAME", CSA_OPTION_TEXT, &device, "see clsattn devices (default: the first GPU, else CPU)", false},
-      {"gemm", "WHICH", CSA_OPTION_TEXT, &gemm, "auto, clblast or native (default auto)", false},
-      {"kernels", "WHICH", CSA_OPTION_TEXT, &kernels, "auto, cpu or portable (default auto)", false},
+      CSA_CHOICE_OPTIONS(texts),
       {"dump", "OUT", CSA_OPTION_TEXT, &dump, "write the computed values to OUT, safetensors", false},
       {"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
   const csa_command_line line = {"verify",
@@ -70,7 +70,6 @@ csa_status csa_command_verify(int argc, char **argv) {
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
   CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 1));
-  CSA_TRY(csa_kernels_parse(kernels, &choices.kernels));
-  CSA_TRY(csa_gemm_parse(gemm, &choices.gemm));
+  CSA_TRY(csa_choices_take(&texts, &choices));
   return run(argv[positional], device, choices, dump, json);
 }

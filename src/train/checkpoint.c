@@ -56,6 +56,7 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   CSA_GO(csa_safetensors_writer_metadata(writer, "clsattn", csa_version()));
   CSA_GO(csa_safetensors_writer_metadata(writer, "kernels", csa_kernels_text(t->config.choices.kernels)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "gemm", csa_gemm_text(t->config.choices.gemm)));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "conv", csa_conv_text(t->config.choices.conv)));
   CSA_GO(csa_safetensors_writer_add(writer, "progress", CSA_ST_F64, csa_shape1(FIGURES), figures));
   CSA_GO(csa_weights_add(writer, t->graph, "param.", t->graph->parameters.values));
   CSA_GO(csa_weights_add(writer, t->graph, "first.", t->optimizer.first));

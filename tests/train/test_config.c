@@ -4,30 +4,31 @@
 #include "core/file.h"
 #include "testing.h"
 
-static const csa_config settings = {.architecture = {.model = "vit",
-                                                     .grid = true,
-                                                     .image = 16,
-                                                     .channels = 3,
-                                                     .patch = 2,
-                                                     .embed = 24,
-                                                     .heads = 3,
-                                                     .layers = 2,
-                                                     .hidden = 48,
-                                                     .classes = 7},
-                                    .data = "some/folder with \"marks\" and ü",
-                                    .data_hash = "0123456789abcdef0123456789abcdef",
-                                    .limit_train = (int64_t)1 << 40,
-                                    .limit_test = 5,
-                                    .epochs = 12,
-                                    .batch = 33,
-                                    .optimizer = CSA_ADAMW,
-                                    .lr = 0.1 / 3.0,
-                                    .weight_decay = 1e-300,
-                                    .seed = UINT64_MAX - 1,
-                                    .init = "start.safetensors",
-                                    .log_every = 17,
-                                    .checkpoint_every = 0.25,
-                                    .choices = {CSA_KERNELS_PORTABLE, CSA_GEMM_NATIVE}};
+static const csa_config settings = {
+    .architecture = {.model = "vit",
+                     .grid = true,
+                     .image = 16,
+                     .channels = 3,
+                     .patch = 2,
+                     .embed = 24,
+                     .heads = 3,
+                     .layers = 2,
+                     .hidden = 48,
+                     .classes = 7},
+    .data = "some/folder with \"marks\" and ü",
+    .data_hash = "0123456789abcdef0123456789abcdef",
+    .limit_train = (int64_t)1 << 40,
+    .limit_test = 5,
+    .epochs = 12,
+    .batch = 33,
+    .optimizer = CSA_ADAMW,
+    .lr = 0.1 / 3.0,
+    .weight_decay = 1e-300,
+    .seed = UINT64_MAX - 1,
+    .init = "start.safetensors",
+    .log_every = 17,
+    .checkpoint_every = 0.25,
+    .choices = {.kernels = CSA_KERNELS_PORTABLE, .gemm = CSA_GEMM_NATIVE, .conv = CSA_CONV_WINOGRAD}};
 
 static const csa_device_info device = {
     .platform = "Portable", .device = "A device, made by X", .version = "OpenCL 3.0"};
@@ -61,6 +62,7 @@ static void assert_same(const csa_config *a, const csa_config *b) {
   assert_true(a->checkpoint_every == b->checkpoint_every);
   assert_int_equal(a->choices.kernels, b->choices.kernels);
   assert_int_equal(a->choices.gemm, b->choices.gemm);
+  assert_int_equal(a->choices.conv, b->choices.conv);
 }
 
 static void test_round_trip(void **state) {
@@ -81,7 +83,7 @@ static void test_round_trip(void **state) {
   other.lr = 0.0;
   other.seed = 0;
   other.limit_train = 0;
-  other.choices = (csa_choices){CSA_KERNELS_AUTO, CSA_GEMM_AUTO};
+  other.choices = (csa_choices){0};
   memset(other.init, 'p', CSA_PATH - 1);
   save(&other, path);
   assert_ok(csa_config_load(&got, &before, path));
@@ -142,7 +144,8 @@ static const char *const fields[] = {"format",
                                      "checkpoint_every",
                                      "choices",
                                      "choices.kernels",
-                                     "choices.gemm"};
+                                     "choices.gemm",
+                                     "choices.conv"};
 
 static void test_missing_fields(void **state) {
   (void)state;
@@ -239,7 +242,8 @@ static void test_out_of_range(void **state) {
                {"log_every", "4294967297", "log_every"},
                {"checkpoint_every", "-1e-9", "checkpoint_every"},
                {"choices.kernels", "\"gpu\"", "kernels"},
-               {"choices.gemm", "\"\"", "gemm"}};
+               {"choices.gemm", "\"\"", "gemm"},
+               {"choices.conv", "\"fft\"", "conv"}};
   json_t *good = good_json();
   const char *path = test_path(test_folder(), "config.json");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -304,12 +308,16 @@ static void test_choices(void **state) {
   for (int i = 0; i < 3; i++) {
     csa_kernels kernels;
     csa_gemm_provider gemm;
+    csa_conv conv;
     assert_ok(csa_kernels_parse(csa_kernels_text((csa_kernels)i), &kernels));
     assert_ok(csa_gemm_parse(csa_gemm_text((csa_gemm_provider)i), &gemm));
     assert_int_equal(kernels, i);
     assert_int_equal(gemm, i);
+    assert_ok(csa_conv_parse(csa_conv_text((csa_conv)i), &conv));
+    assert_int_equal(conv, i);
     assert_fails(CSA_USAGE, "must be auto, cpu or portable", csa_kernels_parse("Cpu", &kernels));
     assert_fails(CSA_USAGE, "must be auto, clblast or native", csa_gemm_parse("cublas", &gemm));
+    assert_fails(CSA_USAGE, "must be auto, direct or winograd", csa_conv_parse("fft", &conv));
   }
 }
 
