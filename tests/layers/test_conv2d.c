@@ -7,13 +7,25 @@ typedef struct {
 } conv_case;
 
 static const conv_case cases[] = {
-    {1, 1, 1, 1, 1, 3, false, false, false},    {1, 1, 3, 5, 2, 3, true, false, false},
+    {1, 1, 1, 1, 1, 3, false, false, false},
+    {1, 1, 3, 5, 2, 3, true, false, false},
     {3, 5, 7, 3, 10, 3, true, false, true}, /* few channels: direct */
-    {3, 5, 7, 2, 10, 3, false, true, false},    {2, 4, 4, 16, 33, 3, false, false, true},
-    {3, 6, 5, 17, 16, 3, true, false, false},   {3, 6, 5, 17, 16, 3, false, true, true},
-    {2, 32, 32, 32, 64, 3, true, false, false}, {20, 32, 32, 96, 3, 3, true, false, true}, /* more than one chunk */
-    {20, 32, 32, 96, 3, 3, false, true, false}, {1, 1, 1, 1, 1, 1, false, false, false},   /* 1 x 1 */
-    {3, 5, 7, 3, 10, 1, true, false, true},     {2, 6, 5, 17, 9, 1, false, true, false},
+    {3, 5, 7, 2, 10, 3, false, true, false},
+    {2, 4, 4, 16, 33, 3, false, false, true},
+    {3, 6, 5, 17, 16, 3, true, false, false},
+    {3, 6, 5, 17, 16, 3, false, true, true},
+    {2, 32, 32, 32, 64, 3, true, false, false},
+    {20, 32, 32, 96, 3, 3, true, false, true}, /* more than one chunk */
+    {20, 32, 32, 96, 3, 3, false, true, false},
+    /* what Winograd's filtering takes: whole tiles, cut ones, less than one, several blocks and chunks */
+    {2, 8, 12, 32, 32, 3, true, false, true},
+    {3, 7, 5, 16, 48, 3, false, true, false},
+    {1, 1, 2, 32, 16, 3, false, false, true},
+    {9, 32, 32, 128, 64, 3, true, false, false},
+    /* 1 x 1 */
+    {1, 1, 1, 1, 1, 1, false, false, false},
+    {3, 5, 7, 3, 10, 1, true, false, true},
+    {2, 6, 5, 17, 9, 1, false, true, false},
 };
 
 /* F(4x4, 3x3) loses about a digit: sums of terms that are larger than they are. */
