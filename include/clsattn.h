@@ -109,7 +109,7 @@ typedef struct {
 } csa_nonlocal_config;
 
 /* Non-local block (Wang et al. 2018, embedded Gaussian): in + o(softmax(theta phi^T) g), phi and g max-pooled 2 x 2.
- * [N, H, W, C] -> [N, H, W, C], H and W even */
+ * [N, H, W, C] -> [N, H, W, C]; H, W from 2 */
 CSA_API csa_node csa_nonlocal(csa_model *model, csa_node in, const char *name, csa_nonlocal_config config);
 
 typedef struct {

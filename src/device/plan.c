@@ -27,9 +27,13 @@ csa_status csa_plan_create(csa_plan **out, csa_device *device, csa_choices choic
   if (choices.kernels == CSA_KERNELS_CPU && device->info.type != CSA_CPU)
     return csa_fail(CSA_USAGE, "kernels: cpu on %s: these kernels are for CPUs only\n  use --kernels auto or portable",
                     device->info.name);
+  const bool winograd = choices.conv == CSA_CONV_WINOGRAD;
+  choices = csa_choices_resolve(choices, &device->info);
+  if (winograd && choices.kernels != CSA_KERNELS_CPU)
+    return csa_fail(CSA_USAGE, "conv: winograd: only the cpu kernels have it\n  use --conv auto or direct");
   CSA_TRY(csa_new(&plan, 1, sizeof *plan));
   plan->device = device;
-  plan->choices = csa_choices_resolve(choices, &device->info);
+  plan->choices = choices;
   const csa_status status = csa_plan_tensor(plan, CSA_DATA, CSA_I32, csa_shape1(STEP_STATE), &plan->step, "step state");
   if (status == CSA_OK)
     *out = plan;
