@@ -20,12 +20,16 @@
  * BETA: add to what C has. BIAS [n]; RELU; RESIDUAL [m, n], rows ldr apart: each for one product, one split. A kernel
  * without them takes the arguments and leaves them alone.
  *
+ * STREAM_C, for a C that no cache holds: whole tiles are stored past the caches; ldc, batch_c and C's start must then
+ * be multiples of VW.
+ *
  * How the host chooses; cores are the device's compute units:
  * - VW: the device's native vector of floats, 16, 8 or 4; where n <= VW / 2, half of it, down to 4.
  * - NV, vectors of a panel: up to MAX = 4 where VW is 16 (such devices have 32 registers), else up to 2: the one with
  *   the least ceil(n / W) * (8 * NV + 1), the larger of equals.
  * - MR: 6 for NV = MAX, else 8; the tile takes MR * NV + NV + 1 registers.
- * - row_run, a multiple of MR: 48; 24 if that makes less than 32 items per core; MR if that makes less than 8.
+ * - row_run, a multiple of MR: m if there are 8 splits or more per core, so that A and B are read once; else 48; 24
+ *   if that makes less than 32 items per core; MR if that makes less than 8.
  * - panel_run: ceil(n / W), halved, rounding up, while there are less than 4 items per core.
  * - groups: any number is right, best is one per item: batch * splits * ceil(m / row_run) * ceil(panels / panel_run).
  */
@@ -55,7 +59,12 @@
 #define RESIDUAL 0
 #endif
 
+#ifndef STREAM_C
+#define STREAM_C 0
+#endif
+
 #define W (NV * VW)
+#define LINE 16 /* floats of a cache line, or of half of one */
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define LOADV(p) JOIN(vload, VW)(0, (p))
@@ -95,6 +104,9 @@ static inline void make_tile(__global const float *a, const int lda, __global co
 #pragma unroll
     for (int j = 0; j < NV; j++) sum[i][j] = 0.0f;
   }
+  if (RESIDUAL && last) /* from memory, most likely: asked for before the tile is made */
+    for (int i = 0; i < rows; i++)
+      for (int x = 0; x < cols; x += LINE) PREFETCH(residual + (long)i * ldr + x);
   for (int p = 0; p < k; p++) {
     vec of_b[NV];
 #pragma unroll
@@ -115,7 +127,10 @@ static inline void make_tile(__global const float *a, const int lda, __global co
       for (int j = 0; j < NV; j++) {
         vec v = sum[i][j];
         FINISH(vec, v, LOADV, i, j * VW)
-        STOREV(v, c + (long)i * ldc + j * VW);
+        if (STREAM_C && last)
+          STREAM(vec, v, c + (long)i * ldc + j * VW);
+        else
+          STOREV(v, c + (long)i * ldc + j * VW);
       }
     }
     return;
@@ -132,6 +147,14 @@ static inline void make_tile(__global const float *a, const int lda, __global co
       FINISH(float, v, READ_ELEMENT, i, x)
       c[(long)i * ldc + x] = v;
     }
+}
+
+/* Asks for the next rows of A, which lie too far apart to be foreseen. */
+static inline void fetch_rows(__global const float *a, const int lda, const int rows, const int k) {
+#ifndef TRANS_A
+  for (int i = 0; i < rows; i++)
+    for (int p = 0; p < k; p += LINE) PREFETCH(a + (long)i * lda + p);
+#endif
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
@@ -157,6 +180,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
         __global const float *of_b = b + (long)product * batch_b + (long)panel * panel_b + (long)p * ldb;
         for (int row = row_first; row < row_end; row += MR) {
           __global const float *of_a = a + (long)product * batch_a + (long)row * ROW_STEP + (long)p * K_STEP;
+          if (panel == panel_first) fetch_rows(of_a + MR * lda, lda, clamp(row_end - row - MR, 0, MR), depth);
           __global float *of_c = c + (long)part * batch_c + (long)row * ldc + col;
           make_tile(of_a, lda, of_b, ldb, of_c, ldc, bias + col, residual + (long)row * ldr + col, ldr,
                     min(MR, row_end - row), cols, depth, BETA || p > k_first, p + depth == k_end);

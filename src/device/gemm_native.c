@@ -1,7 +1,8 @@
 #include "device/gemm_native.h"
 
-#define PACK_ROWS 64         /* PACK_ROWS of cl/cpu/gemm.cl */
-#define IN_PLACE_LD_MAX 1024 /* rows of B further apart, in floats, cost more cache misses than packing */
+#define PACK_ROWS 64                    /* PACK_ROWS of cl/cpu/gemm.cl */
+#define STREAM_ABOVE ((int64_t)4 << 20) /* elements of C: caches do not keep so many until somebody reads them */
+#define IN_PLACE_LD_MAX 1024            /* rows of B further apart, in floats, cost more cache misses than packing */
 
 /* Options of the epilogue, the same in both families. */
 static void epilogue_options(const csa_gemm_call *g, char options[64]) {
@@ -89,6 +90,11 @@ static cpu_turns choose_turns(const csa_plan *plan, const csa_gemm_call *g, cons
   const int64_t units = plan->device->info.compute_units, products = (int64_t)g->batch * splits;
   const int panels = (g->n + tile->width - 1) / tile->width;
   cpu_turns t = {.row_run = 48, .panel_run = panels};
+  if (splits >= 8 * units) {
+    t.row_run = (g->m + tile->rows - 1) / tile->rows * tile->rows;
+    t.items = products;
+    return t;
+  }
   if ((g->m + 47) / 48 * products < 32 * units) t.row_run = 24;
   if ((g->m + t.row_run - 1) / t.row_run * products < 8 * units) t.row_run = tile->rows;
   const int64_t downs = (g->m + t.row_run - 1) / t.row_run * products;
@@ -96,6 +102,13 @@ static cpu_turns choose_turns(const csa_plan *plan, const csa_gemm_call *g, cons
     t.panel_run = (t.panel_run + 1) / 2;
   t.items = downs * ((panels + t.panel_run - 1) / t.panel_run);
   return t;
+}
+
+/* Whether C is stored past the caches: it is large, and its vectors are aligned. */
+static bool streams(const csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, int splits) {
+  const int64_t odd = (g->ldc | g->batch_c | g->c->start) % tile->vector;
+  const bool aligned = odd == 0 && plan->device->info.alignment % ((size_t)tile->vector * sizeof(float)) == 0;
+  return aligned && splits == 1 && (int64_t)g->batch * g->m * g->n > STREAM_ABOVE;
 }
 
 static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_run) {
@@ -106,8 +119,8 @@ static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_
   epilogue_options(g, epilogue);
   snprintf(options, sizeof options, "-DVW=%d -DNV=%d -DMR=%d", tile.vector, tile.vectors, tile.rows);
   CSA_TRY(pack(plan, g, &tile, options, &b));
-  const csa_kernel kernel =
-      csa_kernel_named(plan, "gemm_panels", "%s%s%s", options, g->trans_a ? " -DTRANS_A" : "", epilogue);
+  const csa_kernel kernel = csa_kernel_named(plan, "gemm_panels", "%s%s%s%s", options, g->trans_a ? " -DTRANS_A" : "",
+                                             epilogue, streams(plan, g, &tile, splits) ? " -DSTREAM_C" : "");
   const csa_tensor *none = g->c, *bias = g->bias != NULL ? g->bias : none;
   const csa_tensor *residual = g->residual != NULL ? g->residual : none;
   const int batch_c = splits > 1 ? g->m * g->n : (int)g->batch_c;

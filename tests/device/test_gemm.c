@@ -245,6 +245,14 @@ static void test_long_sums(void **state) {
   for (size_t i = 0; i < LENGTH(cases); i++) check_all_variants(&cases[i]);
 }
 
+/* A C that no cache holds: stored past the caches where its rows allow that. */
+static void test_large(void **state) {
+  (void)state;
+  check_all_variants(&(gemm_case){53001, 80, 3, .bias = true, .relu = true, .residual = true});
+  check_all_variants(&(gemm_case){53001, 80, 3, .accumulate = true});
+  check_all_variants(&(gemm_case){53001, 80, 3, .gap = 1});
+}
+
 static void test_epilogues(void **state) {
   (void)state;
   static const int shapes[][3] = {{1, 1, 1}, {3, 10, 17}, {7, 130, 5}};
@@ -319,9 +327,12 @@ static void test_clblast_says_what_failed(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_shapes),     cmocka_unit_test(test_batches),
-      cmocka_unit_test(test_long_sums),  cmocka_unit_test(test_epilogues),
-      cmocka_unit_test(test_impossible), cmocka_unit_test(test_clblast_says_what_failed)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes),
+                                     cmocka_unit_test(test_batches),
+                                     cmocka_unit_test(test_long_sums),
+                                     cmocka_unit_test(test_large),
+                                     cmocka_unit_test(test_epilogues),
+                                     cmocka_unit_test(test_impossible),
+                                     cmocka_unit_test(test_clblast_says_what_failed)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
