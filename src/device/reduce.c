@@ -1,6 +1,6 @@
 #include "device/reduce.h"
 
-#define STRIP 64        /* columns of a work-item in cl/cpu/reduce.cl */
+#define STRIP 1024      /* columns of a work-item in cl/cpu/reduce.cl */
 #define ROWS_AT_ONCE 64 /* up to so many are added in one launch */
 
 static csa_status sum_chunks(csa_plan *plan, const csa_tensor *x, int rows, int cols, int ld, int chunk_rows,
