@@ -7,22 +7,24 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   return csa_layer_output(parameters, l, csa_shape2(in.dim[0], in.dim[3]));
 }
 
-static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
+/* Work-items of the portable kernel; the CPU family's takes images. */
+static csa_status launch(csa_plan *p, const csa_layer *l, const char *name, int64_t items, const csa_tensor *from,
+                         csa_tensor *to) {
   const csa_shape in = l->in[0]->shape;
-  return csa_kernel_named(p, name, "-DPIXELS=%d -DCOLS=%d", (int)(in.dim[1] * in.dim[2]), (int)in.dim[3]);
+  const int images = (int)in.dim[0];
+  const csa_kernel kernel =
+      csa_kernel_named(p, name, "-DPIXELS=%d -DCOLS=%d", (int)(in.dim[1] * in.dim[2]), (int)in.dim[3]);
+  const csa_work work = csa_kernel_is_cpu(p, name) ? csa_groups(images) : csa_items(items);
+  return csa_launch(p, kernel, work, CSA_ARGS(from, to, images));
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
-  const csa_tensor *x = l->in[0];
-  const int n = (int)csa_elements(l->out->shape);
-  return csa_launch(p, kernel(p, l, "average_forward"), csa_items(n), CSA_ARGS(x, l->out, n));
+  return launch(p, l, "average_forward", csa_elements(l->out->shape), l->in[0], l->out);
 }
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
-  const csa_tensor *dy = l->dout;
-  const int n = (int)csa_elements(l->in[0]->shape);
   if (l->din == NULL) return CSA_OK;
-  return csa_launch(p, kernel(p, l, "average_backward"), csa_items(n), CSA_ARGS(dy, l->din, n));
+  return launch(p, l, "average_backward", csa_elements(l->in[0]->shape), l->dout, l->din);
 }
 
 const csa_layer_ops csa_layer_average = {"average", plan, forward, backward};
