@@ -7,9 +7,9 @@
  *
  * op(A) is [m, k]: A [m, k], or [k, m] if TRANS_A, rows lda apart; it is read where it lies.
  *
- * B comes in panels: row p of panel j starts at j * panel_b + p * ldb. gemm_pack_b makes them from B [k, n], or [n, k]
- * if TRANS_B. A B [k, n] with n a multiple of W is made of panels already, and reading it in place is as fast while
- * its rows are short, ldb <= 1024.
+ * B comes in panels: row p of panel j starts at j * panel_b + p * ldb. cl/cpu/pack.cl makes them from B. A B [k, n]
+ * with n a multiple of W is made of panels already, and reading it in place is as fast while its rows are short,
+ * ldb <= 1024.
  * - packed: ldb = W, panel_b = k * W, batch_b = ceil(n / W) * k * W, the floats to reserve for each product;
  * - in place: ldb and batch_b of B itself, panel_b = W.
  *
@@ -17,11 +17,10 @@
  * batch_a, batch_b and batch_c elements apart. C is batch * splits matrices batch_c apart, those of one product
  * adjacent: with ldc = n and batch_c = m * n, [batch, splits, m, n]. Weight gradients do best with runs of about DEPTH.
  *
- * BETA: add to what C has. BIAS [n]; RELU; RESIDUAL [m, n], rows ldr apart: each for one product, one split. A kernel
- * without them takes the arguments and leaves them alone.
- *
- * STREAM_C, for a C that no cache holds: whole tiles are stored past the caches; ldc, batch_c and C's start must then
- * be multiples of VW.
+ * `flags` says what else is asked for; tensors that it does not name are left alone. BETA: add to what C has. BIAS [n];
+ * RELU; RESIDUAL [m, n], rows ldr apart: each for one product, one split. STREAM_C, for a C that no cache holds: whole
+ * tiles are stored past the caches; ldc, batch_c and C's start must then be multiples of VW. These are arguments, since
+ * each program takes a good part of a second to compile, and the innermost loop knows none of them.
  *
  * How the host chooses; cores are the device's compute units:
  * - VW: the device's native vector of floats, 16, 8 or 4; where n <= VW / 2, half of it, down to 4.
@@ -46,22 +45,13 @@
 #ifndef DEPTH /* of a block of k */
 #define DEPTH 512
 #endif
-#ifndef BETA
-#define BETA 0
-#endif
-#ifndef BIAS
-#define BIAS 0
-#endif
-#ifndef RELU
-#define RELU 0
-#endif
-#ifndef RESIDUAL
-#define RESIDUAL 0
-#endif
-
-#ifndef STREAM_C
-#define STREAM_C 0
-#endif
+/* flags, as in gemm_native.c */
+#define TRANS_A 1
+#define BETA 2
+#define BIAS 4
+#define RELU 8
+#define RESIDUAL 16
+#define STREAM_C 32
 
 #define W (NV * VW)
 #define LINE 16 /* floats of a cache line, or of half of one */
@@ -71,102 +61,93 @@
 #define STOREV(v, p) JOIN(vstore, VW)((v), 0, (p))
 typedef JOIN(float, VW) vec;
 
-#ifdef TRANS_A
-#define ROW_STEP 1
-#define K_STEP lda
-#else
-#define ROW_STEP lda
-#define K_STEP 1
-#endif
+#define EACH(i, n) _Pragma("unroll") for (int i = 0; i < (n); i++)
 
-/* What is added to a sum `v`, a vector or an element, before it is stored in C. `old`: C holds a part of it already;
- * `last`: no part is missing. */
-#define FINISH(T, v, READ, row, col)                             \
-  if (old) v += READ(c + (long)row * ldc + (col));               \
-  if (last) {                                                    \
-    if (BIAS) v += READ(bias + (col));                           \
-    if (RELU) v = v < (T)0.0f ? (T)0.0f : v; /* keeps NaN */     \
-    if (RESIDUAL) v += READ(residual + (long)row * ldr + (col)); \
-  }
-#define READ_ELEMENT(p) (*(p))
+/* Where a tile of C goes, and what is done to its sums before: `flags`. All pointers are at the tile. */
+typedef struct {
+  __global float *c;
+  __global const float *bias, *residual;
+  int ldc, ldr, rows, cols, flags;
+} target;
 
-/* One tile: `rows` (up to MR) rows and `cols` (up to W) columns of C, from k elements of A and B. Rows beyond `rows`
- * repeat the last one and are dropped. a, b, c, bias and residual start at the tile. */
-static inline void make_tile(__global const float *a, const int lda, __global const float *b, const int ldb,
-                             __global float *c, const int ldc, __global const float *bias,
-                             __global const float *residual, const int ldr, const int rows, const int cols, const int k,
-                             const bool old, const bool last) {
-  vec sum[MR][NV];
-  long row_start[MR];
-#pragma unroll
-  for (int i = 0; i < MR; i++) {
-    row_start[i] = (long)min(i, rows - 1) * ROW_STEP;
-#pragma unroll
-    for (int j = 0; j < NV; j++) sum[i][j] = 0.0f;
-  }
-  if (RESIDUAL && last) /* from memory, most likely: asked for before the tile is made */
-    for (int i = 0; i < rows; i++)
-      for (int x = 0; x < cols; x += LINE) PREFETCH(residual + (long)i * ldr + x);
-  for (int p = 0; p < k; p++) {
-    vec of_b[NV];
-#pragma unroll
-    for (int j = 0; j < NV; j++) of_b[j] = LOADV(b + j * VW);
-#pragma unroll
-    for (int i = 0; i < MR; i++) {
-      const vec of_a = a[row_start[i]];
-#pragma unroll
-      for (int j = 0; j < NV; j++) sum[i][j] = fma(of_a, of_b[j], sum[i][j]);
+/* A whole tile. */
+static inline void store_tile(vec sum[MR][NV], const target *t) {
+  if (t->flags & BETA) EACH(i, MR) EACH(j, NV) sum[i][j] += LOADV(t->c + (long)i * t->ldc + j * VW);
+  if (t->flags & BIAS) EACH(j, NV) {
+      const vec shift = LOADV(t->bias + j * VW);
+      EACH(i, MR) sum[i][j] += shift;
     }
-    a += K_STEP;
-    b += ldb;
-  }
-  if (rows == MR && cols == W) {
-#pragma unroll
-    for (int i = 0; i < MR; i++) {
-#pragma unroll
-      for (int j = 0; j < NV; j++) {
-        vec v = sum[i][j];
-        FINISH(vec, v, LOADV, i, j * VW)
-        if (STREAM_C && last)
-          STREAM(vec, v, c + (long)i * ldc + j * VW);
-        else
-          STOREV(v, c + (long)i * ldc + j * VW);
-      }
-    }
-    return;
-  }
-  float edge[MR][W];
-#pragma unroll
-  for (int i = 0; i < MR; i++) {
-#pragma unroll
-    for (int j = 0; j < NV; j++) STOREV(sum[i][j], &edge[i][j * VW]);
-  }
-  for (int i = 0; i < rows; i++)
-    for (int x = 0; x < cols; x++) {
-      float v = edge[i][x];
-      FINISH(float, v, READ_ELEMENT, i, x)
-      c[(long)i * ldc + x] = v;
+  if (t->flags & RELU)
+    EACH(i, MR) EACH(j, NV) sum[i][j] = sum[i][j] < (vec)0.0f ? (vec)0.0f : sum[i][j]; /* keeps NaN */
+  if (t->flags & RESIDUAL) EACH(i, MR) EACH(j, NV) sum[i][j] += LOADV(t->residual + (long)i * t->ldr + j * VW);
+  if (t->flags & STREAM_C)
+    EACH(i, MR) EACH(j, NV) STREAM(vec, sum[i][j], t->c + (long)i * t->ldc + j * VW);
+  else
+    EACH(i, MR) EACH(j, NV) STOREV(sum[i][j], t->c + (long)i * t->ldc + j * VW);
+}
+
+/* A tile at the lower or right edge of C: element by element. */
+static inline void store_edge(vec sum[MR][NV], const target *t) {
+  float edge[MR * W];
+  EACH(i, MR) EACH(j, NV) STOREV(sum[i][j], edge + i * W + j * VW);
+  for (int i = 0; i < t->rows; i++)
+    for (int x = 0; x < t->cols; x++) {
+      const long at = (long)i * t->ldc + x;
+      float v = edge[i * W + x];
+      if (t->flags & BETA) v += t->c[at];
+      if (t->flags & BIAS) v += t->bias[x];
+      if (t->flags & RELU) v = v < 0.0f ? 0.0f : v;
+      if (t->flags & RESIDUAL) v += t->residual[(long)i * t->ldr + x];
+      t->c[at] = v;
     }
 }
 
-/* Asks for the next rows of A, which lie too far apart to be foreseen. */
+/* One tile: `rows` (up to MR) rows and `cols` (up to W) columns of C, from k elements of A and B. Rows beyond `rows`
+ * repeat the last one and are dropped. */
+static inline void make_tile(__global const float *a, const long row_step, const long k_step, __global const float *b,
+                             const int ldb, const int k, const target *t) {
+  vec sum[MR][NV];
+  long row_start[MR];
+  EACH(i, MR) {
+    row_start[i] = min(i, t->rows - 1) * row_step;
+    EACH(j, NV) sum[i][j] = 0.0f;
+  }
+  if (t->flags & RESIDUAL) /* from memory, most likely: asked for before the tile is made */
+    for (int i = 0; i < t->rows; i++)
+      for (int x = 0; x < t->cols; x += LINE) PREFETCH(t->residual + (long)i * t->ldr + x);
+  for (int p = 0; p < k; p++) {
+    vec of_b[NV];
+    EACH(j, NV) of_b[j] = LOADV(b + j * VW);
+    EACH(i, MR) {
+      const vec of_a = a[row_start[i]];
+      EACH(j, NV) sum[i][j] = fma(of_a, of_b[j], sum[i][j]);
+    }
+    a += k_step;
+    b += ldb;
+  }
+  if (t->rows == MR && t->cols == W)
+    store_tile(sum, t);
+  else
+    store_edge(sum, t);
+}
+
+/* Asks for rows of A, which lie too far apart to be foreseen. */
 static inline void fetch_rows(__global const float *a, const int lda, const int rows, const int k) {
-#ifndef TRANS_A
   for (int i = 0; i < rows; i++)
     for (int p = 0; p < k; p += LINE) PREFETCH(a + (long)i * lda + p);
-#endif
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
     IN(float, a), const int lda, const int batch_a, IN(float, b), const int ldb, const int panel_b, const int batch_b,
     OUT(float, c), const int ldc, const int batch_c, IN(float, bias), IN(float, residual), const int ldr, const int m,
     const int n, const int k, const int batch, const int splits, const int k_run, const int row_run,
-    const int panel_run) {
+    const int panel_run, const int flags) {
   OPEN_IN(float, a);
   OPEN_IN(float, b);
   OPEN_OUT(float, c);
   OPEN_IN(float, bias);
   OPEN_IN(float, residual);
+  const long row_step = flags & TRANS_A ? 1 : lda, k_step = flags & TRANS_A ? lda : 1;
   const int panels = (n + W - 1) / W, across = (panels + panel_run - 1) / panel_run, down = (m + row_run - 1) / row_run;
   FOR_ITEMS(item, across * down * batch * splits) {
     const int panel_first = item % across * panel_run, panel_end = min(panels, panel_first + panel_run);
@@ -175,45 +156,25 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
     const int k_first = part % splits * k_run, k_end = min(k, k_first + k_run);
     for (int p = k_first; p < k_end; p += DEPTH) {
       const int depth = min(DEPTH, k_end - p);
+      const int now = (p + depth == k_end ? flags : flags & BETA) | (p > k_first ? BETA : 0);
       for (int panel = panel_first; panel < panel_end; panel++) {
-        const int col = panel * W, cols = min(W, n - col);
+        const int col = panel * W;
         __global const float *of_b = b + (long)product * batch_b + (long)panel * panel_b + (long)p * ldb;
         for (int row = row_first; row < row_end; row += MR) {
-          __global const float *of_a = a + (long)product * batch_a + (long)row * ROW_STEP + (long)p * K_STEP;
-          if (panel == panel_first) fetch_rows(of_a + MR * lda, lda, clamp(row_end - row - MR, 0, MR), depth);
-          __global float *of_c = c + (long)part * batch_c + (long)row * ldc + col;
-          make_tile(of_a, lda, of_b, ldb, of_c, ldc, bias + col, residual + (long)row * ldr + col, ldr,
-                    min(MR, row_end - row), cols, depth, BETA || p > k_first, p + depth == k_end);
+          __global const float *of_a = a + (long)product * batch_a + row * row_step + p * k_step;
+          if (panel == panel_first && !(flags & TRANS_A))
+            fetch_rows(of_a + MR * lda, lda, clamp(row_end - row - MR, 0, MR), depth);
+          const target to = {.c = c + (long)part * batch_c + (long)row * ldc + col,
+                             .bias = bias + col,
+                             .residual = residual + (long)row * ldr + col,
+                             .ldc = ldc,
+                             .ldr = ldr,
+                             .rows = min(MR, row_end - row),
+                             .cols = min(W, n - col),
+                             .flags = now};
+          make_tile(of_a, row_step, k_step, of_b, ldb, depth, &to);
         }
       }
     }
-  }
-}
-
-#define PACK_ROWS 64 /* of an item's turn */
-
-/* Packs B [k, n], or [n, k] if TRANS_B, into panels [batch, ceil(n / W), k, W], zeros beyond column n. Best is one
- * group per PACK_ROWS rows of a panel: ceil(k / 64) * ceil(n / W) * batch. */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_pack_b(IN(float, b), const int ldb, const int batch_b,
-                                                                       OUT(float, packed), const int n, const int k,
-                                                                       const int batch) {
-  OPEN_IN(float, b);
-  OPEN_OUT(float, packed);
-  const int panels = (n + W - 1) / W, runs = (k + PACK_ROWS - 1) / PACK_ROWS;
-  FOR_ITEMS(item, panels * runs * batch) {
-    const int first = item % runs * PACK_ROWS, rows = min(PACK_ROWS, k - first);
-    const int panel = item / runs % panels, product = item / (runs * panels), cols = min(W, n - panel * W);
-    __global float *to = packed + ((long)(product * panels + panel) * k + first) * W;
-#ifdef TRANS_B
-    __global const float *from = b + (long)product * batch_b + (long)panel * W * ldb + first;
-    for (int x = 0; x < cols; x++)
-      for (int p = 0; p < rows; p++) to[p * W + x] = from[(long)x * ldb + p];
-#else
-    __global const float *from = b + (long)product * batch_b + (long)first * ldb + panel * W;
-    for (int p = 0; p < rows; p++)
-      for (int x = 0; x < cols; x++) to[p * W + x] = from[(long)p * ldb + x];
-#endif
-    for (int p = 0; p < rows; p++)
-      for (int x = cols; x < W; x++) to[p * W + x] = 0.0f;
   }
 }

@@ -1,20 +1,22 @@
 /* Winograd's minimal filtering F(4x4, 3x3) for 3 x 3 convolution with padding 1 (Lavin and Gray 2016): 36 products of
  * transformed images and filters in place of 144 multiply-adds for every 4 x 4 pixels and pair of channels.
  *
- * forward:   y = A^T [(G w G^T) * (B^T x B)] A for tiles of 4 x 4 outputs, which read 6 x 6 inputs, + bias, max(y, 0)
- * if RELU, + residual if RESIDUAL; the sum over input channels inside the brackets is a product of matrices for each of
- * the 36 points. A work-item takes BLOCK tiles at a time through all three steps, in scratch of its own that stays in
- * the second-level cache. filter:    u = G w G^T as the panels that `forward` reads; ROTATED: for the gradient of x,
- * which is a convolution of dy with the filters turned by 180 degrees and channels exchanged. points:    for dw: v =
- * B^T x B and m = A dy A^T of some tiles, sum:       du += v^T m for every point, chunk after chunk of tiles, always in
- * the same order, gradient:  dw = G^T du G, + what dw has if BETA.
+ * - forward: y = A^T [(G w G^T) * (B^T x B)] A for tiles of 4 x 4 outputs, which read 6 x 6 inputs; then, where flags
+ *   say so, + bias, max(y, 0), + residual. The sum over input channels inside the brackets is a product of matrices for
+ *   each of the 36 points. A work-item takes `block` tiles at a time through all three steps, in scratch of its own
+ *   that stays in the second-level cache.
+ * - filter: u = G w G^T as the panels that `forward` reads; turned: for the gradient of x, which is a convolution of dy
+ *   with the filters turned by 180 degrees and channels exchanged.
+ * - points, for dw: v = B^T x B and m = A dy A^T of some tiles;
+ *   sum: du += v^T m for every point, chunk after chunk of tiles, always in the same order;
+ *   gradient: dw = G^T du G, + what dw has if `add`.
  *
- * x [images, H, W, CI], y and residual [images, H, W, CO], w [3, 3, CI, CO] (ROTATED: [3, 3, CO, CI]).
+ * x [images, H, W, CI], y and residual [images, H, W, CO], w [3, 3, CI, CO] (turned: [3, 3, CO, CI]).
  * u [CO/PANEL, 36, CI, PANEL], v [36, tiles, CI + 16], m [36, CO/PANEL, tiles, PANEL], du [36, CO/PANEL, CI, PANEL].
  *
  * Sizes are arguments, so that a few programs serve all layers. Tiles beyond the image are cut off. CI and CO are
- * multiples of VW, the floats of a vector; PANEL = NV * VW divides CO; MR x NV vectors is the register tile; BLOCK is
- * a multiple of MR. FORWARD: only `forward` is compiled, else only the others. */
+ * multiples of VW, the floats of a vector; PANEL = NV * VW divides CO; MR x NV vectors is the register tile; `block`
+ * is a multiple of MR. FORWARD: only `forward` is compiled, else only the others. */
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -26,6 +28,11 @@ typedef JOIN(float, VW) vec;
 #define V_ROW(ci) ((ci) + 16) /* of v; rows a power of two apart would meet in the cache */
 #define M_ROW (PANEL + 16)    /* of m inside `forward` */
 #define DEPTH 128             /* tiles that `sum` takes at a time */
+
+/* flags of `forward`, as in conv2d.c */
+#define BIAS 1
+#define RELU 2
+#define RESIDUAL 4
 
 /* B^T d, in place, elements `step` apart. */
 static inline void image_points(vec *d, const int step) {
@@ -159,11 +166,9 @@ static inline void multiply(__global const float *a, const long a_row, const lon
 /* One vector of channels of a tile's outputs from its points. */
 static inline void transform_points(__global const float *from, const long point, const place at, const int co,
                                     const int o, __global const float *bias, __global const float *residual,
-                                    __global float *y) {
+                                    __global float *y, const int flags) {
   vec rows[24];
-#ifdef BIAS
-  const vec shift = LOADV(bias + o);
-#endif
+  const vec shift = flags & BIAS ? LOADV(bias + o) : (vec)0.0f;
 #pragma nounroll
   for (int j = 0; j < 6; j++) {
     vec m[6];
@@ -179,26 +184,17 @@ static inline void transform_points(__global const float *from, const long point
     point_pixels(rows + i * 6, 1);
     long pixel = (at.image + (long)(at.y + i) * at.width + at.x) * co + o;
     for (int j = 0; j < width; j++, pixel += co) {
-      vec v = rows[i * 6 + j];
-#ifdef BIAS
-      v += shift;
-#endif
-#ifdef RELU
-      v = v < (vec)0.0f ? (vec)0.0f : v; /* keeps NaN */
-#endif
-#ifdef RESIDUAL
-      v += LOADV(residual + pixel);
-#endif
+      vec v = rows[i * 6 + j] + shift;
+      if (flags & RELU) v = v < (vec)0.0f ? (vec)0.0f : v; /* keeps NaN */
+      if (flags & RESIDUAL) v += LOADV(residual + pixel);
       STOREV(v, y + pixel);
     }
   }
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_forward(IN(float, x), IN(float, u), IN(float, bias),
-                                                                            IN(float, residual), OUT(float, y),
-                                                                            OUT(float, scratch), const int height,
-                                                                            const int width, const int ci, const int co,
-                                                                            const int tiles, const int block) {
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_forward(
+    IN(float, x), IN(float, u), IN(float, bias), IN(float, residual), OUT(float, y), OUT(float, scratch),
+    const int height, const int width, const int ci, const int co, const int tiles, const int block, const int flags) {
   OPEN_IN(float, x);
   OPEN_IN(float, u);
   OPEN_IN(float, bias);
@@ -221,7 +217,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_forward(IN(f
       for (int t = 0; t < count; t++) {
         const place at = place_of(first + t, height, width);
         for (int o = 0; o < PANEL; o += VW)
-          transform_points(m + t * M_ROW + o, m_point, at, co, panel * PANEL + o, bias, residual, y);
+          transform_points(m + t * M_ROW + o, m_point, at, co, panel * PANEL + o, bias, residual, y, flags);
       }
     }
   }
@@ -230,7 +226,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_forward(IN(f
 #else
 /* One item for VW input channels of u. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_filter(IN(float, w), OUT(float, u), const int ci,
-                                                                           const int co) {
+                                                                           const int co, const int turned) {
   OPEN_IN(float, w);
   OPEN_OUT(float, u);
   FOR_ITEMS(item, ci / VW) {
@@ -242,13 +238,13 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_filter(IN(fl
           vec g[6];
 #pragma unroll
           for (int kx = 0; kx < 3; kx++) {
-#ifdef ROTATED
             float lanes[VW];
-            for (int l = 0; l < VW; l++) lanes[l] = w[((long)(8 - ky * 3 - kx) * co + o + l) * ci + c];
-            g[kx] = LOADV(lanes);
-#else
-            g[kx] = LOADV(w + ((long)(ky * 3 + kx) * ci + c) * co + o);
-#endif
+            if (turned) {
+              for (int l = 0; l < VW; l++) lanes[l] = w[((long)(8 - ky * 3 - kx) * co + o + l) * ci + c];
+              g[kx] = LOADV(lanes);
+            } else {
+              g[kx] = LOADV(w + ((long)(ky * 3 + kx) * ci + c) * co + o);
+            }
           }
           filter_points(g, 1);
 #pragma unroll
@@ -337,7 +333,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_sum(IN(float
 
 /* One item for an input channel. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_gradient(IN(float, du), OUT(float, dw),
-                                                                             const int ci, const int co) {
+                                                                             const int ci, const int co,
+                                                                             const int add) {
   OPEN_IN(float, du);
   OPEN_OUT(float, dw);
   FOR_ITEMS(c, ci) {
@@ -359,9 +356,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_gradient(IN(
         for (int j = 0; j < 3; j++) {
           __global float *to = dw + ((long)(i * 3 + j) * ci + c) * co + o;
           vec v = rows[i * 6 + j];
-#ifdef BETA
-          v += LOADV(to);
-#endif
+          if (add) v += LOADV(to);
           STOREV(v, to);
         }
       }

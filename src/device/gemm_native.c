@@ -1,14 +1,11 @@
 #include "device/gemm_native.h"
 
-#define PACK_ROWS 64                    /* PACK_ROWS of cl/cpu/gemm.cl */
+#define PACK_ROWS 64                    /* ROWS of cl/cpu/pack.cl */
 #define STREAM_ABOVE ((int64_t)4 << 20) /* elements of C: caches do not keep so many until somebody reads them */
 #define IN_PLACE_LD_MAX 1024            /* rows of B further apart, in floats, cost more cache misses than packing */
 
-/* Options of the epilogue, the same in both families. */
-static void epilogue_options(const csa_gemm_call *g, char options[64]) {
-  snprintf(options, 64, "%s%s%s%s", g->beta != 0.0f ? " -DBETA" : "", g->bias != NULL ? " -DBIAS" : "",
-           g->relu ? " -DRELU" : "", g->residual != NULL ? " -DRESIDUAL" : "");
-}
+/* flags of cl/cpu/gemm.cl */
+enum { TRANS_A = 1, BETA = 2, BIAS = 4, RELU = 8, RESIDUAL = 16, STREAM_C = 32 };
 
 /* Side of the square of work-items that makes a tile: the largest the device allows. */
 static int tile_side(const csa_plan *plan) {
@@ -19,10 +16,10 @@ static int tile_side(const csa_plan *plan) {
 
 static csa_status portable(csa_plan *plan, const csa_gemm_call *g, int splits, int k_run) {
   const int side = tile_side(plan), tile = 4 * side;
-  char options[64];
-  epilogue_options(g, options);
-  csa_kernel kernel = csa_kernel_portable(plan, "gemm_tile", "-DSIDE=%d%s%s%s", side, g->trans_a ? " -DTRANS_A" : "",
-                                          g->trans_b ? " -DTRANS_B" : "", options);
+  csa_kernel kernel = csa_kernel_portable(plan, "gemm_tile", "-DSIDE=%d%s%s%s%s%s%s", side,
+                                          g->trans_a ? " -DTRANS_A" : "", g->trans_b ? " -DTRANS_B" : "",
+                                          g->beta != 0.0f ? " -DBETA" : "", g->bias != NULL ? " -DBIAS" : "",
+                                          g->relu ? " -DRELU" : "", g->residual != NULL ? " -DRESIDUAL" : "");
   kernel.local = side * side;
   const int64_t tiles = (int64_t)((g->n + tile - 1) / tile) * ((g->m + tile - 1) / tile) * g->batch * splits;
   const csa_tensor *none = g->c, *bias = g->bias != NULL ? g->bias : none;
@@ -66,17 +63,16 @@ typedef struct {
   int ld, panel, batch;
 } cpu_panels;
 
-static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, const char *options,
-                       cpu_panels *b) {
+static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, cpu_panels *b) {
   const int panels = (g->n + tile->width - 1) / tile->width, runs = (g->k + PACK_ROWS - 1) / PACK_ROWS;
   csa_tensor *packed;
   *b = (cpu_panels){g->b, g->ldb, tile->width, (int)g->batch_b};
   if (!g->trans_b && g->n % tile->width == 0 && g->ldb <= IN_PLACE_LD_MAX) return CSA_OK;
   CSA_TRY(csa_plan_scratch(plan, csa_shape4(g->batch, panels, g->k, tile->width), &packed));
   *b = (cpu_panels){packed, tile->width, g->k * tile->width, panels * g->k * tile->width};
-  return csa_launch(plan, csa_kernel_named(plan, "gemm_pack_b", "%s%s", options, g->trans_b ? " -DTRANS_B" : ""),
-                    csa_groups((int64_t)panels * runs * g->batch),
-                    CSA_ARGS(g->b, g->ldb, (int)g->batch_b, packed, g->n, g->k, g->batch));
+  return csa_launch(
+      plan, csa_kernel_named(plan, "pack_panels", "%s", ""), csa_groups((int64_t)panels * runs * g->batch),
+      CSA_ARGS(g->b, g->ldb, (int)g->batch_b, packed, g->n, g->k, g->batch, tile->width, (int)g->trans_b));
 }
 
 /* How C is cut into turns of work-items: long runs of rows use a panel of B well, but no core should wait for another.
@@ -111,23 +107,25 @@ static bool streams(const csa_plan *plan, const csa_gemm_call *g, const cpu_tile
   return aligned && splits == 1 && (int64_t)g->batch * g->m * g->n > STREAM_ABOVE;
 }
 
+static int flags_of(const csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, int splits) {
+  return (g->trans_a ? TRANS_A : 0) | (g->beta != 0.0f ? BETA : 0) | (g->bias != NULL ? BIAS : 0) |
+         (g->relu ? RELU : 0) | (g->residual != NULL ? RESIDUAL : 0) | (streams(plan, g, tile, splits) ? STREAM_C : 0);
+}
+
 static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_run) {
   const cpu_tile tile = choose_tile(plan, g->n);
   const cpu_turns turns = choose_turns(plan, g, &tile, splits);
-  char epilogue[64], options[96];
   cpu_panels b;
-  epilogue_options(g, epilogue);
-  snprintf(options, sizeof options, "-DVW=%d -DNV=%d -DMR=%d", tile.vector, tile.vectors, tile.rows);
-  CSA_TRY(pack(plan, g, &tile, options, &b));
-  const csa_kernel kernel = csa_kernel_named(plan, "gemm_panels", "%s%s%s%s", options, g->trans_a ? " -DTRANS_A" : "",
-                                             epilogue, streams(plan, g, &tile, splits) ? " -DSTREAM_C" : "");
+  CSA_TRY(pack(plan, g, &tile, &b));
+  const csa_kernel kernel =
+      csa_kernel_named(plan, "gemm_panels", "-DVW=%d -DNV=%d -DMR=%d", tile.vector, tile.vectors, tile.rows);
   const csa_tensor *none = g->c, *bias = g->bias != NULL ? g->bias : none;
   const csa_tensor *residual = g->residual != NULL ? g->residual : none;
-  const int batch_c = splits > 1 ? g->m * g->n : (int)g->batch_c;
+  const int batch_c = splits > 1 ? g->m * g->n : (int)g->batch_c, flags = flags_of(plan, g, &tile, splits);
   return csa_launch(
       plan, kernel, csa_groups(turns.items),
       CSA_ARGS(g->a, g->lda, (int)g->batch_a, b.tensor, b.ld, b.panel, b.batch, g->c, g->ldc, batch_c, bias, residual,
-               g->n, g->m, g->n, g->k, g->batch, splits, k_run, turns.row_run, turns.panel_run));
+               g->n, g->m, g->n, g->k, g->batch, splits, k_run, turns.row_run, turns.panel_run, flags));
 }
 
 csa_status csa_gemm_native(csa_plan *plan, const csa_gemm_call *call, int splits, int k_run) {

@@ -45,12 +45,12 @@ static inline csa_arg csa_arg_out(csa_tensor *t) { return (csa_arg){CSA_ARG_OUT,
 /* CSA_ARGS(x, n, y): an array of arguments and their number, two arguments of a call. */
 #define CSA_ARGS(...) \
   (const csa_arg[]){CSA_MAP(__VA_ARGS__)}, (int)(sizeof((const csa_arg[]){CSA_MAP(__VA_ARGS__)}) / sizeof(csa_arg))
-#define CSA_MAP(...)                                                                                                   \
-  CSA_MAP_PICK(__VA_ARGS__, CSA_MAP21, CSA_MAP20, CSA_MAP19, CSA_MAP18, CSA_MAP17, CSA_MAP16, CSA_MAP15, CSA_MAP14,    \
-               CSA_MAP13, CSA_MAP12, CSA_MAP11, CSA_MAP10, CSA_MAP9, CSA_MAP8, CSA_MAP7, CSA_MAP6, CSA_MAP5, CSA_MAP4, \
-               CSA_MAP3, CSA_MAP2, CSA_MAP1, )                                                                         \
+#define CSA_MAP(...)                                                                                                \
+  CSA_MAP_PICK(__VA_ARGS__, CSA_MAP22, CSA_MAP21, CSA_MAP20, CSA_MAP19, CSA_MAP18, CSA_MAP17, CSA_MAP16, CSA_MAP15, \
+               CSA_MAP14, CSA_MAP13, CSA_MAP12, CSA_MAP11, CSA_MAP10, CSA_MAP9, CSA_MAP8, CSA_MAP7, CSA_MAP6,       \
+               CSA_MAP5, CSA_MAP4, CSA_MAP3, CSA_MAP2, CSA_MAP1, )                                                  \
   (__VA_ARGS__)
-#define CSA_MAP_PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, pick, ...) pick
+#define CSA_MAP_PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, pick, ...) pick
 #define CSA_MAP1(a) CSA_ARG(a)
 #define CSA_MAP2(a, ...) CSA_ARG(a), CSA_MAP1(__VA_ARGS__)
 #define CSA_MAP3(a, ...) CSA_ARG(a), CSA_MAP2(__VA_ARGS__)
@@ -72,6 +72,7 @@ static inline csa_arg csa_arg_out(csa_tensor *t) { return (csa_arg){CSA_ARG_OUT,
 #define CSA_MAP19(a, ...) CSA_ARG(a), CSA_MAP18(__VA_ARGS__)
 #define CSA_MAP20(a, ...) CSA_ARG(a), CSA_MAP19(__VA_ARGS__)
 #define CSA_MAP21(a, ...) CSA_ARG(a), CSA_MAP20(__VA_ARGS__)
+#define CSA_MAP22(a, ...) CSA_ARG(a), CSA_MAP21(__VA_ARGS__)
 
 /* What a step is made of: a kernel launch, or a call into a library that enqueues by itself (CLBlast). */
 typedef struct csa_plan_node {

@@ -14,6 +14,7 @@
 #define FEW_CHUNKS 128                  /* parts of the direct weight gradient */
 
 enum { WEIGHT, BIAS };
+enum { WITH_BIAS = 1, WITH_RELU = 2, WITH_RESIDUAL = 4 }; /* flags of cl/cpu/winograd.cl */
 
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   const csa_shape in = l->in[0]->shape;
@@ -142,8 +143,8 @@ static csa_status winograd_filters(csa_plan *p, const csa_layer *l, const winogr
   const int from = turned ? s.outputs : s.inputs, to = turned ? s.inputs : s.outputs;
   const csa_tensor *weight = l->param[WEIGHT];
   CSA_TRY(csa_plan_scratch(p, csa_shape3(36, from, to), u));
-  return csa_launch(p, csa_kernel_named(p, "winograd_filter", "%s%s", w->options, turned ? " -DROTATED" : ""),
-                    csa_groups(from / w->vector), CSA_ARGS(weight, *u, from, to));
+  return csa_launch(p, csa_kernel_named(p, "winograd_filter", "%s", w->options), csa_groups(from / w->vector),
+                    CSA_ARGS(weight, *u, from, to, (int)turned));
 }
 
 /* As many tiles at a time as leave their points in the second-level cache, but enough turns for every core. */
@@ -154,17 +155,17 @@ static int winograd_block(const csa_plan *p, const winograd *w, int inputs) {
   return block < w->rows ? w->rows : block / w->rows * w->rows;
 }
 
-/* y = x * w of `from` to `to` channels, + bias, ReLU or residual where `epilogue` says so. */
+/* y = x * w of `from` to `to` channels, + bias, ReLU or residual where `flags` say so. */
 static csa_status winograd_convolve(csa_plan *p, const sizes *s, const winograd *w, int from, int to,
                                     const csa_tensor *x, const csa_tensor *u, const csa_tensor *bias,
-                                    const csa_tensor *residual, const char *epilogue, csa_tensor *y) {
+                                    const csa_tensor *residual, int flags, csa_tensor *y) {
   const int block = winograd_block(p, w, from), blocks = (w->tiles + block - 1) / block;
   const int turns = 4 * p->device->info.compute_units, groups = blocks < turns ? blocks : turns;
   csa_tensor *scratch;
   CSA_TRY(csa_plan_scratch(p, csa_shape4(groups, 36, block, from + 16 + w->panel + 16), &scratch));
-  CSA_TRY(csa_launch(p, csa_kernel_named(p, "winograd_forward", "%s -DFORWARD%s", w->options, epilogue),
-                     csa_groups(groups),
-                     CSA_ARGS(x, u, bias, residual, y, scratch, s->height, s->width, from, to, w->tiles, block)));
+  CSA_TRY(
+      csa_launch(p, csa_kernel_named(p, "winograd_forward", "%s -DFORWARD", w->options), csa_groups(groups),
+                 CSA_ARGS(x, u, bias, residual, y, scratch, s->height, s->width, from, to, w->tiles, block, flags)));
   csa_plan_flops(p, all_flops(s));
   return CSA_OK;
 }
@@ -172,17 +173,17 @@ static csa_status winograd_convolve(csa_plan *p, const sizes *s, const winograd 
 static csa_status winograd_forward(csa_plan *p, csa_layer *l, const sizes *s) {
   const winograd w = winograd_of(p, s, s->outputs);
   const csa_tensor *x = l->in[0], *residual = l->in[1] != NULL ? l->in[1] : x;
-  const char *epilogue = l->config.relu ? " -DBIAS -DRELU" : l->in[1] != NULL ? " -DBIAS -DRESIDUAL" : " -DBIAS";
+  const int flags = WITH_BIAS | (l->config.relu ? WITH_RELU : 0) | (l->in[1] != NULL ? WITH_RESIDUAL : 0);
   csa_tensor *u;
   CSA_TRY(winograd_filters(p, l, &w, false, &u));
-  return winograd_convolve(p, s, &w, s->inputs, s->outputs, x, u, l->param[BIAS], residual, epilogue, l->out);
+  return winograd_convolve(p, s, &w, s->inputs, s->outputs, x, u, l->param[BIAS], residual, flags, l->out);
 }
 
 static csa_status winograd_input(csa_plan *p, csa_layer *l, const sizes *s, const csa_tensor *dz) {
   const winograd w = winograd_of(p, s, s->inputs);
   csa_tensor *u;
   CSA_TRY(winograd_filters(p, l, &w, true, &u));
-  return winograd_convolve(p, s, &w, s->outputs, s->inputs, dz, u, dz, dz, "", l->din);
+  return winograd_convolve(p, s, &w, s->outputs, s->inputs, dz, u, dz, dz, 0, l->din);
 }
 
 /* dW from chunks of tiles whose points stay in the last-level cache, added in order. */
@@ -207,8 +208,8 @@ static csa_status winograd_weights(csa_plan *p, csa_layer *l, const sizes *s, co
                        CSA_ARGS((const csa_tensor *)v, (const csa_tensor *)m, du, from, to, tiles, fresh)));
     csa_plan_flops(p, all_flops(s) * tiles / w.tiles);
   }
-  return csa_launch(p, csa_kernel_named(p, "winograd_gradient", "%s%s", w.options, p->beta != 0.0f ? " -DBETA" : ""),
-                    csa_groups(from), CSA_ARGS((const csa_tensor *)du, l->dparam[WEIGHT], from, to));
+  return csa_launch(p, csa_kernel_named(p, "winograd_gradient", "%s", w.options), csa_groups(from),
+                    CSA_ARGS((const csa_tensor *)du, l->dparam[WEIGHT], from, to, p->beta != 0.0f));
 }
 
 static csa_status direct_forward(csa_plan *p, csa_layer *l, const sizes *s) {
