@@ -1,12 +1,10 @@
-/* Convolution of 3 x 3 with padding 1, in the form of matrix products (im2col; Chellapilla et al. 2006), and directly
- * for images of few channels. x [images, H, W, CI], y [images, H, W, CO], weights [3, 3, CI, CO].
+/* Convolution of 3 x 3 with padding 1, in the form of matrix products (im2col; Chellapilla et al. 2006).
+ * x [images, H, W, CI], weights [3, 3, CI, CO].
  *
- * columns:       cols[n, y, x, ky, kx, c] = x[n, y + ky - 1, x + kx - 1, c], 0 outside; then y = cols W + b.
- * image:         the reverse: dx sums the up to nine dcols that read it, in the order of (ky, kx).
- * few_forward:   y = W * x + b, then max(y, 0) if RELU is defined, + residual [images, H, W, CO] if RESIDUAL is.
- * few_weights:   parts[chunk, ky, kx, c, o] = sum of x * dy over the pixels of a chunk, for dW.
+ * columns: cols[n, y, x, ky, kx, c] = x[n, y + ky - 1, x + kx - 1, c], 0 outside; then y = cols W + b.
+ * image:   the reverse: dx sums the up to nine dcols that read it, in the order of (ky, kx).
  *
- * HEIGHT, WIDTH: H, W; CI; CO (the last two only). */
+ * HEIGHT, WIDTH: H, W; CI. */
 
 #define PIXELS (HEIGHT * WIDTH)
 
@@ -41,47 +39,3 @@ kernel void conv2d_image(IN(storage, dcols), OUT(storage, dx), const int n) {
   }
   STORE(dx, i, sum);
 }
-
-#ifdef CO
-kernel void conv2d_few_forward(IN(storage, x), IN(float, w), IN(float, bias), IN(storage, residual), OUT(storage, y),
-                               const int n) {
-  OPEN_IN(storage, x);
-  OPEN_IN(float, w);
-  OPEN_IN(float, bias);
-  OPEN_IN(storage, residual);
-  OPEN_OUT(storage, y);
-  const int i = (int)get_global_id(0);
-  if (i >= n) return;
-  const int o = i % CO, pixel = i / CO;
-  float sum = bias[o];
-  for (int k = 0; k < 9; k++) {
-    const long from = tap(pixel / PIXELS, pixel % PIXELS, k / 3, k % 3);
-    if (from < 0) continue;
-    for (int c = 0; c < CI; c++) sum += LOAD(x, from + c) * w[(k * CI + c) * CO + o];
-  }
-#ifdef RELU
-  sum = sum < 0.0f ? 0.0f : sum; /* keeps NaN */
-#endif
-#ifdef RESIDUAL
-  sum += LOAD(residual, i);
-#endif
-  STORE(y, i, sum);
-}
-
-kernel void conv2d_few_weights(IN(storage, x), IN(storage, dy), OUT(float, parts), const int pixels,
-                               const int chunk_pixels, const int n) {
-  OPEN_IN(storage, x);
-  OPEN_IN(storage, dy);
-  OPEN_OUT(float, parts);
-  const int i = (int)get_global_id(0);
-  if (i >= n) return;
-  const int o = i % CO, c = i / CO % CI, k = i / (CO * CI) % 9, chunk = i / (CO * CI * 9);
-  const int end = min(pixels, (chunk + 1) * chunk_pixels);
-  float sum = 0.0f;
-  for (int pixel = chunk * chunk_pixels; pixel < end; pixel++) {
-    const long from = tap(pixel / PIXELS, pixel % PIXELS, k / 3, k % 3);
-    if (from >= 0) sum += LOAD(x, from + c) * LOAD(dy, (long)pixel * CO + o);
-  }
-  parts[i] = sum;
-}
-#endif

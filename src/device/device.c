@@ -231,6 +231,10 @@ void csa_device_close(csa_device *device) {
   free(device);
 }
 
+int csa_device_vector(const csa_device_info *info) {
+  return info->float_width >= 16 ? 16 : info->float_width >= 8 ? 8 : 4;
+}
+
 csa_status csa_device_finish(csa_device *device) {
   return csa_cl_check(clFinish(device->queue), device->info.name, "clFinish");
 }

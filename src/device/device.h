@@ -45,6 +45,9 @@ void csa_device_list_fini(csa_device_list *list);
 /* "cpu", "gpu", "accelerator" */
 const char *csa_device_type_text(csa_device_type type);
 
+/* Floats of the vectors that the kernels of cl/cpu/ work in there: 16, 8 or 4. */
+int csa_device_vector(const csa_device_info *info);
+
 /* A device at work: its context, one in-order queue, and the programs built for it (owned by device/program.c). */
 struct csa_device {
   csa_device_info info;

@@ -40,8 +40,7 @@ typedef struct {
 /* As wide as registers allow, unless a narrower tile wastes fewer columns beyond n; 8 vectors' worth of work stand for
  * what a tile costs beside them. */
 static cpu_tile choose_tile(const csa_plan *plan, int n) {
-  const int native = plan->device->info.float_width;
-  cpu_tile tile = {.vector = native >= 16 ? 16 : native >= 8 ? 8 : 4, .vectors = 1};
+  cpu_tile tile = {.vector = csa_device_vector(&plan->device->info), .vectors = 1};
   const int most = tile.vector == 16 ? 4 : 2;
   while (tile.vector > 4 && n <= tile.vector / 2) tile.vector /= 2;
   int64_t least = INT64_MAX;

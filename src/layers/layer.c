@@ -105,8 +105,7 @@ csa_kernel csa_layer_attention_kernel(const csa_plan *p, const char *name, const
            c->head, c->queries, c->tokens, c->query_stride, c->key_stride, c->scaled ? "" : " -DSCALE=1.0f");
   const bool fits = c->head <= ATTENTION_HEAD_MAX && (int64_t)c->tokens * c->head <= ATTENTION_KEYS_MAX;
   if (!fits || !csa_kernel_is_cpu(p, name)) return csa_kernel_portable(p, name, "%s", options);
-  const int native = p->device->info.float_width;
-  int vector = native >= 16 ? 16 : native >= 8 ? 8 : 4;
+  int vector = csa_device_vector(&p->device->info);
   while (vector > 4 && c->queries <= vector / 2) vector /= 2;
   return csa_kernel_named(p, name, "-DVW=%d -DNV=%d %s", vector, query_vectors(c->queries, vector), options);
 }

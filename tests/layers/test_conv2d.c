@@ -11,6 +11,9 @@ static const conv_case cases[] = {
     {1, 1, 3, 5, 2, 3, true, false, false},
     {3, 5, 7, 3, 10, 3, true, false, true}, /* few channels: direct */
     {3, 5, 7, 2, 10, 3, false, true, false},
+    {2, 6, 9, 3, 32, 3, true, false, true}, /* ... in whole vectors */
+    {3, 5, 7, 4, 20, 3, false, true, false},
+    {2, 1, 1, 1, 48, 3, true, false, false},
     {2, 4, 4, 16, 33, 3, false, false, true},
     {3, 6, 5, 17, 16, 3, true, false, false},
     {3, 6, 5, 17, 16, 3, false, true, true},

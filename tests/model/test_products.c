@@ -27,7 +27,7 @@ static const csa_architecture cnn = {
  * it is known not to be one either. */
 static const char *const others[] = {
     "attention_forward", "attention_backward", "average_forward",      "average_backward", "conv2d_columns",
-    "conv2d_image",      "conv2d_few_forward", "conv2d_few_weights",   "gemm_epilogue",    "join_add",
+    "conv2d_image",      "few_forward",        "few_weights",          "gemm_epilogue",    "join_add",
     "layernorm_forward", "layernorm_backward", "linear_relu_backward", "loss_collect",     "loss_forward",
     "patches_forward",   "pool_forward",       "pool_backward",        "reduce_rows",      "select_forward",
     "select_backward",   "tokens_forward",     "tokens_backward"};

@@ -1,0 +1,59 @@
+/* Convolution of 3 x 3 with padding 1 for images of few channels, directly. x [images, H, W, CI], y and residual
+ * [images, H, W, CO], w [3, 3, CI, CO].
+ *
+ * forward: y = W * x + b, then max(y, 0) if RELU is defined, + residual if RESIDUAL is.
+ * weights: parts[chunk, ky, kx, c, o] = sum of x * dy over the chunk_rows rows of pixels of a chunk, for dW; `rows` in
+ *          all images.
+ *
+ * HEIGHT, WIDTH: H, W; CI; CO. */
+
+#define PIXELS (HEIGHT * WIDTH)
+
+/* The element of x that tap (ky, kx) of pixel p reads, channel 0, or -1 outside the image. */
+static inline long tap(const long image, const int p, const int ky, const int kx) {
+  const int y = p / WIDTH + ky - 1, x = p % WIDTH + kx - 1;
+  if (y < 0 || y >= HEIGHT || x < 0 || x >= WIDTH) return -1;
+  return (image * PIXELS + y * WIDTH + x) * CI;
+}
+
+kernel void few_forward(IN(storage, x), IN(float, w), IN(float, bias), IN(storage, residual), OUT(storage, y),
+                        const int n) {
+  OPEN_IN(storage, x);
+  OPEN_IN(float, w);
+  OPEN_IN(float, bias);
+  OPEN_IN(storage, residual);
+  OPEN_OUT(storage, y);
+  const int i = (int)get_global_id(0);
+  if (i >= n) return;
+  const int o = i % CO, pixel = i / CO;
+  float sum = bias[o];
+  for (int k = 0; k < 9; k++) {
+    const long from = tap(pixel / PIXELS, pixel % PIXELS, k / 3, k % 3);
+    if (from < 0) continue;
+    for (int c = 0; c < CI; c++) sum += LOAD(x, from + c) * w[(k * CI + c) * CO + o];
+  }
+#ifdef RELU
+  sum = sum < 0.0f ? 0.0f : sum; /* keeps NaN */
+#endif
+#ifdef RESIDUAL
+  sum += LOAD(residual, i);
+#endif
+  STORE(y, i, sum);
+}
+
+kernel void few_weights(IN(storage, x), IN(storage, dy), OUT(float, parts), const int rows, const int chunk_rows,
+                        const int n) {
+  OPEN_IN(storage, x);
+  OPEN_IN(storage, dy);
+  OPEN_OUT(float, parts);
+  const int i = (int)get_global_id(0);
+  if (i >= n) return;
+  const int o = i % CO, c = i / CO % CI, k = i / (CO * CI) % 9, chunk = i / (CO * CI * 9);
+  const int end = min(rows, (chunk + 1) * chunk_rows) * WIDTH;
+  float sum = 0.0f;
+  for (int pixel = chunk * chunk_rows * WIDTH; pixel < end; pixel++) {
+    const long from = tap(pixel / PIXELS, pixel % PIXELS, k / 3, k % 3);
+    if (from >= 0) sum += LOAD(x, from + c) * LOAD(dy, (long)pixel * CO + o);
+  }
+  parts[i] = sum;
+}

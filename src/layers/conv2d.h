@@ -1,0 +1,31 @@
+/* The forms of a 3 x 3 convolution that conv2d.c chooses from beside matrix products over the rearranged image. */
+#ifndef CSA_LAYERS_CONV2D_H
+#define CSA_LAYERS_CONV2D_H
+
+#include "layers/layer.h"
+
+/* Slots of the parameters. */
+enum { CSA_CONV_WEIGHT, CSA_CONV_BIAS };
+
+typedef struct {
+  int images, height, width, inputs, outputs;
+  int taps; /* K^2 */
+} csa_conv_sizes;
+csa_conv_sizes csa_conv_sizes_of(const csa_layer *layer);
+
+/* Of each of the three products, 2 per multiply-add, as the direct form counts them. */
+double csa_conv_flops(const csa_conv_sizes *sizes);
+
+/* Directly, for images of few channels. The gradient of such an input goes the common way. */
+bool csa_few_fits(const csa_conv_sizes *sizes);
+csa_status csa_few_forward(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes);
+csa_status csa_few_weights(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes, const csa_tensor *dz);
+
+/* Winograd's minimal filtering, where it was chosen, has kernels, and the channels fill whole vectors. `dz` is the
+ * gradient before ReLU. */
+bool csa_winograd_fits(const csa_plan *plan, const csa_conv_sizes *sizes);
+csa_status csa_winograd_forward(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes);
+csa_status csa_winograd_weights(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes, const csa_tensor *dz);
+csa_status csa_winograd_input(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes, const csa_tensor *dz);
+
+#endif
