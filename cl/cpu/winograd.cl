@@ -4,7 +4,7 @@
  * - forward: y = A^T [(G w G^T) * (B^T x B)] A for tiles of 4 x 4 outputs, which read 6 x 6 inputs; then, where flags
  *   say so, + bias, max(y, 0), + residual. The sum over input channels inside the brackets is a product of matrices for
  *   each of the 36 points. A work-item takes `block` tiles at a time through all three steps, in scratch of its own
- *   that stays in the second-level cache.
+ *   that stays in the second-level cache. STREAM_Y: y, which no cache would hold, is stored past them.
  * - filter: u = G w G^T as the panels that `forward` reads; turned: for the gradient of x, which is a convolution of dy
  *   with the filters turned by 180 degrees and channels exchanged.
  * - points, for dw: v = B^T x B and m = A dy A^T of some tiles;
@@ -33,6 +33,7 @@ typedef JOIN(float, VW) vec;
 #define BIAS 1
 #define RELU 2
 #define RESIDUAL 4
+#define STREAM_Y 8
 
 /* B^T d, in place, elements `step` apart. */
 static inline void image_points(vec *d, const int step) {
@@ -187,7 +188,10 @@ static inline void transform_points(__global const float *from, const long point
       vec v = rows[i * 6 + j] + shift;
       if (flags & RELU) v = v < (vec)0.0f ? (vec)0.0f : v; /* keeps NaN */
       if (flags & RESIDUAL) v += LOADV(residual + pixel);
-      STOREV(v, y + pixel);
+      if (flags & STREAM_Y)
+        STREAM(vec, v, y + pixel);
+      else
+        STOREV(v, y + pixel);
     }
   }
 }

@@ -1,8 +1,7 @@
 #include "device/gemm_native.h"
 
-#define PACK_ROWS 64                    /* ROWS of cl/cpu/pack.cl */
-#define STREAM_ABOVE ((int64_t)4 << 20) /* elements of C: caches do not keep so many until somebody reads them */
-#define IN_PLACE_LD_MAX 1024            /* rows of B further apart, in floats, cost more cache misses than packing */
+#define PACK_ROWS 64         /* ROWS of cl/cpu/pack.cl */
+#define IN_PLACE_LD_MAX 1024 /* rows of B further apart, in floats, cost more cache misses than packing */
 
 /* flags of cl/cpu/gemm.cl */
 enum { TRANS_A = 1, BETA = 2, BIAS = 4, RELU = 8, RESIDUAL = 16, STREAM_C = 32 };
@@ -99,11 +98,9 @@ static cpu_turns choose_turns(const csa_plan *plan, const csa_gemm_call *g, cons
   return t;
 }
 
-/* Whether C is stored past the caches: it is large, and its vectors are aligned. */
 static bool streams(const csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, int splits) {
-  const int64_t odd = (g->ldc | g->batch_c | g->c->start) % tile->vector;
-  const bool aligned = odd == 0 && plan->device->info.alignment % ((size_t)tile->vector * sizeof(float)) == 0;
-  return aligned && splits == 1 && (int64_t)g->batch * g->m * g->n > STREAM_ABOVE;
+  const int64_t elements = (int64_t)g->batch * g->m * g->n;
+  return splits == 1 && csa_plan_streams(plan, g->c, elements, g->ldc | (int)g->batch_c, tile->vector);
 }
 
 static int flags_of(const csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, int splits) {

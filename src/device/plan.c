@@ -8,9 +8,10 @@
 #include "device/arena.h"
 #include "device/program.h"
 
-#define PORTABLE_GROUP 64 /* work-items of a group that works together */
-#define STEP_STATE 32     /* ints: 128 bytes, the most that one fill can write */
-#define ELEMENT_GROUP 256 /* of a group that only shares a launch */
+#define STREAM_ABOVE ((int64_t)4 << 20) /* elements */
+#define PORTABLE_GROUP 64               /* work-items of a group that works together */
+#define STEP_STATE 32                   /* ints: 128 bytes, the most that one fill can write */
+#define ELEMENT_GROUP 256               /* of a group that only shares a launch */
 
 csa_choices csa_choices_resolve(csa_choices choices, const csa_device_info *info) {
   const bool cpu = info->type == CSA_CPU;
@@ -159,6 +160,12 @@ csa_kernel csa_kernel_portable(const csa_plan *plan, const char *name, const cha
   const csa_kernel kernel = kernel_of(plan, name, false, options_format, args);
   va_end(args);
   return kernel;
+}
+
+bool csa_plan_streams(const csa_plan *plan, const csa_tensor *t, int64_t elements, int64_t stride, int vector) {
+  const bool aligned =
+      (stride | t->start) % vector == 0 && plan->device->info.alignment % ((size_t)vector * sizeof(float)) == 0;
+  return aligned && elements > STREAM_ABOVE;
 }
 
 int csa_plan_chunks(const csa_plan *plan, int64_t count) {

@@ -82,6 +82,10 @@ csa_kernel csa_kernel_portable(const csa_plan *plan, const char *name, const cha
 /* Whether csa_kernel_named would take the kernel from cl/cpu/. */
 bool csa_kernel_is_cpu(const csa_plan *plan, const char *name);
 
+/* Whether a CPU kernel should store `elements` of tensor t past the caches: they are more than caches keep until they
+ * are read, and vectors of `vector` floats, whose rows are `stride` apart, are aligned. */
+bool csa_plan_streams(const csa_plan *plan, const csa_tensor *t, int64_t elements, int64_t stride, int vector);
+
 /* Into how many chunks a long loop of `count` is cut: enough for every compute unit, the same on every run. */
 int csa_plan_chunks(const csa_plan *plan, int64_t count);
 

@@ -4,7 +4,7 @@
 #define CACHE (700 << 10) /* bytes of a core's second-level cache that a block may fill */
 #define CHUNK (16 << 20)  /* bytes of points that the weight gradient sums at a time */
 
-enum { WITH_BIAS = 1, WITH_RELU = 2, WITH_RESIDUAL = 4 }; /* flags of cl/cpu/winograd.cl */
+enum { WITH_BIAS = 1, WITH_RELU = 2, WITH_RESIDUAL = 4, STREAM_Y = 8 }; /* flags of cl/cpu/winograd.cl */
 
 /* cl/cpu/winograd.cl's tiles of 4 x 4 outputs, and its register tile: 24 of the 32 registers that devices with vectors
  * of 16 floats have, 12 of 16 elsewhere. */
@@ -58,11 +58,12 @@ static csa_status convolve(csa_plan *p, const csa_conv_sizes *s, const tiling *w
                            csa_tensor *y) {
   const int block = block_of(p, w, from), blocks = (w->tiles + block - 1) / block;
   const int turns = 4 * p->device->info.compute_units, groups = blocks < turns ? blocks : turns;
+  const bool streams = csa_plan_streams(p, y, csa_elements(y->shape), to, w->vector);
+  const int all = flags | (streams ? STREAM_Y : 0);
   csa_tensor *scratch;
   CSA_TRY(csa_plan_scratch(p, csa_shape4(groups, 36, block, from + 16 + w->panel + 16), &scratch));
-  CSA_TRY(
-      csa_launch(p, csa_kernel_named(p, "winograd_forward", "%s -DFORWARD", w->options), csa_groups(groups),
-                 CSA_ARGS(x, u, bias, residual, y, scratch, s->height, s->width, from, to, w->tiles, block, flags)));
+  CSA_TRY(csa_launch(p, csa_kernel_named(p, "winograd_forward", "%s -DFORWARD", w->options), csa_groups(groups),
+                     CSA_ARGS(x, u, bias, residual, y, scratch, s->height, s->width, from, to, w->tiles, block, all)));
   csa_plan_flops(p, csa_conv_flops(s));
   return CSA_OK;
 }
