@@ -36,9 +36,11 @@ static const csa_product shapes[] = {
     {.m = 2048, .n = 2048, .k = 2048},
 };
 
-static csa_status measure_products(csa_bench *b, csa_device *device) {
+/* By both providers, unless one was asked for. */
+static csa_status measure_products(csa_bench *b, csa_device *device, csa_gemm_provider asked) {
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
     for (int provider = CSA_GEMM_CLBLAST; provider <= CSA_GEMM_NATIVE; provider++) {
+      if (asked != CSA_GEMM_AUTO && asked != (csa_gemm_provider)provider) continue;
       csa_product *p = &b->products[b->product_count];
       *p = shapes[i];
       p->provider = (csa_gemm_provider)provider;
@@ -75,7 +77,7 @@ static csa_status measure(csa_bench *b, csa_device *device, const bench_settings
   CSA_GO(measure_models(b, device, s));
   if (wants(s, "gemm")) {
     fprintf(stderr, "%s: matrix products\n", b->info.name);
-    CSA_GO(measure_products(b, device));
+    CSA_GO(measure_products(b, device, s->choices.gemm));
   }
 done:
   csa_peak_destroy(&peak);
