@@ -53,6 +53,7 @@ typedef JOIN(float, DW) col_vec; /* of columns */
 #define HL ROUND_UP(HEAD, DN *DW) /* HEAD in whole tiles of col_vec */
 #define TP ROUND_UP(TOKENS, DR)   /* TOKENS in whole tiles of either */
 
+#define NOINLINE __attribute__((noinline)) /* one copy, as compiling them takes its time */
 #define UNROLL _Pragma("unroll")
 #define EACH(i, n) UNROLL for (int i = 0; i < (n); i++)
 #define PRIVATE __attribute__((aligned(64))) float /* vectors in private memory lie in one cache line */
@@ -99,7 +100,7 @@ static inline void transpose(float4 m[4]) {
 }
 
 /* to [HEAD][QB]: rows of a head as columns, times `factor`; 0 in lanes beyond `rows`. */
-static inline void load_columns(float *to, __global const storage *from, const int rows, const int ld,
+static NOINLINE void load_columns(float *to, __global const storage *from, const int rows, const int ld,
                                 const float factor) {
   const int whole = rows / 4 * 4;
   for (int r = 0; r < whole; r += 4)
@@ -116,7 +117,7 @@ static inline void load_columns(float *to, __global const storage *from, const i
 }
 
 /* The other way. */
-static inline void store_columns(__global storage *to, const float *from, const int rows, const int ld,
+static NOINLINE void store_columns(__global storage *to, const float *from, const int rows, const int ld,
                                  const float factor) {
   const int whole = rows / 4 * 4;
   for (int r = 0; r < whole; r += 4)
@@ -131,7 +132,7 @@ static inline void store_columns(__global storage *to, const float *from, const 
 }
 
 /* to [all][width]: rows of a head, 0 in columns beyond HEAD; rows beyond `rows` repeat the last. */
-static inline void load_rows(float *to, const int all, const int width, __global const storage *from, const int rows,
+static NOINLINE void load_rows(float *to, const int all, const int width, __global const storage *from, const int rows,
                              const int ld) {
   for (int r = 0; r < all; r++) {
     __global const storage *row = from + min(r, rows - 1) * ld;
@@ -142,7 +143,7 @@ static inline void load_rows(float *to, const int all, const int width, __global
 
 /* Rows of a head are far apart, and nobody fetches them early. Where an item is short, these ask for the rows of the
  * next: `from` has `ld` elements a row and `rows` rows an image. */
-static inline void fetch_next(__global const storage *from, const int rows, const int ld, const int next) {
+static NOINLINE void fetch_next(__global const storage *from, const int rows, const int ld, const int next) {
   __global const storage *head = from + (long)(next / HEADS) * rows * ld + next % HEADS * HEAD;
   for (int r = 0; r < (QUERIES <= QB ? rows : 0); r++) PREFETCH(head + r * ld);
 }
@@ -170,12 +171,12 @@ static inline void block_exps(float *score, vec total[NV], const vec most[NV], c
 }
 
 /* sums [HEAD][QB] times a factor for each query. */
-static inline void scale_lanes(float *sums, const vec factor[NV]) {
+static NOINLINE void scale_lanes(float *sums, const vec factor[NV]) {
   for (int d = 0; d < HEAD; d++) EACH(v, NV) SET(sums + d * QB, v, GET(sums + d * QB, v) * factor[v]);
 }
 
 /* sums [HP][QB] += rows^T weights over `count` keys: rows [count][HP], weights [count][QB]. */
-static inline void add_to_queries(float *sums, const float *rows, const float *weights, const int count) {
+static NOINLINE void add_to_queries(float *sums, const float *rows, const float *weights, const int count) {
   for (int d = 0; d < HP; d += TR) {
     vec sum[TR][NV];
     EACH(r, TR) EACH(v, NV) sum[r][v] = GET(sums + (d + r) * QB, v);

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/stop.h"
 #include "core/log.h"
+#include "device/compile.h"
 
 static const struct {
   const char *name;
@@ -56,6 +57,7 @@ static csa_status dispatch(int argc, char **argv) {
     print_usage(stdout);
     return csa_flush_output();
   }
+  if (strcmp(argv[1], "compile") == 0 && argc == 3) return csa_compile_serve(argv[2]); /* for compile.c alone */
   for (int i = 0; i < COMMANDS; i++)
     if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
   return csa_fail(CSA_USAGE, "%s: no such command\n  see clsattn --help", argv[1]);
@@ -67,8 +69,11 @@ int main(int argc, char **argv) {
     return csa_exit_code(CSA_USAGE);
   }
   csa_log_to(print_log);
-  /* Without it PoCL may put all its workers on one core. It must be set before the first OpenCL call. */
+  csa_compile_with("/proc/self/exe");
+  /* Without the first, PoCL may put all its workers on one core; without the second, it compiles every kernel twice, for
+   * its binary and for the first launch. They must be set before the first OpenCL call. */
   setenv("POCL_AFFINITY", "1", 0);
+  setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
   const csa_status status = dispatch(argc, argv);
   if (status != CSA_OK) fprintf(stderr, "clsattn: %s\n", csa_last_error());
   return status == CSA_INTERRUPTED ? csa_stop_exit_code() : csa_exit_code(status);

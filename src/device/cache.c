@@ -61,6 +61,11 @@ static XXH128_canonical_t checksum(const uint8_t *data, size_t size) {
   return canonical;
 }
 
+bool csa_cache_has(const char *key) {
+  char path[600];
+  return entry_path(key, path) && access(path, R_OK) == 0;
+}
+
 bool csa_cache_load(const char *key, uint8_t **binary, size_t *size) {
   char path[600];
   if (!entry_path(key, path) || access(path, R_OK) != 0) return false;

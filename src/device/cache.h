@@ -16,6 +16,9 @@ bool csa_cache_folder(char folder[CSA_CACHE_FOLDER]);
 /* The key of a program: XXH128 over source, options, platform, device, device version and driver, in hexadecimal. */
 void csa_cache_key(char key[33], const csa_device_info *info, const char *source, const char *options);
 
+/* Whether there is an entry, be it damaged. */
+bool csa_cache_has(const char *key);
+
 /* Reads the entry; false if there is none or it is damaged. *binary is released with free(). */
 bool csa_cache_load(const char *key, uint8_t **binary, size_t *size);
 

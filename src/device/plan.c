@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "device/arena.h"
+#include "device/compile.h"
 #include "device/program.h"
 
 #define STREAM_ABOVE ((int64_t)4 << 20) /* elements */
@@ -317,7 +318,21 @@ static csa_status allocate(csa_plan *plan, csa_role role) {
   return CSA_OK;
 }
 
+/* All programs of the plan, before the first kernel needs one. */
+static csa_status compile_ahead(const csa_plan *plan) {
+  csa_program_name *names = NULL;
+  size_t count = 0;
+  CSA_TRY(csa_new(&names, plan->node_count + 1, sizeof *names));
+  for (size_t i = 0; i < plan->node_count; i++)
+    if (plan->nodes[i].call == NULL)
+      names[count++] = (csa_program_name){plan->nodes[i].kernel.file, plan->nodes[i].kernel.options};
+  csa_compile_ahead(plan->device, names, count);
+  free(names);
+  return CSA_OK;
+}
+
 csa_status csa_plan_bind(csa_plan *plan) {
+  CSA_TRY(compile_ahead(plan));
   for (int role = 0; role < CSA_ROLES; role++) CSA_TRY(allocate(plan, (csa_role)role));
   for (size_t i = 0; i < plan->tensor_count; i++) {
     csa_tensor *tensor = plan->tensors[i];

@@ -152,27 +152,51 @@ static csa_status remember(struct csa_program_table *table, const char *key, cl_
   return CSA_OK;
 }
 
+/* A program that is wanted: its text, what it is built with, and its name in table and cache. */
+typedef struct {
+  char *source; /* on the heap */
+  char options[1024];
+  char key[33];
+} recipe;
+
+static csa_status recipe_of(const csa_device *device, const char *name, const char *options, recipe *r) {
+  r->source = NULL;
+  snprintf(r->options, sizeof r->options, "-cl-std=CL1.2 -cl-kernel-arg-info %s", options);
+  CSA_TRY(full_source(name, &r->source));
+  csa_cache_key(r->key, &device->info, r->source, r->options);
+  return CSA_OK;
+}
+
+static cl_program find(const struct csa_program_table *table, const char *key) {
+  for (size_t i = 0; i < table->count; i++)
+    if (strcmp(table->entries[i].key, key) == 0) return table->entries[i].program;
+  return NULL;
+}
+
+bool csa_program_is_ready(const csa_device *device, const char *name, const char *options) {
+  recipe r;
+  const bool ready =
+      recipe_of(device, name, options, &r) == CSA_OK && (find(device->programs, r.key) != NULL || csa_cache_has(r.key));
+  free(r.source);
+  return ready;
+}
+
 csa_status csa_program_get(csa_device *device, const char *name, const char *options, cl_program *out) {
-  char all_options[1024], key[33], *source = NULL;
+  recipe r;
   cl_program program = NULL;
   csa_status status;
-  snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 -cl-kernel-arg-info %s", options);
-  CSA_GO(full_source(name, &source));
-  csa_cache_key(key, &device->info, source, all_options);
-  for (size_t i = 0; i < device->programs->count; i++)
-    if (strcmp(device->programs->entries[i].key, key) == 0) {
-      *out = device->programs->entries[i].program;
-      goto done;
-    }
-  if (!build_binary(device, key, all_options, &program)) {
-    CSA_GO(build_source(device, name, all_options, source, &program));
-    store_binary(key, program);
+  CSA_GO(recipe_of(device, name, options, &r));
+  *out = find(device->programs, r.key);
+  if (*out != NULL) goto done;
+  if (!build_binary(device, r.key, r.options, &program)) {
+    CSA_GO(build_source(device, name, r.options, r.source, &program));
+    store_binary(r.key, program);
   }
-  CSA_GO(remember(device->programs, key, program));
+  CSA_GO(remember(device->programs, r.key, program));
   *out = program;
   program = NULL;
 done:
   if (program != NULL) clReleaseProgram(program);
-  free(source);
+  free(r.source);
   return status;
 }

@@ -20,6 +20,14 @@ bool csa_program_exists(const char *name);
  * fails is CSA_DEVICE with the compiler's log. */
 csa_status csa_program_get(csa_device *device, const char *name, const char *options, cl_program *program);
 
+/* A program by its file and options, as csa_program_get takes them. */
+typedef struct {
+  const char *name, *options;
+} csa_program_name;
+
+/* Whether a program is in memory or in the cache. */
+bool csa_program_is_ready(const csa_device *device, const char *name, const char *options);
+
 /* The programs of one device; used by device.c alone. */
 csa_status csa_program_table_create(struct csa_program_table **table);
 void csa_program_table_destroy(struct csa_program_table *table);
