@@ -1,15 +1,15 @@
 /* Matrix product of the CPU family: C = op(A) op(B) + beta C, row-major; + bias, ReLU, + residual.
  *
  * A work-item makes a run of rows of C by a run of panels; a panel is W = NV * VW columns. Inside, k goes in blocks of
- * DEPTH, so that a panel's block of B stays in the second-level cache while all rows of the run pass over it. The
- * innermost step is a tile of MR x W elements of C in registers (Goto and van de Geijn 2008): per k, NV vectors of B
- * and MR broadcast elements of A make MR * NV multiply-adds.
+ * DEPTH (TRANS_DEPTH), so that a panel's block of B stays in the second-level cache while all rows of the run pass over
+ * it. The innermost step is a tile of MR x W elements of C in registers (Goto and van de Geijn 2008): per k, NV vectors
+ * of B and MR broadcast elements of A make MR * NV multiply-adds.
  *
  * op(A) is [m, k]: A [m, k], or [k, m] if TRANS_A, rows lda apart; it is read where it lies.
  *
  * B comes in panels: row p of panel j starts at j * panel_b + p * ldb. cl/cpu/pack.cl makes them from B. A B [k, n]
- * with n a multiple of W is made of panels already, and reading it in place is as fast while its rows are short,
- * ldb <= 1024.
+ * with n a multiple of W is made of panels already, and reading it in place costs less than packing if it is one panel
+ * (ldb = W), or if its rows are short (ldb <= 1024) and those of A are few (m < 4096).
  * - packed: ldb = W, panel_b = k * W, batch_b = ceil(n / W) * k * W, the floats to reserve for each product;
  * - in place: ldb and batch_b of B itself, panel_b = W.
  *
@@ -44,6 +44,9 @@
 #endif
 #ifndef DEPTH /* of a block of k */
 #define DEPTH 512
+#endif
+#ifndef TRANS_DEPTH /* the same where A is [k, m]: all rows of the block are read for every panel */
+#define TRANS_DEPTH 256
 #endif
 /* flags, as in gemm_native.c */
 #define TRANS_A 1
@@ -137,6 +140,14 @@ static inline void fetch_rows(__global const float *a, const int lda, const int 
     for (int p = 0; p < k; p += LINE) PREFETCH(a + (long)i * lda + p);
 }
 
+/* Asks for part `turn` of `turns` of the next block of A [k, m], in the order in which it lies: its columns are read in
+ * strips, which nobody foresees. */
+static inline void fetch_block(__global const float *a, const int lda, const int cols, const int k, const int turn,
+                               const int turns) {
+  for (int p = (int)((long)turn * k / turns); p < (int)((long)(turn + 1) * k / turns); p++)
+    for (int x = 0; x < cols; x += LINE) PREFETCH(a + (long)p * lda + x);
+}
+
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
     IN(float, a), const int lda, const int batch_a, IN(float, b), const int ldb, const int panel_b, const int batch_b,
     OUT(float, c), const int ldc, const int batch_c, IN(float, bias), IN(float, residual), const int ldr, const int m,
@@ -154,8 +165,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
     const int row_first = item / across % down * row_run, row_end = min(m, row_first + row_run);
     const int part = item / (across * down), product = part / splits;
     const int k_first = part % splits * k_run, k_end = min(k, k_first + k_run);
-    for (int p = k_first; p < k_end; p += DEPTH) {
-      const int depth = min(DEPTH, k_end - p);
+    const int depth_most = flags & TRANS_A ? TRANS_DEPTH : DEPTH;
+    const int tiles = (panel_end - panel_first) * ((row_end - row_first + MR - 1) / MR);
+    for (int p = k_first; p < k_end; p += depth_most) {
+      const int depth = min(depth_most, k_end - p), next = min(depth_most, k_end - p - depth);
+      int tile = 0;
       const int now = (p + depth == k_end ? flags : flags & BETA) | (p > k_first ? BETA : 0);
       for (int panel = panel_first; panel < panel_end; panel++) {
         const int col = panel * W;
@@ -164,6 +178,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
           __global const float *of_a = a + (long)product * batch_a + row * row_step + p * k_step;
           if (panel == panel_first && !(flags & TRANS_A))
             fetch_rows(of_a + MR * lda, lda, clamp(row_end - row - MR, 0, MR), depth);
+          if (flags & TRANS_A)
+            fetch_block(a + (long)product * batch_a + (long)(p + depth) * lda + row_first, lda, row_end - row_first,
+                        next, tile++, tiles);
           const target to = {.c = c + (long)part * batch_c + (long)row * ldc + col,
                              .bias = bias + col,
                              .residual = residual + (long)row * ldr + col,

@@ -2,6 +2,7 @@
 
 #define PACK_ROWS 64         /* ROWS of cl/cpu/pack.cl */
 #define IN_PLACE_LD_MAX 1024 /* rows of B further apart, in floats, cost more cache misses than packing */
+#define PACKED_FROM 4096     /* rows of A: from so many on packing costs less than any rows that are apart */
 
 /* flags of cl/cpu/gemm.cl */
 enum { TRANS_A = 1, BETA = 2, BIAS = 4, RELU = 8, RESIDUAL = 16, STREAM_C = 32 };
@@ -65,7 +66,8 @@ static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *t
   const int panels = (g->n + tile->width - 1) / tile->width, runs = (g->k + PACK_ROWS - 1) / PACK_ROWS;
   csa_tensor *packed;
   *b = (cpu_panels){g->b, g->ldb, tile->width, (int)g->batch_b};
-  if (!g->trans_b && g->n % tile->width == 0 && g->ldb <= IN_PLACE_LD_MAX) return CSA_OK;
+  const bool near = g->ldb == tile->width || (g->ldb <= IN_PLACE_LD_MAX && g->m < PACKED_FROM);
+  if (!g->trans_b && g->n % tile->width == 0 && near) return CSA_OK;
   CSA_TRY(csa_plan_scratch(plan, csa_shape4(g->batch, panels, g->k, tile->width), &packed));
   *b = (cpu_panels){packed, tile->width, g->k * tile->width, panels * g->k * tile->width};
   return csa_launch(
