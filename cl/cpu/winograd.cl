@@ -28,6 +28,7 @@ typedef JOIN(float, VW) vec;
 #define V_ROW(ci) ((ci) + 16) /* of v; rows a power of two apart would meet in the cache */
 #define M_ROW (PANEL + 16)    /* of m inside `forward` */
 #define DEPTH 128             /* tiles that `sum` takes at a time */
+#define LINE 16               /* floats of a cache line, or of half of one */
 
 /* flags of `forward`, as in conv2d.c */
 #define BIAS 1
@@ -196,6 +197,18 @@ static inline void transform_points(__global const float *from, const long point
   }
 }
 
+/* Asks for part `part` of `parts` of the pixels that tiles [first, first + count) are made from: they come from memory,
+ * which has nothing to do while products are made. */
+static inline void fetch_pixels(__global const float *x, const int height, const int width, const int ci,
+                                const int first, const int count, const int part, const int parts) {
+  for (int i = part * count * 36 / parts; i < (part + 1) * count * 36 / parts; i++) {
+    const place at = place_of(first + i / 36, height, width);
+    const int py = at.y - 1 + i / 6 % 6, px = at.x - 1 + i % 6;
+    if (py < 0 || py >= height || px < 0 || px >= width) continue;
+    for (int c = 0; c < ci; c += LINE) PREFETCH(x + (at.image + (long)py * width + px) * ci + c);
+  }
+}
+
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_forward(
     IN(float, x), IN(float, u), IN(float, bias), IN(float, residual), OUT(float, y), OUT(float, scratch),
     const int height, const int width, const int ci, const int co, const int tiles, const int block, const int flags) {
@@ -209,15 +222,18 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_forward(
   __global float *v = scratch + (long)get_group_id(0) * 36 * (v_point + m_point), *m = v + 36 * v_point;
   FOR_ITEMS(turn, (tiles + block - 1) / block) {
     const int first = turn * block, count = min(block, tiles - first);
+    const int next = first + (int)get_num_groups(0) * block, next_count = clamp(tiles - next, 0, block);
     for (int t = 0; t < count; t++) {
       const place at = place_of(first + t, height, width);
       for (int c = 0; c < ci; c += VW) transform_image(x, at, ci, c, v + t * v_row + c, v_point);
     }
     for (int panel = 0; panel < co / PANEL; panel++) {
-      for (int point = 0; point < 36; point++)
+      for (int point = 0; point < 36; point++) {
+        fetch_pixels(x, height, width, ci, next, next_count, panel * 36 + point, 36 * (co / PANEL));
         for (int t = 0; t < count; t += MR)
           multiply(v + point * v_point + t * v_row, v_row, 1, u + (long)(panel * 36 + point) * ci * PANEL,
                    m + point * m_point + t * M_ROW, M_ROW, ci, min(MR, count - t), false);
+      }
       for (int t = 0; t < count; t++) {
         const place at = place_of(first + t, height, width);
         for (int o = 0; o < PANEL; o += VW)
