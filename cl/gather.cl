@@ -2,10 +2,10 @@
  *
  * The n-th image of the batch is number indices[state.offset + n] of images [count, C, H, W]; each byte b becomes
  * (b / 255 - 0.5) / 0.5 by real divisions, as PyTorch's ToTensor and Normalize(0.5, 0.5) make it. Images beyond the
- * active ones are zeros of class 0. PIXELS: H * W; CHANNELS: C. */
+ * active ones are zeros of class 0. One item for a pixel. PIXELS: H * W; CHANNELS: C. */
 
 kernel void gather_batch(IN(uchar, images), IN(int, all_labels), IN(int, indices), STATE(state), OUT(storage, x),
-                         OUT(int, labels), const int n) {
+                         OUT(int, labels), const int pixels) {
   OPEN_IN(uchar, images);
   OPEN_IN(int, all_labels);
   OPEN_IN(int, indices);
@@ -13,12 +13,14 @@ kernel void gather_batch(IN(uchar, images), IN(int, all_labels), IN(int, indices
   OPEN_OUT(storage, x);
   OPEN_OUT(int, labels);
   const int i = (int)get_global_id(0);
-  if (i >= n) return;
-  const int image = i / (PIXELS * CHANNELS), within = i % (PIXELS * CHANNELS);
-  const int pixel = within / CHANNELS, channel = within % CHANNELS;
+  if (i >= pixels) return;
+  const int image = i / PIXELS, pixel = i % PIXELS;
   const bool active = image < state->active;
   const int index = active ? indices[state->offset + image] : 0;
-  const float byte = (float)images[((long)index * CHANNELS + channel) * PIXELS + pixel];
-  STORE(x, i, active ? (byte / 255.0f - 0.5f) / 0.5f : 0.0f);
-  if (within == 0) labels[image] = active ? all_labels[index] : 0;
+  __global const uchar *from = images + (long)index * CHANNELS * PIXELS + pixel;
+  for (int c = 0; c < CHANNELS; c++) {
+    const float byte = (float)from[c * PIXELS];
+    STORE(x, (long)i * CHANNELS + c, active ? (byte / 255.0f - 0.5f) / 0.5f : 0.0f);
+  }
+  if (pixel == 0) labels[image] = active ? all_labels[index] : 0;
 }

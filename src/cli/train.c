@@ -1,6 +1,7 @@
 /* clsattn train: trains a model, into a run folder. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "cli/commands.h"
 #include "cli/fetch.h"
@@ -63,8 +64,10 @@ static csa_status resumed_config(const train_settings *s, const csa_command_line
 static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
   const csa_progress *p = &t->progress;
   fprintf(log, "Accuracy on test set: %.2f %%\n", 100.0 * p->test_accuracy);
-  fprintf(stderr, "%s: %.0f images/s, %.1f MiB of device memory\n", t->folder, csa_trainer_rate(t),
-          (double)csa_trainer_bytes(t) / 1048576.0);
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  fprintf(stderr, "%s: %.0f images/s, %.1f MiB of device memory, %.1f MiB of this process at most\n", t->folder,
+          csa_trainer_rate(t), (double)csa_trainer_bytes(t) / 1048576.0, (double)used.ru_maxrss / 1024.0);
   if (!json) return csa_flush_output();
   return csa_print_json(json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:s}", "model", t->config.architecture.model,
                                   "epochs", p->epoch, "train_loss", p->train_loss, "test_loss", p->test_loss,

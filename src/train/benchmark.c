@@ -8,6 +8,7 @@
 #include "device/gemm.h"
 #include "device/peak.h"
 #include "train/feed.h"
+#include "train/fit.h"
 #include "train/optimizer.h"
 
 #define BATCHES 4        /* of images that the steps take in turn */
@@ -50,12 +51,10 @@ static csa_status random_images(trainee *t, const csa_architecture *a, int batch
 
 static csa_status prepare(csa_benchmark *b, trainee *t, csa_device *device, const csa_architecture *a,
                           csa_choices choices) {
-  CSA_TRY(
-      csa_graph_create(&b->graph, device, (csa_graph_config){.choices = choices, .batch = b->batch, .training = true}));
+  CSA_TRY(csa_fit(&b->graph, &t->optimizer, device, a,
+                  (csa_graph_config){.choices = choices, .batch = b->batch, .training = true},
+                  (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
   t->graph = b->graph;
-  CSA_TRY(csa_architecture_build(a, t->graph));
-  CSA_TRY(csa_optimizer_record(&t->optimizer, t->graph, (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
-  CSA_TRY(csa_plan_place(t->graph->plan));
   const double start = csa_seconds();
   CSA_TRY(csa_plan_bind(t->graph->plan));
   b->compile_s = csa_seconds() - start;

@@ -8,6 +8,7 @@
 #include "core/rng.h"
 #include "model/weights.h"
 #include "train/checkpoint.h"
+#include "train/fit.h"
 
 static csa_status check_data(const csa_config *c, const csa_dataset *d) {
   const csa_architecture *a = &c->architecture;
@@ -34,13 +35,9 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
   t->device = device;
   t->dataset = dataset;
   CSA_GO(csa_new(&t->order, (size_t)dataset->train.count, sizeof *t->order));
-  CSA_GO(csa_graph_create(&t->graph, device,
-                          (csa_graph_config){.choices = config->choices, .batch = config->batch, .training = true}));
-  CSA_GO(csa_architecture_build(&config->architecture, t->graph));
-  CSA_GO(
-      csa_optimizer_record(&t->optimizer, t->graph,
-                           (csa_optimizer_config){config->optimizer, (float)config->lr, (float)config->weight_decay}));
-  CSA_GO(csa_plan_place(t->graph->plan));
+  CSA_GO(csa_fit(&t->graph, &t->optimizer, device, &config->architecture,
+                 (csa_graph_config){.choices = config->choices, .batch = config->batch, .training = true},
+                 (csa_optimizer_config){config->optimizer, (float)config->lr, (float)config->weight_decay}));
   t->config.choices = t->graph->plan->choices;
   *out = t;
   t = NULL;

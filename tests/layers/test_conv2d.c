@@ -1,6 +1,8 @@
 #include "layers/harness.h"
 #include "reference/reference.h"
 
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
 typedef struct {
   int images, height, width, in, out, kernel;
   bool relu, residual, accumulate;
@@ -31,6 +33,9 @@ static const conv_case cases[] = {
     {2, 6, 5, 17, 9, 1, false, true, false},
 };
 
+static const test_variant winograd = {"cpu kernels, Winograd",
+                                      {.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_NATIVE, .conv = CSA_CONV_WINOGRAD}};
+
 /* F(4x4, 3x3) loses about a digit: sums of terms that are larger than they are. */
 static void check(const test_variant *variant, const conv_case *c) {
   const double more = variant->choices.conv == CSA_CONV_WINOGRAD ? 6.0 : 1.0;
@@ -60,7 +65,7 @@ static void test_all(void **state) {
     test_variant variant = test_variants[v / 2];
     variant.choices.conv = v % 2 == 0 ? CSA_CONV_DIRECT : CSA_CONV_WINOGRAD;
     if (v % 2 == 1 && variant.choices.kernels != CSA_KERNELS_CPU) continue; /* none in that family */
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < LENGTH(cases); i++) {
       const conv_case *c = &cases[i];
       print_message("%s%s: %d x %d x %d, %d -> %d, kernel %d%s\n", variant.name, v % 2 == 1 ? ", Winograd" : "",
                     c->images, c->height, c->width, c->in, c->out, c->kernel, c->residual ? ", residual" : "");
@@ -69,7 +74,23 @@ static void test_all(void **state) {
   }
 }
 
+/* Kernels of the CPU family for devices whose vectors are shorter than this one's. */
+static void test_widths(void **state) {
+  (void)state;
+  int *width = &test_device()->info.float_width;
+  const int native = *width;
+  for (int w = 4; w <= 16; w *= 2)
+    for (size_t i = 0; i < LENGTH(cases) && w != native; i++) {
+      const conv_case *c = &cases[i];
+      if (c->kernel != 3 || c->images * c->height * c->width > 200) continue;
+      print_message("vectors of %d: %d x %d x %d, %d -> %d\n", w, c->images, c->height, c->width, c->in, c->out);
+      *width = w;
+      check(&winograd, c);
+      *width = native;
+    }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_widths)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
