@@ -267,6 +267,21 @@ static void test_epilogues(void **state) {
         &(gemm_case){shapes[i][0], shapes[i][1], shapes[i][2], .bias = true, .relu = true, .residual = true});
 }
 
+/* Kernels of the CPU family for devices whose vectors are shorter than this one's. */
+static void test_widths(void **state) {
+  (void)state;
+  static const gemm_case cases[] = {{65, 17, 64, .trans_b = true, .bias = true, .relu = true, .residual = true},
+                                    {33, 10, 130, .accumulate = true},
+                                    {17, 130, 3, .gap = 5},
+                                    {5, 3, 1300, .trans_a = true},
+                                    {30, 64, 700, .trans_a = true, .batch = 2}};
+  int *width = &test_device()->info.float_width;
+  const int native = *width;
+  for (*width = 4; *width <= 16; *width *= 2)
+    for (size_t i = 0; i < LENGTH(cases); i++) check(&test_variants[0], &cases[i]);
+  *width = native;
+}
+
 static void test_impossible(void **state) {
   (void)state;
   csa_plan *plan;
@@ -332,6 +347,7 @@ int main(void) {
                                      cmocka_unit_test(test_long_sums),
                                      cmocka_unit_test(test_large),
                                      cmocka_unit_test(test_epilogues),
+                                     cmocka_unit_test(test_widths),
                                      cmocka_unit_test(test_impossible),
                                      cmocka_unit_test(test_clblast_says_what_failed)};
   return cmocka_run_group_tests(tests, NULL, NULL);
