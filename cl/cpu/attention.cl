@@ -9,9 +9,6 @@
  * HEADS, HEAD, QUERIES, TOKENS, SCALE, LDQ, LDKV as in cl/attention.cl. VW: floats of a vector, 16, 8 or 4; NV: vectors
  * of a block of queries, up to 5 where VW is 16 (such devices have 32 registers), else up to 2. */
 
-#ifndef VW
-#define VW 16
-#endif
 #ifndef NV
 #define NV 4
 #endif
@@ -34,14 +31,12 @@
 #define DW 4
 #endif
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-typedef JOIN(float, VW) vec;     /* of queries */
-typedef JOIN(float, DW) col_vec; /* of columns */
-#define GET(p, v) JOIN(vload, VW)(v, p)
-#define SET(p, v, x) JOIN(vstore, VW)(x, v, p)
-#define GET_COLS(p, v) JOIN(vload, DW)(v, p)
-#define SET_COLS(p, v, x) JOIN(vstore, DW)(x, v, p)
+typedef JOIN(float, DW) col_vec; /* of columns, as vec is of queries */
+typedef JOIN(loose, DW) loose_col;
+#define GET(p, v) (((const loose *)(p))[v])
+#define SET(p, v, x) (((loose *)(p))[v] = (x))
+#define GET_COLS(p, v) (((const loose_col *)(p))[v])
+#define SET_COLS(p, v, x) (((loose_col *)(p))[v] = (x))
 
 #define QB (NV * VW)
 #define KB 64
@@ -53,9 +48,6 @@ typedef JOIN(float, DW) col_vec; /* of columns */
 #define HL ROUND_UP(HEAD, DN *DW) /* HEAD in whole tiles of col_vec */
 #define TP ROUND_UP(TOKENS, DR)   /* TOKENS in whole tiles of either */
 
-#define NOINLINE __attribute__((noinline)) /* one copy, as compiling them takes its time */
-#define UNROLL _Pragma("unroll")
-#define EACH(i, n) UNROLL for (int i = 0; i < (n); i++)
 #define PRIVATE __attribute__((aligned(64))) float /* vectors in private memory lie in one cache line */
 
 /* sum [rows][vectors] += a b over n: element (r, k) of a is a[r * a_row + k * a_step], b is [n, ldb]. */
@@ -101,7 +93,7 @@ static inline void transpose(float4 m[4]) {
 
 /* to [HEAD][QB]: rows of a head as columns, times `factor`; 0 in lanes beyond `rows`. */
 static NOINLINE void load_columns(float *to, __global const storage *from, const int rows, const int ld,
-                                const float factor) {
+                                  const float factor) {
   const int whole = rows / 4 * 4;
   for (int r = 0; r < whole; r += 4)
     for (int d = 0; d < HEAD / 4 * 4; d += 4) {
@@ -118,7 +110,7 @@ static NOINLINE void load_columns(float *to, __global const storage *from, const
 
 /* The other way. */
 static NOINLINE void store_columns(__global storage *to, const float *from, const int rows, const int ld,
-                                 const float factor) {
+                                   const float factor) {
   const int whole = rows / 4 * 4;
   for (int r = 0; r < whole; r += 4)
     for (int d = 0; d < HEAD / 4 * 4; d += 4) {
@@ -133,7 +125,7 @@ static NOINLINE void store_columns(__global storage *to, const float *from, cons
 
 /* to [all][width]: rows of a head, 0 in columns beyond HEAD; rows beyond `rows` repeat the last. */
 static NOINLINE void load_rows(float *to, const int all, const int width, __global const storage *from, const int rows,
-                             const int ld) {
+                               const int ld) {
   for (int r = 0; r < all; r++) {
     __global const storage *row = from + min(r, rows - 1) * ld;
     for (int d = 0; d < HEAD; d++) to[r * width + d] = LOAD(row, d);

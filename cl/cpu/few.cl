@@ -4,13 +4,6 @@
  * is the sum of three products of matrices whose left sides are lines of x, bordered with zeros, as they lie. One
  * work-item takes rows of an image, or a chunk of rows. VW: floats of a vector; NV * VW divides CO. */
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define LOADV(p) JOIN(vload, VW)(0, (p))
-#define STOREV(v, p) JOIN(vstore, VW)((v), 0, (p))
-typedef JOIN(float, VW) vec;
-#define EACH(i, n) _Pragma("unroll") for (int i = 0; i < (n); i++)
-
 #define PIXELS 6                                              /* of a register tile */
 #define TAPS (3 * CI)                                         /* of a row of the filter */
 #define TILES ((WIDTH + PIXELS - 1) / PIXELS)                 /* of a row of outputs */

@@ -33,9 +33,6 @@
  * - groups: any number is right, best is one per item: batch * splits * ceil(m / row_run) * ceil(panels / panel_run).
  */
 
-#ifndef VW
-#define VW 16
-#endif
 #ifndef NV
 #define NV 4
 #endif
@@ -57,14 +54,6 @@
 #define STREAM_C 32
 
 #define W (NV * VW)
-#define LINE 16 /* floats of a cache line, or of half of one */
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define LOADV(p) JOIN(vload, VW)(0, (p))
-#define STOREV(v, p) JOIN(vstore, VW)((v), 0, (p))
-typedef JOIN(float, VW) vec;
-
-#define EACH(i, n) _Pragma("unroll") for (int i = 0; i < (n); i++)
 
 /* Where a tile of C goes, and what is done to its sums before: `flags`. All pointers are at the tile. */
 typedef struct {
@@ -92,7 +81,7 @@ static inline void store_tile(vec sum[MR][NV], const target *t) {
 /* A tile at the lower or right edge of C: element by element. */
 static inline void store_edge(vec sum[MR][NV], const target *t) {
   float edge[MR * W];
-  EACH(i, MR) EACH(j, NV) STOREV(sum[i][j], edge + i * W + j * VW);
+  EACH(i, MR) EACH(j, NV) * (loose *)(edge + i * W + j * VW) = sum[i][j];
   for (int i = 0; i < t->rows; i++)
     for (int x = 0; x < t->cols; x++) {
       const long at = (long)i * t->ldc + x;

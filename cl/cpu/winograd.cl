@@ -18,17 +18,10 @@
  * multiples of VW, the floats of a vector; PANEL = NV * VW divides CO; MR x NV vectors is the register tile; `block`
  * is a multiple of MR. FORWARD: only `forward` is compiled, else only the others. */
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define LOADV(p) JOIN(vload, VW)(0, (p))
-#define STOREV(v, p) JOIN(vstore, VW)((v), 0, (p))
-typedef JOIN(float, VW) vec;
-
 #define PANEL (NV * VW)
 #define V_ROW(ci) ((ci) + 16) /* of v; rows a power of two apart would meet in the cache */
 #define M_ROW (PANEL + 16)    /* of m inside `forward` */
 #define DEPTH 128             /* tiles that `sum` takes at a time */
-#define LINE 16               /* floats of a cache line, or of half of one */
 
 /* flags of `forward`, as in conv2d.c */
 #define BIAS 1
@@ -261,7 +254,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_filter(IN(fl
             float lanes[VW];
             if (turned) {
               for (int l = 0; l < VW; l++) lanes[l] = w[((long)(8 - ky * 3 - kx) * co + o + l) * ci + c];
-              g[kx] = LOADV(lanes);
+              g[kx] = *(loose *)lanes;
             } else {
               g[kx] = LOADV(w + ((long)(ky * 3 + kx) * ci + c) * co + o);
             }

@@ -68,20 +68,27 @@ static csa_status read_text(const char *file, char **text) {
   return csa_file_read(path, SOURCE_MAX, (uint8_t **)text, &size);
 }
 
-/* common.clh and the file, each with a #line so that the compiler's messages name file and line. */
+/* Appends a file, with a #line so that the compiler's messages name file and line. */
+static csa_status append_file(char **source, const char *file) {
+  char *text = NULL;
+  CSA_TRY(read_text(file, &text));
+  const size_t used = *source != NULL ? strlen(*source) : 0, size = used + strlen(file) + strlen(text) + 32;
+  char *grown = realloc(*source, size);
+  if (grown != NULL) {
+    snprintf(grown + used, size - used, "#line 1 \"%s\"\n%s\n", file, text);
+    *source = grown;
+  }
+  free(text);
+  return grown != NULL ? CSA_OK : csa_fail(CSA_MEMORY, "program: %s: the host has no more memory", file);
+}
+
+/* What stands before all programs, or all of the family, and the file. */
 static csa_status full_source(const char *name, char **source) {
-  char *common = NULL, *body = NULL, file[256];
-  csa_status status;
+  char file[256];
   snprintf(file, sizeof file, "%s.cl", name);
-  CSA_GO(read_text("common.clh", &common));
-  CSA_GO(read_text(file, &body));
-  const size_t size = strlen(common) + strlen(body) + 512;
-  CSA_GO(csa_new(source, size, 1));
-  snprintf(*source, size, "#line 1 \"common.clh\"\n%s\n#line 1 \"%s\"\n%s", common, file, body);
-done:
-  free(common);
-  free(body);
-  return status;
+  CSA_TRY(append_file(source, "common.clh"));
+  if (strncmp(name, "cpu/", 4) == 0) CSA_TRY(append_file(source, "cpu/common.clh"));
+  return append_file(source, file);
 }
 
 static csa_status build_failed(csa_device *device, const char *name, const char *options, cl_program program,
