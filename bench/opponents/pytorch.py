@@ -1,10 +1,11 @@
 """The same models and measurements in PyTorch, as a good user would write them.
 
 usage: pytorch.py train|eval cnn|vit [--layout nchw|channels_last] [--compiled] [--batch N] [--seconds S]
-       pytorch.py block D             forward and backward of a non-local block of 8 D channels, batch 100
-       pytorch.py rss cnn|vit STEPS   peak resident memory after so many steps of training
+       pytorch.py block D [--layout L] [--fused]   forward and backward of a non-local block of 8 D channels, batch 100
+       pytorch.py core D [--layout L] [--fused]    of what is between its 1 x 1 convolutions
+       pytorch.py rss cnn|vit STEPS                peak resident memory after so many steps of training
 
-Prints one JSON object: {"value": ..., "unit": ...}. Two threads; the caller sets the allocator's environment.
+--fused: scaled_dot_product_attention in place of two products and a softmax. Prints one JSON object: {"value": ..., "unit": ...}. Two threads; the caller sets the allocator's environment.
 """
 import argparse
 import json
@@ -19,17 +20,25 @@ torch.set_num_threads(2)
 WIDTHS = (32, 64, 128, 256, 128)
 
 
+def attend(theta, phi, g, fused=False):
+    """softmax(theta phi^T) g, phi and g max-pooled; [N, D, H, W] -> [N, H * W, D]"""
+    query = theta.flatten(2).transpose(1, 2)
+    key = functional.max_pool2d(phi, 2).flatten(2).transpose(1, 2)
+    value = functional.max_pool2d(g, 2).flatten(2).transpose(1, 2)
+    if fused:
+        heads = (t.unsqueeze(1) for t in (query, key, value))
+        return functional.scaled_dot_product_attention(*heads, scale=1.0).squeeze(1)
+    return torch.bmm(torch.bmm(query, key.transpose(1, 2)).softmax(-1), value)
+
+
 class NonLocal(nn.Module):
-    def __init__(self, channels, inner):
+    def __init__(self, channels, inner, fused=False):
         super().__init__()
         self.theta, self.phi, self.g = (nn.Conv2d(channels, inner, 1) for _ in range(3))
-        self.o = nn.Conv2d(inner, channels, 1)
+        self.o, self.fused = nn.Conv2d(inner, channels, 1), fused
 
     def forward(self, x):
-        query = self.theta(x).flatten(2).transpose(1, 2)
-        key = functional.max_pool2d(self.phi(x), 2).flatten(2)
-        value = functional.max_pool2d(self.g(x), 2).flatten(2).transpose(1, 2)
-        mixed = torch.bmm(torch.bmm(query, key).softmax(-1), value)
+        mixed = attend(self.theta(x), self.phi(x), self.g(x), self.fused)
         return x + self.o(mixed.transpose(1, 2).unflatten(2, x.shape[2:]))
 
 
@@ -133,32 +142,37 @@ def rate(step, data, batch, seconds):
     return count * batch / (time.perf_counter() - start)
 
 
-def block_ms(inner):
-    """Best of several: forward and backward of one non-local block, batch 100, 32 x 32."""
-    block = NonLocal(8 * inner, inner)
-    x = torch.randn(100, 8 * inner, 32, 32, requires_grad=True)
-    gradient, times = torch.randn_like(x), []
-    for _ in range(8):
+def attention_ms(what, inner, layout, fused):
+    """Median of several: forward and backward of a non-local block or of its core, batch 100, 32 x 32."""
+    form = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    block = NonLocal(8 * inner, inner, fused).to(memory_format=form)
+    shape = (100, 8 * inner if what == "block" else inner, 32, 32)
+    inputs = [torch.randn(shape).contiguous(memory_format=form).requires_grad_() for _ in range(1 if what == "block" else 3)]
+    forward = block if what == "block" else lambda *x: attend(*x, fused)
+    gradient, times = torch.randn_like(forward(*inputs)), []
+    for _ in range(9):
         start = time.perf_counter()
-        block(x).backward(gradient)
+        forward(*inputs).backward(gradient)
         times.append(time.perf_counter() - start)
-        x.grad = None
-        block.zero_grad(set_to_none=True)
+        for x in (*inputs, *block.parameters()):
+            x.grad = None
     return 1e3 * sorted(times[2:])[len(times[2:]) // 2]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "eval", "block", "rss"))
+    parser.add_argument("what", choices=("train", "eval", "block", "core", "rss"))
     parser.add_argument("which")
     parser.add_argument("steps", nargs="?", type=int, default=3)
     parser.add_argument("--layout", default="nchw", choices=("nchw", "channels_last"))
     parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--fused", action="store_true")
     parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seconds", type=float, default=6)
     options = parser.parse_args()
-    if options.what == "block":
-        print(json.dumps({"value": block_ms(int(options.which)), "unit": "ms"}))
+    if options.what in ("block", "core"):
+        ms = attention_ms(options.what, int(options.which), options.layout, options.fused)
+        print(json.dumps({"value": ms, "unit": "ms"}))
         return
     model, data = build(options.which, options.layout, options.compiled), batches(options.batch, options.layout)
     step = (evaluator if options.what == "eval" else trainer)(model)

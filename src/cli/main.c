@@ -70,8 +70,8 @@ int main(int argc, char **argv) {
   }
   csa_log_to(print_log);
   csa_compile_with("/proc/self/exe");
-  /* Without the first, PoCL may put all its workers on one core; without the second, it compiles every kernel twice, for
-   * its binary and for the first launch. They must be set before the first OpenCL call. */
+  /* Without the first, PoCL may put all its workers on one core; without the second, it compiles every kernel twice,
+   * for its binary and for the first launch. They must be set before the first OpenCL call. */
   setenv("POCL_AFFINITY", "1", 0);
   setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
   const csa_status status = dispatch(argc, argv);

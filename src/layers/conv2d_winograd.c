@@ -2,7 +2,7 @@
 #include "layers/conv2d.h"
 
 #define CACHE (700 << 10) /* bytes of a core's second-level cache that a block may fill */
-#define CHUNK (8 << 20)  /* bytes of points that the weight gradient sums at a time */
+#define CHUNK (8 << 20)   /* bytes of points that the weight gradient sums at a time */
 
 enum { WITH_BIAS = 1, WITH_RELU = 2, WITH_RESIDUAL = 4, STREAM_Y = 8 }; /* flags of cl/cpu/winograd.cl */
 

@@ -7,7 +7,8 @@
 
 /* A graph of the architecture, recorded with its optimizer and placed, but nothing allocated. What does not fit the
  * device is CSA_MEMORY, and names the largest batch that does. The caller destroys *graph. */
-csa_status csa_fit(csa_graph **graph, csa_optimizer *optimizer, csa_device *device, const csa_architecture *architecture,
-                   csa_graph_config config, csa_optimizer_config optimizer_config);
+csa_status csa_fit(csa_graph **graph, csa_optimizer *optimizer, csa_device *device,
+                   const csa_architecture *architecture, csa_graph_config config,
+                   csa_optimizer_config optimizer_config);
 
 #endif

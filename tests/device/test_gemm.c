@@ -342,13 +342,10 @@ static void test_clblast_says_what_failed(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes),
-                                     cmocka_unit_test(test_batches),
-                                     cmocka_unit_test(test_long_sums),
-                                     cmocka_unit_test(test_large),
-                                     cmocka_unit_test(test_epilogues),
-                                     cmocka_unit_test(test_widths),
-                                     cmocka_unit_test(test_impossible),
-                                     cmocka_unit_test(test_clblast_says_what_failed)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_shapes),     cmocka_unit_test(test_batches),
+      cmocka_unit_test(test_long_sums),  cmocka_unit_test(test_large),
+      cmocka_unit_test(test_epilogues),  cmocka_unit_test(test_widths),
+      cmocka_unit_test(test_impossible), cmocka_unit_test(test_clblast_says_what_failed)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
