@@ -5,7 +5,8 @@ usage: pytorch.py train|eval cnn|vit [--layout nchw|channels_last] [--compiled] 
        pytorch.py core D [--layout L] [--fused]    of what is between its 1 x 1 convolutions
        pytorch.py rss cnn|vit STEPS                peak resident memory after so many steps of training
 
---fused: scaled_dot_product_attention in place of two products and a softmax. Prints one JSON object: {"value": ..., "unit": ...}. Two threads; the caller sets the allocator's environment.
+--fused: scaled_dot_product_attention in place of two products and a softmax. Prints one JSON object:
+{"value": ..., "unit": ...}. Two threads; the caller sets the allocator's environment.
 """
 import argparse
 import json
@@ -147,7 +148,8 @@ def attention_ms(what, inner, layout, fused):
     form = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     block = NonLocal(8 * inner, inner, fused).to(memory_format=form)
     shape = (100, 8 * inner if what == "block" else inner, 32, 32)
-    inputs = [torch.randn(shape).contiguous(memory_format=form).requires_grad_() for _ in range(1 if what == "block" else 3)]
+    count = 1 if what == "block" else 3
+    inputs = [torch.randn(shape).contiguous(memory_format=form).requires_grad_() for _ in range(count)]
     forward = block if what == "block" else lambda *x: attend(*x, fused)
     gradient, times = torch.randn_like(forward(*inputs)), []
     for _ in range(9):

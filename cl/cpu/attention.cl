@@ -9,9 +9,6 @@
  * HEADS, HEAD, QUERIES, TOKENS, SCALE, LDQ, LDKV as in cl/attention.cl. VW: floats of a vector, 16, 8 or 4; NV: vectors
  * of a block of queries, up to 5 where VW is 16 (such devices have 32 registers), else up to 2. */
 
-#ifndef NV
-#define NV 4
-#endif
 #define COLS (HEADS * HEAD)
 #ifndef SCALE
 #define SCALE (1.0f / sqrt((float)HEAD))

@@ -4,21 +4,21 @@
  * is the sum of three products of matrices whose left sides are lines of x, bordered with zeros, as they lie. One
  * work-item takes rows of an image, or a chunk of rows. VW: floats of a vector; NV * VW divides CO. */
 
-#define PIXELS 6                                              /* of a register tile */
-#define TAPS (3 * CI)                                         /* of a row of the filter */
-#define TILES ((WIDTH + PIXELS - 1) / PIXELS)                 /* of a row of outputs */
-#define LINE (((TILES * PIXELS + 2) * CI + VW - 1) / VW * VW) /* a line of x and its borders */
+#define PIXELS 6                                                /* of a register tile */
+#define TAPS (3 * CI)                                           /* of a row of the filter */
+#define TILES ((WIDTH + PIXELS - 1) / PIXELS)                   /* of a row of outputs */
+#define X_LINE (((TILES * PIXELS + 2) * CI + VW - 1) / VW * VW) /* a line of x and its borders */
 
 /* The lines of x that row `row` of all images meets. */
 static inline void read_lines(float *lines, __global const storage *x, const int row) {
   for (int ky = 0; ky < 3; ky++) {
     const int y = row % HEIGHT + ky - 1;
     const bool inside = y >= 0 && y < HEIGHT;
-    float *to = lines + ky * LINE;
+    float *to = lines + ky * X_LINE;
     __global const storage *from = x + (long)(inside ? row + ky - 1 : row) * WIDTH * CI;
     for (int i = 0; i < CI; i++) to[i] = 0.0f;
     for (int i = 0; i < WIDTH * CI; i++) to[CI + i] = inside ? LOAD(from, i) : 0.0f;
-    for (int i = (WIDTH + 1) * CI; i < LINE; i++) to[i] = 0.0f;
+    for (int i = (WIDTH + 1) * CI; i < X_LINE; i++) to[i] = 0.0f;
   }
 }
 
@@ -31,7 +31,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void few_forward(IN(storag
   OPEN_IN(storage, residual);
   OPEN_OUT(storage, y);
   FOR_ITEMS(row, n / (CO * WIDTH)) {
-    float lines[3 * LINE];
+    float lines[3 * X_LINE];
     read_lines(lines, x, row);
     for (int o = 0; o < CO; o += NV * VW)
       for (int first = 0; first < WIDTH; first += PIXELS) {
@@ -42,7 +42,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void few_forward(IN(storag
             vec of_w[NV];
             EACH(j, NV) of_w[j] = LOADV(w + (ky * TAPS + t) * CO + o + j * VW);
             EACH(i, PIXELS) {
-              const vec of_x = lines[ky * LINE + (first + i) * CI + t];
+              const vec of_x = lines[ky * X_LINE + (first + i) * CI + t];
               EACH(j, NV) sum[i][j] = fma(of_x, of_w[j], sum[i][j]);
             }
           }
@@ -72,7 +72,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void few_weights(IN(storag
     const int end = min(rows, (chunk + 1) * chunk_rows);
     for (int i = 0; i < 9 * CI * CO; i++) to[i] = 0.0f;
     for (int row = chunk * chunk_rows; row < end; row++) {
-      float lines[3 * LINE];
+      float lines[3 * X_LINE];
       read_lines(lines, x, row);
       for (int ky = 0; ky < 3; ky++)
         for (int o = 0; o < CO; o += NV * VW) {
@@ -83,7 +83,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void few_weights(IN(storag
             vec of_dy[NV];
             EACH(j, NV) of_dy[j] = LOADV(dy + ((long)row * WIDTH + px) * CO + o + j * VW);
             EACH(t, TAPS) {
-              const vec of_x = lines[ky * LINE + px * CI + t];
+              const vec of_x = lines[ky * X_LINE + px * CI + t];
               EACH(j, NV) sum[t][j] = fma(of_x, of_dy[j], sum[t][j]);
             }
           }

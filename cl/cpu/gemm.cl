@@ -15,7 +15,7 @@
  *
  * With splits > 1 the sum over k is cut in splits = ceil(k / k_run) runs; otherwise k_run = k. Products of a batch are
  * batch_a, batch_b and batch_c elements apart. C is batch * splits matrices batch_c apart, those of one product
- * adjacent: with ldc = n and batch_c = m * n, [batch, splits, m, n]. Weight gradients do best with runs of about DEPTH.
+ * adjacent: with ldc = n and batch_c = m * n, [batch, splits, m, n]. Weight gradients do best with a few long runs.
  *
  * `flags` says what else is asked for; tensors that it does not name are left alone. BETA: add to what C has. BIAS [n];
  * RELU; RESIDUAL [m, n], rows ldr apart: each for one product, one split. STREAM_C, for a C that no cache holds: whole
@@ -33,12 +33,6 @@
  * - groups: any number is right, best is one per item: batch * splits * ceil(m / row_run) * ceil(panels / panel_run).
  */
 
-#ifndef NV
-#define NV 4
-#endif
-#ifndef MR
-#define MR 6
-#endif
 #ifndef DEPTH /* of a block of k */
 #define DEPTH 512
 #endif

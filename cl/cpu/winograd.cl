@@ -23,7 +23,7 @@
 #define M_ROW (PANEL + 16)    /* of m inside `forward` */
 #define DEPTH 128             /* tiles that `sum` takes at a time */
 
-/* flags of `forward`, as in conv2d.c */
+/* flags of `forward`, as in conv2d_winograd.c */
 #define BIAS 1
 #define RELU 2
 #define RESIDUAL 4

@@ -16,7 +16,8 @@
 
 extern char **environ;
 
-/* One program, as it goes through the pipe that all helpers read: small enough to be written and read whole. */
+/* One program, as it goes through the pipe that all helpers read. Linux gives each read whole records, as it holds the
+ * pipe's lock for all of a read; elsewhere a helper that gets less stops, and the rest is left to the caller. */
 typedef struct {
   char name[64];
   char options[256];
@@ -35,6 +36,7 @@ static size_t missing_jobs(const csa_device *device, const csa_program_name *nam
     for (size_t j = 0; j < i && !known; j++)
       known = strcmp(names[j].name, names[i].name) == 0 && strcmp(names[j].options, names[i].options) == 0;
     if (known || csa_program_is_ready(device, names[i].name, names[i].options)) continue;
+    memset(&jobs[missing], 0, sizeof jobs[missing]);
     snprintf(jobs[missing].name, sizeof jobs->name, "%s", names[i].name);
     snprintf(jobs[missing++].options, sizeof jobs->options, "%s", names[i].options);
   }
@@ -62,12 +64,13 @@ void csa_compile_ahead(const csa_device *device, const csa_program_name *names, 
   char number[32], folder[CSA_CACHE_FOLDER];
   int ends[2], helpers = 0;
   const long cores = sysconf(_SC_NPROCESSORS_ONLN), most = cores < 1 ? 1 : cores < HELPERS_MAX ? cores : HELPERS_MAX;
-  if (helper == NULL || !csa_cache_folder(folder)) return;
+  if (helper == NULL || !csa_cache_folder(folder) || access(folder, W_OK) != 0) return;
   const size_t missing = missing_jobs(device, names, count, jobs, sizeof jobs / sizeof jobs[0]);
   if (missing < 2 || pipe(ends) != 0) return;
   snprintf(number, sizeof number, "%d:%d", device->info.platform_number, device->info.device_number);
   fcntl(ends[0], F_SETFD, FD_CLOEXEC);
   fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+  fcntl(ends[1], F_SETFL, O_NONBLOCK); /* nobody reads yet: a pipe that takes less shall not wait */
   const bool sent = write(ends[1], jobs, missing * sizeof *jobs) == (ssize_t)(missing * sizeof *jobs);
   close(ends[1]);
   while (sent && helpers < most && (size_t)helpers < missing && start_helper(number, ends[0], &pids[helpers]))

@@ -1,5 +1,5 @@
 /* Compiling programs ahead, several at a time: drivers' compilers work on one core (PoCL 3.1 holds a lock for all of a
- * process), so helper processes share the work and leave their binaries in the cache. */
+ * process), so helper processes, one for each core up to 8, share the work and leave their binaries in the cache. */
 #ifndef CSA_DEVICE_COMPILE_H
 #define CSA_DEVICE_COMPILE_H
 

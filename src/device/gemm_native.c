@@ -56,7 +56,7 @@ static cpu_tile choose_tile(const csa_plan *plan, int n) {
   return tile;
 }
 
-/* B as panels: packed into scratch, or in place where it is [k, n] in whole panels that do not lie too far apart. */
+/* B as panels: packed into scratch, or in place where it is [k, n] in whole panels, and reading them so costs less. */
 typedef struct {
   const csa_tensor *tensor;
   int ld, panel, batch;

@@ -332,8 +332,8 @@ static csa_status compile_ahead(const csa_plan *plan) {
 }
 
 csa_status csa_plan_bind(csa_plan *plan) {
-  CSA_TRY(compile_ahead(plan));
   for (int role = 0; role < CSA_ROLES; role++) CSA_TRY(allocate(plan, (csa_role)role));
+  CSA_TRY(compile_ahead(plan)); /* takes long: after what may fail at once */
   for (size_t i = 0; i < plan->tensor_count; i++) {
     csa_tensor *tensor = plan->tensors[i];
     if (plan->arenas[tensor->role].count > 0) tensor->memory = plan->arenas[tensor->role].memory[tensor->buffer];

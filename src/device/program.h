@@ -16,8 +16,8 @@ extern const csa_kernel_text csa_kernel_texts[];
 bool csa_program_exists(const char *name);
 
 /* The program of file `name` ("layernorm") built with `options` ("-DCOLS=64"): from memory, else from the cache folder
- * ($XDG_CACHE_HOME/clsattn), else from source. common.clh stands before every source. Owned by the device. A build that
- * fails is CSA_DEVICE with the compiler's log. */
+ * ($XDG_CACHE_HOME/clsattn), else from source. common.clh stands before every source, cpu/common.clh before those of
+ * cpu/. Owned by the device. A build that fails is CSA_DEVICE with the compiler's log. */
 csa_status csa_program_get(csa_device *device, const char *name, const char *options, cl_program *program);
 
 /* A program by its file and options, as csa_program_get takes them. */

@@ -42,6 +42,6 @@ csa_status csa_fit(csa_graph **graph, csa_optimizer *optimizer, csa_device *devi
   if (status != CSA_MEMORY) return status;
   snprintf(why, sizeof why, "%s", csa_last_error());
   const int batch = largest_batch(device, a, config, optimizer_config);
-  if (batch == 0) return csa_fail(CSA_MEMORY, "%s\n  no batch fits: the model is too large for this device", why);
+  if (batch == 0) return csa_fail(CSA_MEMORY, "%s\n  but here not even a batch of one image fits", why);
   return csa_fail(CSA_MEMORY, "%s\n  of this model, %s takes up to: --batch %d", why, device->info.name, batch);
 }

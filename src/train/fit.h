@@ -6,7 +6,7 @@
 #include "train/optimizer.h"
 
 /* A graph of the architecture, recorded with its optimizer and placed, but nothing allocated. What does not fit the
- * device is CSA_MEMORY, and names the largest batch that does. The caller destroys *graph. */
+ * device is CSA_MEMORY, and names the largest batch whose plan does. The caller destroys *graph. */
 csa_status csa_fit(csa_graph **graph, csa_optimizer *optimizer, csa_device *device,
                    const csa_architecture *architecture, csa_graph_config config,
                    csa_optimizer_config optimizer_config);

@@ -25,6 +25,7 @@ static int ready_after(const char *program, bool ready[LENGTH(names)]) {
 static void test_all_that_compile(void **state) {
   (void)state;
   bool ready[LENGTH(names)];
+  assert_non_null(getenv("CLSATTN_TEST_PROGRAM"));
   assert_int_equal(ready_after(getenv("CLSATTN_TEST_PROGRAM"), ready), 3);
   assert_true(ready[0] && ready[1] && ready[3]);
 }
