@@ -251,7 +251,8 @@ static void test_large(void **state) {
   check_all_variants(&(gemm_case){53001, 80, 3, .bias = true, .relu = true, .residual = true});
   check_all_variants(&(gemm_case){53001, 80, 3, .accumulate = true});
   check_all_variants(&(gemm_case){53001, 80, 3, .gap = 1});
-  check_all_variants(&(gemm_case){4099, 128, 5, .gap = 0}); /* panels of B, packed all the same, as A has so many rows */
+  check_all_variants(
+      &(gemm_case){4099, 128, 5, .gap = 0}); /* panels of B, packed all the same, as A has so many rows */
 }
 
 static void test_epilogues(void **state) {
