@@ -3,8 +3,8 @@
  * forward:   h = (x - mean) / sqrt(var + eps),  y = gamma * h + beta,  then max(y, 0) if RELU is defined;
  *            stats [rows, 2] keeps mean and 1 / sqrt(var + eps) for backward.
  * backward:  d = dy (0 where RELU cut),  g = d * gamma,
- *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps);
- *            parts [chunks, 2 * COLS]: sums of d * h and of d over the rows of a chunk, for dgamma and dbeta.
+ *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps), + other if JOIN_OTHER is defined: what else x
+ * gets; parts [chunks, 2 * COLS]: sums of d * h and of d over the rows of a chunk, for dgamma and dbeta.
  *
  * One group of WG work-items a row; COLS: any. */
 
@@ -49,14 +49,15 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, gamma),
                                                                                IN(float, beta), IN(float, stats),
-                                                                               IN(storage, dy), OUT(storage, dx),
-                                                                               OUT(float, parts), const int rows,
-                                                                               const int chunk_rows) {
+                                                                               IN(storage, dy), IN(storage, other),
+                                                                               OUT(storage, dx), OUT(float, parts),
+                                                                               const int rows, const int chunk_rows) {
   OPEN_IN(storage, x);
   OPEN_IN(float, gamma);
   OPEN_IN(float, beta);
   OPEN_IN(float, stats);
   OPEN_IN(storage, dy);
+  OPEN_IN(storage, other);
   OPEN_OUT(storage, dx);
   OPEN_OUT(float, parts);
   __local float scratch[WG];
@@ -82,8 +83,13 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(I
       }
       sum = group_sum(sum, scratch) / COLS;
       dot_h = group_sum(dot_h, scratch) / COLS;
-      for (int j = 0, c = me; c < COLS; j++, c += WG)
-        STORE(dx, (long)row * COLS + c, (g[j] - sum - h[j] * dot_h) * scale);
+      for (int j = 0, c = me; c < COLS; j++, c += WG) {
+        float d = (g[j] - sum - h[j] * dot_h) * scale;
+#ifdef JOIN_OTHER
+        d += LOAD(other, (long)row * COLS + c);
+#endif
+        STORE(dx, (long)row * COLS + c, d);
+      }
     }
     for (int j = 0, c = me; c < COLS; j++, c += WG) {
       parts[(long)chunk * 2 * COLS + c] = dgamma[j];

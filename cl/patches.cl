@@ -2,35 +2,34 @@
  *
  * GRID undefined, "rows": the image as its buffer [C, H, W], cut into runs of C * P^2 consecutive elements.
  * GRID defined, "grid": squares of P x P, row by row over the image, features in order (c, y, x).
- * SIDE and CHANNELS: H = W and C; PATCH: P, which divides SIDE. */
+ * SIDE and CHANNELS: H = W and C; PATCH: P, which divides SIDE. A work-item takes a pixel. */
 
-/* Where element `i` of the patches of one image stands in the image. */
-static inline int source(const int i) {
+/* Where channel c of a pixel of an image stands among the elements of its patches. */
+static inline int place(const int pixel, const int c) {
 #ifdef GRID
-  const int features = CHANNELS * PATCH * PATCH, across = SIDE / PATCH;
-  const int token = i / features, feature = i % features;
-  const int c = feature / (PATCH * PATCH), within = feature % (PATCH * PATCH);
-  const int y = token / across * PATCH + within / PATCH, x = token % across * PATCH + within % PATCH;
+  const int y = pixel / SIDE, x = pixel % SIDE, token = y / PATCH * (SIDE / PATCH) + x / PATCH;
+  return ((token * CHANNELS + c) * PATCH + y % PATCH) * PATCH + x % PATCH;
 #else
-  const int c = i / (SIDE * SIDE), y = i / SIDE % SIDE, x = i % SIDE;
+  return c * SIDE * SIDE + pixel;
 #endif
-  return (y * SIDE + x) * CHANNELS + c;
 }
 
-#define IMAGE (SIDE * SIDE * CHANNELS)
+#define PIXELS (SIDE * SIDE)
 
-kernel void patches_forward(IN(storage, x), OUT(storage, y), const int n) {
+kernel void patches_forward(IN(storage, x), OUT(storage, y), const int pixels) {
   OPEN_IN(storage, x);
   OPEN_OUT(storage, y);
   const int i = (int)get_global_id(0);
-  if (i >= n) return;
-  STORE(y, i, LOAD(x, i / IMAGE * IMAGE + source(i % IMAGE)));
+  if (i >= pixels) return;
+  const int image = i / PIXELS * PIXELS * CHANNELS;
+  for (int c = 0; c < CHANNELS; c++) STORE(y, image + place(i % PIXELS, c), LOAD(x, i * CHANNELS + c));
 }
 
-kernel void patches_backward(IN(storage, dy), OUT(storage, dx), const int n) {
+kernel void patches_backward(IN(storage, dy), OUT(storage, dx), const int pixels) {
   OPEN_IN(storage, dy);
   OPEN_OUT(storage, dx);
   const int i = (int)get_global_id(0);
-  if (i >= n) return;
-  STORE(dx, i / IMAGE * IMAGE + source(i % IMAGE), LOAD(dy, i));
+  if (i >= pixels) return;
+  const int image = i / PIXELS * PIXELS * CHANNELS;
+  for (int c = 0; c < CHANNELS; c++) STORE(dx, i * CHANNELS + c, LOAD(dy, image + place(i % PIXELS, c)));
 }

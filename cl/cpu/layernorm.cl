@@ -1,6 +1,6 @@
 /* Layer normalisation with an optional ReLU: formulas and arguments of cl/layernorm.cl; one work-item takes whole rows,
- * 16 columns to a vector. The columns beyond the last whole vector go one by one. RELU; COLS: any; CHUNK (forward):
- * rows of a work-item's turn. */
+ * 16 columns to a vector. The columns beyond the last whole vector go one by one. RELU, JOIN_OTHER; COLS: any; CHUNK
+ * (forward): rows of a work-item's turn. */
 
 #define VECTORS (COLS / 16)
 #define TAIL (VECTORS * 16)
@@ -13,6 +13,12 @@
 #define ACTIVATE(T, v) ((v) < (T)0.0f ? (T)0.0f : (v)) /* keeps NaN */
 #else
 #define ACTIVATE(T, v) (v)
+#endif
+
+#ifdef JOIN_OTHER
+#define OTHER(load, i) load(other, i)
+#else
+#define OTHER(load, i) 0.0f
 #endif
 
 static inline float add_lanes(const float16 v) {
@@ -65,14 +71,15 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, gamma),
                                                                               IN(float, beta), IN(float, stats),
-                                                                              IN(storage, dy), OUT(storage, dx),
-                                                                              OUT(float, parts), const int rows,
-                                                                              const int chunk_rows) {
+                                                                              IN(storage, dy), IN(storage, other),
+                                                                              OUT(storage, dx), OUT(float, parts),
+                                                                              const int rows, const int chunk_rows) {
   OPEN_IN(storage, x);
   OPEN_IN(float, gamma);
   OPEN_IN(float, beta);
   OPEN_IN(float, stats);
   OPEN_IN(storage, dy);
+  OPEN_IN(storage, other);
   OPEN_OUT(storage, dx);
   OPEN_OUT(float, parts);
   FOR_ITEMS(chunk, (rows + chunk_rows - 1) / chunk_rows) {
@@ -113,8 +120,10 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN
       }
       sum /= COLS;
       dot_h /= COLS;
-      for (int v = 0; v < VECTORS; v++) STORE16(to, 16 * v, (g[v] - sum - h[v] * dot_h) * scale);
-      for (int c = TAIL; c < COLS; c++) STORE(to, c, (g_tail[c - TAIL] - sum - h_tail[c - TAIL] * dot_h) * scale);
+      for (int v = 0; v < VECTORS; v++)
+        STORE16(to, 16 * v, (g[v] - sum - h[v] * dot_h) * scale + OTHER(LOAD16, (long)row * COLS + 16 * v));
+      for (int c = TAIL; c < COLS; c++)
+        STORE(to, c, (g_tail[c - TAIL] - sum - h_tail[c - TAIL] * dot_h) * scale + OTHER(LOAD, (long)row * COLS + c));
     }
   }
 }

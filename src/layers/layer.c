@@ -99,13 +99,21 @@ static int query_vectors(int queries, int vector) {
   return best;
 }
 
+/* The shortest vector that holds `count` numbers, or the device's own. */
+static int vector_for(int count, int native) {
+  int vector = native;
+  while (vector > 4 && count <= vector / 2) vector /= 2;
+  return vector;
+}
+
 csa_kernel csa_layer_attention_kernel(const csa_plan *p, const char *name, const csa_attention_core *c) {
   char options[160];
   snprintf(options, sizeof options, "-DHEADS=%d -DHEAD=%d -DQUERIES=%d -DTOKENS=%d -DLDQ=%d -DLDKV=%d%s", c->heads,
            c->head, c->queries, c->tokens, c->query_stride, c->key_stride, c->scaled ? "" : " -DSCALE=1.0f");
   const bool fits = c->head <= ATTENTION_HEAD_MAX && (int64_t)c->tokens * c->head <= ATTENTION_KEYS_MAX;
   if (!fits || !csa_kernel_is_cpu(p, name)) return csa_kernel_portable(p, name, "%s", options);
-  int vector = csa_device_vector(&p->device->info);
-  while (vector > 4 && c->queries <= vector / 2) vector /= 2;
-  return csa_kernel_named(p, name, "-DVW=%d -DNV=%d %s", vector, query_vectors(c->queries, vector), options);
+  const int native = csa_device_vector(&p->device->info), vector = vector_for(c->queries, native);
+  return csa_kernel_named(p, name, "-DVW=%d -DNV=%d -DDW=%d -DREGISTERS=%d %s", vector,
+                          query_vectors(c->queries, vector), vector_for(c->head, native), native == 16 ? 32 : 16,
+                          options);
 }

@@ -52,6 +52,7 @@ typedef struct {
   csa_status (*plan)(csa_parameters *parameters, csa_layer *layer);
   csa_status (*forward)(csa_plan *plan, csa_layer *layer);
   csa_status (*backward)(csa_plan *plan, csa_layer *layer);
+  bool joins; /* backward adds `dother` to din */
 } csa_layer_ops;
 
 struct csa_layer {
@@ -62,9 +63,11 @@ struct csa_layer {
   csa_tensor *out;
   csa_tensor *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS]; /* gradients are written with the plan's beta */
   csa_tensor *saved[CSA_LAYER_SLOTS];
-  csa_tensor *dout; /* in backward: the gradient of out */
-  csa_tensor *din;  /* in backward: where the gradient of in[0] goes; NULL if nobody needs it. A residual's
-                       gradient is dout itself. */
+  csa_tensor *dout;         /* in backward: the gradient of out */
+  csa_tensor *din;          /* in backward: where the gradient of in[0] goes; NULL if nobody needs it. A residual's
+                               gradient is dout itself. */
+  const csa_tensor *dother; /* in backward, of a layer that joins: the gradient of in[0] from its other readers, or
+                               NULL */
 };
 
 /* csa_layer_linear, … one table for every name in CSA_LAYERS. */
@@ -125,6 +128,9 @@ typedef struct {
 csa_status csa_layer_pool_forward(csa_plan *plan, const csa_pooling *pooling, const csa_tensor *x, csa_tensor *y);
 csa_status csa_layer_pool_backward(csa_plan *plan, const csa_pooling *pooling, const csa_tensor *x,
                                    const csa_tensor *dy, csa_tensor *dx);
+
+/* Elements that lie side by side in rows of `cols` and that one work-item of a copying kernel takes: 16, 4 or 1. */
+static inline int csa_layer_run(int64_t cols) { return cols % 16 == 0 ? 16 : cols % 4 == 0 ? 4 : 1; }
 
 /* "linear 'fc': why", CSA_USAGE: a model that cannot be. */
 csa_status csa_layer_bad(const csa_layer *layer, const char *why);

@@ -17,8 +17,8 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
 }
 
 static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
-  return csa_kernel_named(p, name, "-DCOLS=%d -DCHUNK=%d%s", (int)csa_cols(l->out->shape), CHUNK,
-                          l->config.relu ? " -DRELU" : "");
+  return csa_kernel_named(p, name, "-DCOLS=%d -DCHUNK=%d%s%s", (int)csa_cols(l->out->shape), CHUNK,
+                          l->config.relu ? " -DRELU" : "", l->dother != NULL ? " -DJOIN_OTHER" : "");
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
@@ -31,7 +31,7 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *gamma = l->param[WEIGHT], *beta = l->param[BIAS], *stats = l->saved[STATS];
-  const csa_tensor *dy = l->dout;
+  const csa_tensor *dy = l->dout, *other = l->dother != NULL ? l->dother : dy;
   const int rows = (int)csa_rows(x->shape), cols = (int)csa_cols(x->shape);
   const int wanted = csa_plan_chunks(p, rows), chunk_rows = (rows + wanted - 1) / wanted;
   const int chunks = (rows + chunk_rows - 1) / chunk_rows;
@@ -40,9 +40,9 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   CSA_TRY(csa_plan_scratch(p, csa_shape3(chunks, 2, cols), &parts));
   CSA_TRY(csa_plan_view(p, parts, cols, csa_shape1((int64_t)(2 * chunks - 1) * cols), &dbeta));
   CSA_TRY(csa_launch(p, kernel(p, l, "layernorm_backward"), csa_groups(chunks),
-                     CSA_ARGS(x, gamma, beta, stats, dy, dx, parts, rows, chunk_rows)));
+                     CSA_ARGS(x, gamma, beta, stats, dy, other, dx, parts, rows, chunk_rows)));
   CSA_TRY(csa_sum_rows(p, parts, chunks, cols, 2 * cols, p->beta, l->dparam[WEIGHT]));
   return csa_sum_rows(p, dbeta, chunks, cols, 2 * cols, p->beta, l->dparam[BIAS]);
 }
 
-const csa_layer_ops csa_layer_layernorm = {"layernorm", plan, forward, backward};
+const csa_layer_ops csa_layer_layernorm = {"layernorm", plan, forward, backward, .joins = true};

@@ -18,15 +18,15 @@ static csa_kernel permutation(const csa_plan *p, const csa_layer *l, const char 
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0];
-  const int n = (int)csa_elements(x->shape);
-  return csa_launch(p, permutation(p, l, "patches_forward"), csa_items(n), CSA_ARGS(x, l->out, n));
+  const int pixels = (int)csa_rows(x->shape);
+  return csa_launch(p, permutation(p, l, "patches_forward"), csa_items(pixels), CSA_ARGS(x, l->out, pixels));
 }
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
-  const int n = (int)csa_elements(l->out->shape);
+  const int pixels = (int)csa_rows(l->in[0]->shape);
   if (l->din == NULL) return CSA_OK;
-  return csa_launch(p, permutation(p, l, "patches_backward"), csa_items(n),
-                    CSA_ARGS((const csa_tensor *)l->dout, l->din, n));
+  return csa_launch(p, permutation(p, l, "patches_backward"), csa_items(pixels),
+                    CSA_ARGS((const csa_tensor *)l->dout, l->din, pixels));
 }
 
-const csa_layer_ops csa_layer_patches = {"patches", plan, forward, backward};
+const csa_layer_ops csa_layer_patches = {"patches", plan, forward, backward, false};

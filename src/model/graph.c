@@ -143,8 +143,12 @@ static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
   if (in->wanted && layer->ops != &csa_layer_loss)
     CSA_TRY(csa_plan_tensor(graph->plan, CSA_TRANSIENT, CSA_F32, in->value->shape, &layer->din, "gradient of %.80s",
                             in->value->name));
+  layer->dother = layer->ops->joins ? in->gradient : NULL;
   CSA_TRY(layer->ops->backward(graph->plan, layer));
-  if (in->wanted) CSA_TRY(join(graph, in, layer->din));
+  if (layer->dother != NULL)
+    in->gradient = layer->din;
+  else if (in->wanted)
+    CSA_TRY(join(graph, in, layer->din));
   if (residual != NULL && residual->wanted) CSA_TRY(join(graph, residual, dout));
   return CSA_OK;
 }

@@ -59,16 +59,26 @@ static double *download(const csa_tensor *tensor) {
 }
 
 static void build(test_layer *t, const csa_layer_ops *ops, csa_layer_config config, csa_shape shape,
-                  csa_shape residual_shape, csa_tensor **residual) {
+                  csa_shape residual_shape, bool accumulate, csa_tensor **residual) {
   csa_graph *g = t->graph;
   csa_tensor *in = csa_graph_input(g, shape);
   *residual = NULL;
+  if (accumulate && ops->joins) /* as if another reader of the input had gone backward before */
+    assert_ok(csa_plan_tensor(g->plan, CSA_DATA, CSA_F32, shape, &g->gradients[0].gradient, "other"));
   if (residual_shape.rank > 0)
     assert_ok(csa_plan_tensor(g->plan, CSA_DATA, CSA_F32, residual_shape, residual, "residual"));
   csa_graph_add(g, ops, config, in, *residual, "layer");
   assert_ok(csa_graph_record(g));
   assert_ok(csa_schedule_prepare(g));
   t->layer = &g->layers[0];
+}
+
+static void fill_with_ones(const csa_tensor *tensor) {
+  const int64_t count = csa_elements(tensor->shape);
+  double *ones = test_zeros(count);
+  for (int64_t i = 0; i < count; i++) ones[i] = 1.0;
+  upload(tensor, ones);
+  free(ones);
 }
 
 static void set_parameters(test_layer *t, bool accumulate) {
@@ -96,7 +106,7 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
                                          .input_gradient = true,
                                          .keep_all = true};
   assert_ok(csa_graph_create(&t->graph, test_device(), graph_config));
-  build(t, ops, config, shape, residual_shape, &residual);
+  build(t, ops, config, shape, residual_shape, accumulate, &residual);
   t->in = random_values(shape, 0);
   t->dout = random_values(t->layer->out->shape, 1);
   upload(t->graph->input, t->in);
@@ -105,10 +115,12 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
     t->residual = random_values(residual_shape, 2);
     upload(residual, t->residual);
   }
+  if (t->layer->dother != NULL) fill_with_ones(t->layer->dother);
   set_parameters(t, accumulate);
   assert_ok(csa_schedule_micro_step(t->graph));
   t->out = download(t->layer->out);
   t->din = download(t->layer->din);
+  for (int64_t i = 0; t->layer->dother != NULL && i < csa_elements(shape); i++) t->din[i] -= 1.0;
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
     if (t->layer->dparam[slot] == NULL) continue;
     t->dparam[slot] = download(t->layer->dparam[slot]);

@@ -26,7 +26,8 @@ typedef struct {
 } test_layer;
 
 /* Runs `ops` on a random input of `shape` (and a residual of `residual_shape`, where that has a rank). With
- * `accumulate` gradients are added to ones: they come out one larger. */
+ * `accumulate` gradients of parameters, and the input's of a layer that joins, are added to ones, which are then taken
+ * off again. */
 void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_ops *ops, csa_layer_config config,
                     csa_shape shape, csa_shape residual_shape, bool accumulate);
 void test_layer_fini(test_layer *t);
