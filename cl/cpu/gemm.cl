@@ -123,12 +123,12 @@ static inline void fetch_rows(__global const float *a, const int lda, const int 
     for (int p = 0; p < k; p += LINE) PREFETCH(a + (long)i * lda + p);
 }
 
-/* Asks for part `turn` of `turns` of the next block of A [k, m], in the order in which it lies: its columns are read in
- * strips, which nobody foresees. */
-static inline void fetch_block(__global const float *a, const int lda, const int cols, const int k, const int turn,
+/* Asks for part `turn` of `turns` of a block that comes next, k rows of `cols`, in the order in which it lies. For A
+ * [k, m] and the B that goes with it, both long: rows are short runs of longer ones, which nobody foresees. */
+static inline void fetch_block(__global const float *block, const int ld, const int cols, const int k, const int turn,
                                const int turns) {
   for (int p = (int)((long)turn * k / turns); p < (int)((long)(turn + 1) * k / turns); p++)
-    for (int x = 0; x < cols; x += LINE) PREFETCH(a + (long)p * lda + x);
+    for (int x = 0; x < cols; x += LINE) PREFETCH(block + (long)p * ld + x);
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
@@ -149,7 +149,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
     const int part = item / (across * down), product = part / splits;
     const int k_first = part % splits * k_run, k_end = min(k, k_first + k_run);
     const int depth_most = flags & TRANS_A ? TRANS_DEPTH : DEPTH;
-    const int tiles = (panel_end - panel_first) * ((row_end - row_first + MR - 1) / MR);
+    const int strips = (row_end - row_first + MR - 1) / MR, tiles = strips * (panel_end - panel_first);
     for (int p = k_first; p < k_end; p += depth_most) {
       const int depth = min(depth_most, k_end - p), next = min(depth_most, k_end - p - depth);
       int tile = 0;
@@ -157,13 +157,18 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
       for (int panel = panel_first; panel < panel_end; panel++) {
         const int col = panel * W;
         __global const float *of_b = b + (long)product * batch_b + (long)panel * panel_b + (long)p * ldb;
+        const bool turn = panel + 1 == panel_end; /* to the first panel of the next block of k */
+        __global const float *next_b =
+            turn ? of_b - (long)(panel - panel_first) * panel_b + (long)depth * ldb : of_b + panel_b;
         for (int row = row_first; row < row_end; row += MR) {
           __global const float *of_a = a + (long)product * batch_a + row * row_step + p * k_step;
           if (panel == panel_first && !(flags & TRANS_A))
             fetch_rows(of_a + MR * lda, lda, clamp(row_end - row - MR, 0, MR), depth);
-          if (flags & TRANS_A)
+          if (flags & TRANS_A) {
             fetch_block(a + (long)product * batch_a + (long)(p + depth) * lda + row_first, lda, row_end - row_first,
                         next, tile++, tiles);
+            fetch_block(next_b, ldb, W, turn ? next : depth, (row - row_first) / MR, strips);
+          }
           const target to = {.c = c + (long)part * batch_c + (long)row * ldc + col,
                              .bias = bias + col,
                              .residual = residual + (long)row * ldr + col,

@@ -8,7 +8,7 @@
 #include "device/reduce.h"
 
 #define SPLIT_ABOVE 1024 /* a longer sum over k is cut */
-#define SPLITS_MAX 16
+#define SPLITS 16        /* into so many: a few for each core of an ordinary CPU, which then reads A and B once */
 
 /* One call of CLBlast, as it will be made at every replay. */
 typedef struct {
@@ -144,9 +144,7 @@ static csa_status record(csa_plan *plan, const csa_gemm_call *call, int splits, 
 
 /* A long sum for a small C: parts side by side, for the sake of accuracy and of cores that would have nothing to do. */
 static csa_status record_split(csa_plan *plan, const csa_gemm_call *call) {
-  const int wanted = (call->k + SPLIT_ABOVE / 2 - 1) / (SPLIT_ABOVE / 2),
-            splits = wanted < SPLITS_MAX ? wanted : SPLITS_MAX;
-  const int k_run = (call->k + splits - 1) / splits, used = (call->k + k_run - 1) / k_run;
+  const int k_run = (call->k + SPLITS - 1) / SPLITS, used = (call->k + k_run - 1) / k_run;
   csa_tensor *parts;
   CSA_TRY(csa_plan_scratch(plan, csa_shape3(used, call->m, call->n), &parts));
   csa_gemm_call part = *call;
