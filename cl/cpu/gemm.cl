@@ -17,6 +17,9 @@
  * batch_a, batch_b and batch_c elements apart. C is batch * splits matrices batch_c apart, those of one product
  * adjacent: with ldc = n and batch_c = m * n, [batch, splits, m, n]. Weight gradients do best with a few long runs.
  *
+ * SUMS, for an A [k, m] of one product: m sums over k of A's columns follow each of these matrices; batch_c counts
+ * them.
+ *
  * `flags` says what else is asked for; tensors that it does not name are left alone. BETA: add to what C has. BIAS [n];
  * RELU; RESIDUAL [m, n], rows ldr apart: each for one product, one split. STREAM_C, for a C that no cache holds: whole
  * tiles are stored past the caches; ldc, batch_c and C's start must then be multiples of VW. These are arguments, since
@@ -46,6 +49,7 @@
 #define RELU 8
 #define RESIDUAL 16
 #define STREAM_C 32
+#define SUMS 64
 
 #define W (NV * VW)
 
@@ -152,6 +156,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
     const int strips = (row_end - row_first + MR - 1) / MR, tiles = strips * (panel_end - panel_first);
     for (int p = k_first; p < k_end; p += depth_most) {
       const int depth = min(depth_most, k_end - p), next = min(depth_most, k_end - p - depth);
+      if (flags & SUMS && panel_first == 0) {
+        __global float *sums = c + (long)part * batch_c + (long)m * n + row_first;
+        for (int i = 0; p == k_first && i < row_end - row_first; i++) sums[i] = 0.0f;
+        add_rows(sums, a + (long)p * lda + row_first, depth, row_end - row_first, lda);
+      }
       int tile = 0;
       const int now = (p + depth == k_end ? flags : flags & BETA) | (p > k_first ? BETA : 0);
       for (int panel = panel_first; panel < panel_end; panel++) {

@@ -145,14 +145,18 @@ static csa_status record(csa_plan *plan, const csa_gemm_call *call, int splits, 
 /* A long sum for a small C: parts side by side, for the sake of accuracy and of cores that would have nothing to do. */
 static csa_status record_split(csa_plan *plan, const csa_gemm_call *call) {
   const int k_run = (call->k + SPLITS - 1) / SPLITS, used = (call->k + k_run - 1) / k_run;
-  csa_tensor *parts;
-  CSA_TRY(csa_plan_scratch(plan, csa_shape3(used, call->m, call->n), &parts));
+  const int elements = call->m * call->n, part_elements = elements + (call->sums != NULL ? call->m : 0);
+  csa_tensor *parts, *sums;
+  CSA_TRY(csa_plan_scratch(plan, csa_shape2(used, part_elements), &parts));
   csa_gemm_call part = *call;
   part.c = parts;
   part.ldc = call->n;
   part.beta = 0.0f;
   CSA_TRY(record(plan, &part, used, k_run));
-  return csa_sum_rows(plan, parts, used, call->m * call->n, call->m * call->n, call->beta, call->c);
+  CSA_TRY(csa_sum_rows(plan, parts, used, elements, part_elements, call->beta, call->c));
+  if (call->sums == NULL) return CSA_OK;
+  CSA_TRY(csa_plan_view(plan, parts, elements, csa_shape1(csa_elements(parts->shape) - elements), &sums));
+  return csa_sum_rows(plan, sums, used, call->m, part_elements, call->beta, call->sums);
 }
 
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
@@ -166,5 +170,9 @@ csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
                     call.trans_a && call.trans_b ? "both transposed" : "not both transposed");
   const bool plain = call.bias == NULL && !call.relu && call.residual == NULL && call.ldc == call.n;
   const bool weight_gradient = call.trans_a && call.batch == 1 && plain && call.k > SPLIT_ABOVE;
+  if (call.sums != NULL && !(weight_gradient && plan->choices.gemm != CSA_GEMM_CLBLAST && csa_gemm_native_sums(plan))) {
+    CSA_TRY(csa_sum_rows(plan, call.a, call.k, call.m, call.lda, call.beta, call.sums));
+    call.sums = NULL;
+  }
   return weight_gradient ? record_split(plan, &call) : record(plan, &call, 1, call.k);
 }

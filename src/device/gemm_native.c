@@ -5,7 +5,7 @@
 #define PACKED_FROM 4096     /* rows of A: from so many on packing costs less than any rows that are apart */
 
 /* flags of cl/cpu/gemm.cl */
-enum { TRANS_A = 1, BETA = 2, BIAS = 4, RELU = 8, RESIDUAL = 16, STREAM_C = 32 };
+enum { TRANS_A = 1, BETA = 2, BIAS = 4, RELU = 8, RESIDUAL = 16, STREAM_C = 32, SUMS = 64 };
 
 /* Side of the square of work-items that makes a tile: the largest the device allows. */
 static int tile_side(const csa_plan *plan) {
@@ -107,7 +107,8 @@ static bool streams(const csa_plan *plan, const csa_gemm_call *g, const cpu_tile
 
 static int flags_of(const csa_plan *plan, const csa_gemm_call *g, const cpu_tile *tile, int splits) {
   return (g->trans_a ? TRANS_A : 0) | (g->beta != 0.0f ? BETA : 0) | (g->bias != NULL ? BIAS : 0) |
-         (g->relu ? RELU : 0) | (g->residual != NULL ? RESIDUAL : 0) | (streams(plan, g, tile, splits) ? STREAM_C : 0);
+         (g->relu ? RELU : 0) | (g->residual != NULL ? RESIDUAL : 0) | (streams(plan, g, tile, splits) ? STREAM_C : 0) |
+         (g->sums != NULL ? SUMS : 0);
 }
 
 static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_run) {
@@ -119,12 +120,15 @@ static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_
       csa_kernel_named(plan, "gemm_panels", "-DVW=%d -DNV=%d -DMR=%d", tile.vector, tile.vectors, tile.rows);
   const csa_tensor *none = g->c, *bias = g->bias != NULL ? g->bias : none;
   const csa_tensor *residual = g->residual != NULL ? g->residual : none;
-  const int batch_c = splits > 1 ? g->m * g->n : (int)g->batch_c, flags = flags_of(plan, g, &tile, splits);
+  const int part = g->m * g->n + (g->sums != NULL ? g->m : 0);
+  const int batch_c = splits > 1 ? part : (int)g->batch_c, flags = flags_of(plan, g, &tile, splits);
   return csa_launch(
       plan, kernel, csa_groups(turns.items),
       CSA_ARGS(g->a, g->lda, (int)g->batch_a, b.tensor, b.ld, b.panel, b.batch, g->c, g->ldc, batch_c, bias, residual,
                g->n, g->m, g->n, g->k, g->batch, splits, k_run, turns.row_run, turns.panel_run, flags));
 }
+
+bool csa_gemm_native_sums(const csa_plan *plan) { return csa_kernel_is_cpu(plan, "gemm_panels"); }
 
 csa_status csa_gemm_native(csa_plan *plan, const csa_gemm_call *call, int splits, int k_run) {
   CSA_TRY((csa_kernel_is_cpu(plan, "gemm_panels") ? cpu : portable)(plan, call, splits, k_run));

@@ -2,7 +2,6 @@
 #include "layers/layer.h"
 
 #include "device/gemm.h"
-#include "device/reduce.h"
 
 /* The CPU kernel holds 16 bytes for each number of the keys of a head on its stack, 2 KiB for each column. */
 #define ATTENTION_KEYS_MAX 32768
@@ -64,7 +63,6 @@ csa_status csa_layer_param(csa_parameters *all, csa_layer *layer, int slot, csa_
 
 csa_status csa_layer_weights_backward(csa_plan *p, const csa_tensor *dy, int rows, int outputs, const csa_tensor *x,
                                       int stride, int inputs, csa_tensor *dweight, csa_tensor *dbias) {
-  CSA_TRY(csa_sum_rows(p, dy, rows, outputs, outputs, p->beta, dbias));
   return csa_gemm(p, &(csa_gemm_call){.m = outputs,
                                       .n = inputs,
                                       .k = rows,
@@ -73,7 +71,8 @@ csa_status csa_layer_weights_backward(csa_plan *p, const csa_tensor *dy, int row
                                       .b = x,
                                       .ldb = stride,
                                       .c = dweight,
-                                      .beta = p->beta});
+                                      .beta = p->beta,
+                                      .sums = dbias});
 }
 
 csa_status csa_layer_relu_backward(csa_plan *p, const csa_layer *l, csa_tensor **dz) {

@@ -59,8 +59,8 @@ static double *doubles(const matrix *x) {
 
 /* The operands of a case, and where they are on the device. */
 typedef struct {
-  matrix a, b, c, bias, residual;
-  csa_tensor *ta, *tb, *tc, *tbias, *tresidual;
+  matrix a, b, c, bias, residual, sums; /* sums: of A's columns, wherever A is transposed and there is one product */
+  csa_tensor *ta, *tb, *tc, *tbias, *tresidual, *tsums;
 } operands;
 
 static operands make_operands(const gemm_case *g) {
@@ -71,11 +71,12 @@ static operands make_operands(const gemm_case *g) {
   o.c = make(g->m, g->n, 3 * g->gap, batch, 3, g->accumulate ? 0.0f : NAN, UNTOUCHED);
   o.bias = make(1, g->n, 0, 1, 4, 0.0f, NAN);
   o.residual = make(g->m, g->n, 0, 1, 5, 0.0f, NAN);
+  o.sums = make(1, g->m, 0, 1, 6, g->accumulate ? 0.0f : NAN, UNTOUCHED);
   return o;
 }
 
 static void free_operands(operands *o) {
-  matrix *all[] = {&o->a, &o->b, &o->c, &o->bias, &o->residual};
+  matrix *all[] = {&o->a, &o->b, &o->c, &o->bias, &o->residual, &o->sums};
   for (size_t i = 0; i < LENGTH(all); i++) free(all[i]->values);
 }
 
@@ -83,12 +84,15 @@ static void declare(csa_plan *plan, csa_role role, const matrix *x, csa_tensor *
   assert_ok(csa_plan_tensor(plan, role, CSA_F32, csa_shape1(x->count), tensor, "%s", name));
 }
 
+static bool wants_sums(const gemm_case *g) { return g->trans_a && g->batch <= 1; }
+
 static void record(csa_plan *plan, const gemm_case *g, operands *o) {
   declare(plan, CSA_PARAMETER, &o->a, &o->ta, "a");
   declare(plan, CSA_DATA, &o->b, &o->tb, "b");
   declare(plan, CSA_DATA, &o->c, &o->tc, "c");
   declare(plan, CSA_DATA, &o->bias, &o->tbias, "bias");
   declare(plan, CSA_DATA, &o->residual, &o->tresidual, "residual");
+  declare(plan, CSA_DATA, &o->sums, &o->tsums, "sums");
   const bool dense = g->gap == 0; /* then leading dimensions are left out */
   csa_gemm_call call = {.m = g->m,
                         .n = g->n,
@@ -109,6 +113,7 @@ static void record(csa_plan *plan, const gemm_case *g, operands *o) {
                         .batch_c = o->c.stride};
   if (g->bias) call.bias = o->tbias;
   if (g->residual) call.residual = o->tresidual;
+  if (wants_sums(g)) call.sums = o->tsums;
   assert_ok(csa_gemm(plan, &call));
   assert_ok(csa_plan_place(plan));
   assert_ok(csa_plan_bind(plan));
@@ -122,6 +127,7 @@ static float *run(csa_plan *plan, const operands *o) {
   assert_ok(csa_tensor_upload(plan->device, o->tc, o->c.values));
   assert_ok(csa_tensor_upload(plan->device, o->tbias, o->bias.values));
   assert_ok(csa_tensor_upload(plan->device, o->tresidual, o->residual.values));
+  assert_ok(csa_tensor_upload(plan->device, o->tsums, o->sums.values));
   assert_ok(csa_plan_run(plan, 0, plan->node_count));
   assert_ok(csa_tensor_download(plan->device, o->tc, got));
   return got;
@@ -173,6 +179,20 @@ static void assert_provider(const csa_plan *plan, const gemm_case *g) {
   if (g->batch > 1) assert_true(calls <= 1);
 }
 
+static void check_sums(const char *what, const gemm_case *g, const operands *o) {
+  float *values = floats(o->sums.count);
+  double *got = test_zeros(g->m), *want = test_zeros(g->m);
+  assert_ok(csa_tensor_download(test_device(), o->tsums, values));
+  for (int i = 0; i < g->m; i++) {
+    got[i] = (double)values[i];
+    want[i] = g->accumulate ? (double)o->sums.values[i] : 0.0;
+    for (int p = 0; p < g->k; p++) want[i] += (double)o->a.values[(int64_t)p * o->a.ld + i];
+  }
+  for (int i = 0; i < TAIL; i++) assert_float_equal(values[g->m + i], UNTOUCHED, 0.0f);
+  assert_close(what, got, want, g->m, 1e-6 * sqrt((double)g->k));
+  free(values), free(got), free(want);
+}
+
 static void check(const test_variant *variant, const gemm_case *g) {
   char what[200];
   snprintf(what, sizeof what, "%s: %d x %d over %d, %s%s, gap %d, beta %d, batch %d,%s%s%s", variant->name, g->m, g->n,
@@ -185,6 +205,7 @@ static void check(const test_variant *variant, const gemm_case *g) {
   assert_provider(plan, g);
   float *got = run(plan, &o), *again = run(plan, &o);
   assert_memory_equal(got, again, (size_t)o.c.count * sizeof *got); /* a run repeats, to the bit */
+  if (wants_sums(g)) check_sums(what, g, &o);
   double *want = expect(g, &o);
   for (int64_t i = 0; i < o.c.count; i++) again[i] = (float)want[i];
   double *got_inner = inner(what, &o.c, got), *want_inner = inner("reference", &o.c, again);
@@ -237,7 +258,8 @@ static void test_long_sums(void **state) {
       {5, 3, 1025, .trans_a = true, .accumulate = true},
       {1, 1, 2049, .trans_a = true},
       {64, 48, 6400, .trans_a = true},
-      {10, 17, 9001, .trans_a = true, .accumulate = true}, /* more than the most splits */
+      {10, 17, 9001, .trans_a = true, .accumulate = true},
+      {150, 70, 2000, .trans_a = true}, /* several turns of rows and of panels */
       {5, 3, 1300, .trans_a = true, .gap = 4},
       {5, 3, 1300, .trans_b = true},
       {6, 17, 1025, .trans_a = true, .bias = true, .relu = true, .residual = true},
