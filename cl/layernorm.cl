@@ -3,8 +3,9 @@
  * forward:   h = (x - mean) / sqrt(var + eps),  y = gamma * h + beta,  then max(y, 0) if RELU is defined;
  *            stats [rows, 2] keeps mean and 1 / sqrt(var + eps) for backward.
  * backward:  d = dy (0 where RELU cut),  g = d * gamma,
- *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps), + other if JOIN_OTHER is defined: what else x
- * gets; parts [chunks, 2 * COLS]: sums of d * h and of d over the rows of a chunk, for dgamma and dbeta.
+ *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps); dx may be dy;
+ *            + other, the rest of the gradient of x, if JOIN_OTHER is defined;
+ *            parts [chunks, 2 * COLS]: sums of d * h and of d over the rows of a chunk, for dgamma and dbeta.
  *
  * One group of WG work-items a row; COLS: any. */
 
@@ -49,16 +50,16 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, gamma),
                                                                                IN(float, beta), IN(float, stats),
-                                                                               IN(storage, dy), IN(storage, other),
-                                                                               OUT(storage, dx), OUT(float, parts),
+                                                                               SAME_IN(storage, dy), IN(storage, other),
+                                                                               SAME_OUT(storage, dx), OUT(float, parts),
                                                                                const int rows, const int chunk_rows) {
   OPEN_IN(storage, x);
   OPEN_IN(float, gamma);
   OPEN_IN(float, beta);
   OPEN_IN(float, stats);
-  OPEN_IN(storage, dy);
+  OPEN_SAME_IN(storage, dy);
   OPEN_IN(storage, other);
-  OPEN_OUT(storage, dx);
+  OPEN_SAME_OUT(storage, dx);
   OPEN_OUT(float, parts);
   __local float scratch[WG];
   const int me = (int)get_local_id(0);

@@ -71,16 +71,16 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, gamma),
                                                                               IN(float, beta), IN(float, stats),
-                                                                              IN(storage, dy), IN(storage, other),
-                                                                              OUT(storage, dx), OUT(float, parts),
+                                                                              SAME_IN(storage, dy), IN(storage, other),
+                                                                              SAME_OUT(storage, dx), OUT(float, parts),
                                                                               const int rows, const int chunk_rows) {
   OPEN_IN(storage, x);
   OPEN_IN(float, gamma);
   OPEN_IN(float, beta);
   OPEN_IN(float, stats);
-  OPEN_IN(storage, dy);
+  OPEN_SAME_IN(storage, dy);
   OPEN_IN(storage, other);
-  OPEN_OUT(storage, dx);
+  OPEN_SAME_OUT(storage, dx);
   OPEN_OUT(float, parts);
   FOR_ITEMS(chunk, (rows + chunk_rows - 1) / chunk_rows) {
     float16 g[VECTORS + 1], h[VECTORS + 1]; /* of one row; + 1, since an array has a size */

@@ -162,4 +162,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   return l->config.class_only ? project_backward(p, l, of_class(l), dq, 1.0f) : CSA_OK;
 }
 
-const csa_layer_ops csa_layer_attention = {"attention", plan, forward, backward, false};
+const csa_layer_ops csa_layer_attention = {"attention", plan, forward, backward, false, false};

@@ -27,4 +27,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   return launch(p, l, "average_backward", csa_elements(l->in[0]->shape), l->dout, l->din);
 }
 
-const csa_layer_ops csa_layer_average = {"average", plan, forward, backward, false};
+const csa_layer_ops csa_layer_average = {"average", plan, forward, backward, false, false};

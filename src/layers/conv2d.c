@@ -155,4 +155,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   return CSA_OK;
 }
 
-const csa_layer_ops csa_layer_conv2d = {"conv2d", plan, forward, backward, false};
+const csa_layer_ops csa_layer_conv2d = {"conv2d", plan, forward, backward, false, false};

@@ -52,7 +52,8 @@ typedef struct {
   csa_status (*plan)(csa_parameters *parameters, csa_layer *layer);
   csa_status (*forward)(csa_plan *plan, csa_layer *layer);
   csa_status (*backward)(csa_plan *plan, csa_layer *layer);
-  bool joins; /* backward adds `dother` to din */
+  bool joins;    /* backward adds `dother` to din */
+  bool in_place; /* backward's din may be dout: what it reads of dout it reads before it writes there */
 } csa_layer_ops;
 
 struct csa_layer {

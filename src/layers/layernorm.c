@@ -45,4 +45,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   return csa_sum_rows(p, dbeta, chunks, cols, 2 * cols, p->beta, l->dparam[BIAS]);
 }
 
-const csa_layer_ops csa_layer_layernorm = {"layernorm", plan, forward, backward, .joins = true};
+const csa_layer_ops csa_layer_layernorm = {"layernorm", plan, forward, backward, .joins = true, .in_place = true};

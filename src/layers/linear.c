@@ -44,4 +44,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
                   &(csa_gemm_call){.m = rows, .n = inputs, .k = outputs, .a = dz, .b = l->param[WEIGHT], .c = l->din});
 }
 
-const csa_layer_ops csa_layer_linear = {"linear", plan, forward, backward, false};
+const csa_layer_ops csa_layer_linear = {"linear", plan, forward, backward, false, false};

@@ -30,4 +30,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   return CSA_OK;
 }
 
-const csa_layer_ops csa_layer_loss = {"loss", plan, forward, backward, false};
+const csa_layer_ops csa_layer_loss = {"loss", plan, forward, backward, false, false};

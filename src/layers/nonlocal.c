@@ -130,4 +130,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
           .m = s.rows, .n = c, .k = 3 * d, .a = dtheta_phi_g, .b = l->param[IN_WEIGHT], .c = l->din, .residual = dy});
 }
 
-const csa_layer_ops csa_layer_nonlocal = {"nonlocal", plan, forward, backward, false};
+const csa_layer_ops csa_layer_nonlocal = {"nonlocal", plan, forward, backward, false, false};

@@ -29,4 +29,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
                     CSA_ARGS((const csa_tensor *)l->dout, l->din, pixels));
 }
 
-const csa_layer_ops csa_layer_patches = {"patches", plan, forward, backward, false};
+const csa_layer_ops csa_layer_patches = {"patches", plan, forward, backward, false, false};

@@ -42,4 +42,4 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   return l->din == NULL ? CSA_OK : csa_layer_pool_backward(p, &s, l->in[0], l->dout, l->din);
 }
 
-const csa_layer_ops csa_layer_pool = {"pool", plan, forward, backward, false};
+const csa_layer_ops csa_layer_pool = {"pool", plan, forward, backward, false, false};

@@ -132,6 +132,22 @@ static csa_status join(csa_graph *graph, csa_gradient *entry, csa_tensor *part) 
                     CSA_ARGS(a, b, sum, n));
 }
 
+/* Whether the layer is the last to read its output's gradient, and nobody will inspect it. */
+static bool may_overwrite(const csa_graph *graph, const csa_layer *layer) {
+  if (layer->dout->role != CSA_TRANSIENT || graph->config.keep_all) return false;
+  int owners = 0; /* a residual's gradient is its reader's own */
+  for (size_t i = 0; i < graph->gradient_count; i++) owners += graph->gradients[i].gradient == layer->dout;
+  return owners == 1;
+}
+
+static csa_status place_din(csa_graph *graph, csa_layer *layer, const csa_tensor *in) {
+  if (layer->ops->in_place && may_overwrite(graph, layer)) {
+    layer->din = layer->dout;
+    return CSA_OK;
+  }
+  return csa_plan_tensor(graph->plan, CSA_TRANSIENT, CSA_F32, in->shape, &layer->din, "gradient of %.80s", in->name);
+}
+
 static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
   csa_gradient *in = find(graph, layer->in[0]), *residual = layer->in[1] != NULL ? find(graph, layer->in[1]) : NULL;
   const csa_gradient *out = find(graph, layer->out);
@@ -140,9 +156,7 @@ static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
   label(graph, layer, "backward");
   layer->dout = dout;
   layer->din = NULL;
-  if (in->wanted && layer->ops != &csa_layer_loss)
-    CSA_TRY(csa_plan_tensor(graph->plan, CSA_TRANSIENT, CSA_F32, in->value->shape, &layer->din, "gradient of %.80s",
-                            in->value->name));
+  if (in->wanted && layer->ops != &csa_layer_loss) CSA_TRY(place_din(graph, layer, in->value));
   layer->dother = layer->ops->joins ? in->gradient : NULL;
   CSA_TRY(layer->ops->backward(graph->plan, layer));
   if (layer->dother != NULL)
