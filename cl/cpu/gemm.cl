@@ -102,9 +102,11 @@ static inline void make_tile(__global const float *a, const long row_step, const
     row_start[i] = min(i, t->rows - 1) * row_step;
     EACH(j, NV) sum[i][j] = 0.0f;
   }
-  if (t->flags & RESIDUAL) /* from memory, most likely: asked for before the tile is made */
-    for (int i = 0; i < t->rows; i++)
-      for (int x = 0; x < t->cols; x += LINE) PREFETCH(t->residual + (long)i * t->ldr + x);
+  for (int i = 0; i < t->rows; i++) /* in memory, most likely: asked for before the tile is made */
+    for (int x = 0; x < t->cols; x += LINE) {
+      if (!(t->flags & STREAM_C)) PREFETCH_OUT(t->c + (long)i * t->ldc + x);
+      if (t->flags & RESIDUAL) PREFETCH(t->residual + (long)i * t->ldr + x);
+    }
   for (int p = 0; p < k; p++) {
     vec of_b[NV];
     EACH(j, NV) of_b[j] = LOADV(b + j * VW);
