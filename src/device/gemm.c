@@ -146,17 +146,16 @@ static csa_status record(csa_plan *plan, const csa_gemm_call *call, int splits, 
 static csa_status record_split(csa_plan *plan, const csa_gemm_call *call) {
   const int k_run = (call->k + SPLITS - 1) / SPLITS, used = (call->k + k_run - 1) / k_run;
   const int elements = call->m * call->n, part_elements = elements + (call->sums != NULL ? call->m : 0);
-  csa_tensor *parts, *sums;
+  csa_tensor *parts;
   CSA_TRY(csa_plan_scratch(plan, csa_shape2(used, part_elements), &parts));
   csa_gemm_call part = *call;
   part.c = parts;
   part.ldc = call->n;
   part.beta = 0.0f;
   CSA_TRY(record(plan, &part, used, k_run));
-  CSA_TRY(csa_sum_rows(plan, parts, used, elements, part_elements, call->beta, call->c));
-  if (call->sums == NULL) return CSA_OK;
-  CSA_TRY(csa_plan_view(plan, parts, elements, csa_shape1(csa_elements(parts->shape) - elements), &sums));
-  return csa_sum_rows(plan, sums, used, call->m, part_elements, call->beta, call->sums);
+  if (call->sums != NULL)
+    return csa_sum_rows_of_two(plan, parts, used, call->beta, call->c, elements, call->sums, call->m);
+  return csa_sum_rows(plan, parts, used, elements, part_elements, call->beta, call->c);
 }
 
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {

@@ -22,3 +22,16 @@ csa_status csa_sum_rows(csa_plan *plan, const csa_tensor *x, int rows, int cols,
   CSA_TRY(sum_chunks(plan, x, rows, cols, ld, chunk_rows, 0.0f, parts));
   return sum_chunks(plan, parts, chunks, cols, cols, chunks, beta, out);
 }
+
+csa_status csa_sum_rows_of_two(csa_plan *plan, csa_tensor *x, int rows, float beta, csa_tensor *a, int a_cols,
+                               csa_tensor *b, int b_cols) {
+  const int cols = a_cols + b_cols;
+  csa_tensor *rest, *both;
+  if (a->base != NULL && a->base == b->base && a->start + a_cols == b->start) {
+    CSA_TRY(csa_plan_view(plan, a->base, a->start, csa_shape1(cols), &both));
+    return csa_sum_rows(plan, x, rows, cols, cols, beta, both);
+  }
+  CSA_TRY(csa_sum_rows(plan, x, rows, a_cols, cols, beta, a));
+  CSA_TRY(csa_plan_view(plan, x, a_cols, csa_shape1(csa_elements(x->shape) - a_cols), &rest));
+  return csa_sum_rows(plan, rest, rows, b_cols, cols, beta, b);
+}

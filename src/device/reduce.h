@@ -8,4 +8,9 @@
  * fixed by the plan. beta is 0 or 1. */
 csa_status csa_sum_rows(csa_plan *plan, const csa_tensor *x, int rows, int cols, int ld, float beta, csa_tensor *out);
 
+/* The same for x [rows, a_cols + b_cols], dense: the first columns go to a, the others to b. It is one launch where b
+ * follows a in memory, as a layer's bias may follow its weight. */
+csa_status csa_sum_rows_of_two(csa_plan *plan, csa_tensor *x, int rows, float beta, csa_tensor *a, int a_cols,
+                               csa_tensor *b, int b_cols);
+
 #endif

@@ -35,14 +35,12 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   const int rows = (int)csa_rows(x->shape), cols = (int)csa_cols(x->shape);
   const int wanted = csa_plan_chunks(p, rows), chunk_rows = (rows + wanted - 1) / wanted;
   const int chunks = (rows + chunk_rows - 1) / chunk_rows;
-  csa_tensor *dx = l->din, *parts, *dbeta;
+  csa_tensor *dx = l->din, *parts;
   if (dx == NULL) CSA_TRY(csa_plan_scratch(p, x->shape, &dx));
   CSA_TRY(csa_plan_scratch(p, csa_shape3(chunks, 2, cols), &parts));
-  CSA_TRY(csa_plan_view(p, parts, cols, csa_shape1((int64_t)(2 * chunks - 1) * cols), &dbeta));
   CSA_TRY(csa_launch(p, kernel(p, l, "layernorm_backward"), csa_groups(chunks),
                      CSA_ARGS(x, gamma, beta, stats, dy, other, dx, parts, rows, chunk_rows)));
-  CSA_TRY(csa_sum_rows(p, parts, chunks, cols, 2 * cols, p->beta, l->dparam[WEIGHT]));
-  return csa_sum_rows(p, dbeta, chunks, cols, 2 * cols, p->beta, l->dparam[BIAS]);
+  return csa_sum_rows_of_two(p, parts, chunks, p->beta, l->dparam[WEIGHT], cols, l->dparam[BIAS], cols);
 }
 
 const csa_layer_ops csa_layer_layernorm = {"layernorm", plan, forward, backward, .joins = true, .in_place = true};
