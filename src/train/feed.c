@@ -19,7 +19,7 @@ struct csa_feed {
 static csa_status record(csa_feed *f, const csa_dataset *d) {
   csa_plan *p = f->plan;
   const int64_t batch = f->graph->config.batch, held = f->resident ? f->split->count : batch;
-  const int pixels = (int)batch * d->height * d->width;
+  const int image_pixels = d->height * d->width, pixels = (int)batch * image_pixels, run = csa_layer_run(image_pixels);
   const csa_tensor *step = f->graph->plan->step;
   snprintf(p->label, sizeof p->label, "batch");
   CSA_TRY(
@@ -28,8 +28,8 @@ static csa_status record(csa_feed *f, const csa_dataset *d) {
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &f->indices, "order"));
   const csa_tensor *images = f->images, *labels = f->labels, *indices = f->indices;
   CSA_TRY(csa_launch(
-      p, csa_kernel_named(p, "gather_batch", "-DPIXELS=%d -DCHANNELS=%d", d->height * d->width, d->channels),
-      csa_items(pixels), CSA_ARGS(images, labels, indices, step, f->graph->input, f->graph->labels, pixels)));
+      p, csa_kernel_named(p, "gather_batch", "-DPIXELS=%d -DCHANNELS=%d -DRUN=%d", image_pixels, d->channels, run),
+      csa_items(pixels / run), CSA_ARGS(images, labels, indices, step, f->graph->input, f->graph->labels, pixels)));
   CSA_TRY(csa_plan_place(p));
   return csa_plan_bind(p);
 }
