@@ -1,11 +1,11 @@
 """The same models and measurements in PyTorch, as a good user would write them.
 
-usage: pytorch.py train|eval cnn|vit [--layout nchw|channels_last] [--compiled] [--batch N] [--seconds S]
+usage: pytorch.py train|eval cnn|vit [--layout nchw|channels_last] [--compiled] [--fused] [--batch N] [--seconds S]
        pytorch.py block D [--layout L] [--fused]   forward and backward of a non-local block of 8 D channels, batch 100
        pytorch.py core D [--layout L] [--fused]    of what is between its 1 x 1 convolutions
        pytorch.py rss cnn|vit STEPS                peak resident memory after so many steps of training
 
---fused: scaled_dot_product_attention in place of two products and a softmax. Prints one JSON object:
+--fused: in non-local blocks, scaled_dot_product_attention in place of two products and a softmax. Prints one JSON object:
 {"value": ..., "unit": ...}. Two threads; the caller sets the allocator's environment.
 """
 import argparse
@@ -44,11 +44,11 @@ class NonLocal(nn.Module):
 
 
 class Cnn(nn.Module):
-    def __init__(self):
+    def __init__(self, fused):
         super().__init__()
         stages, before = [], 3
         for width in WIDTHS:
-            stages += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU(), NonLocal(width, width // 8)]
+            stages += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU(), NonLocal(width, width // 8, fused)]
             before = width
         self.stages, self.fc = nn.Sequential(*stages), nn.Linear(before, 10)
 
@@ -94,9 +94,9 @@ class Vit(nn.Module):
         return self.fc(self.blocks(x)[:, 0])
 
 
-def build(name, layout, compiled):
+def build(name, layout, compiled, fused):
     torch.manual_seed(0)
-    model = {"cnn": Cnn, "vit": Vit}[name]()
+    model = Cnn(fused) if name == "cnn" else Vit()
     if layout == "channels_last" and name == "cnn":
         model = model.to(memory_format=torch.channels_last)
     return torch.compile(model) if compiled else model
@@ -176,7 +176,7 @@ def main():
         ms = attention_ms(options.what, int(options.which), options.layout, options.fused)
         print(json.dumps({"value": ms, "unit": "ms"}))
         return
-    model, data = build(options.which, options.layout, options.compiled), batches(options.batch, options.layout)
+    model, data = build(options.which, options.layout, options.compiled, options.fused), batches(options.batch, options.layout)
     step = (evaluator if options.what == "eval" else trainer)(model)
     if options.what == "rss":
         for _ in range(options.steps):
