@@ -3,8 +3,8 @@
  * forward:   h = (x - mean) / sqrt(var + eps),  y = gamma * h + beta,  then max(y, 0) if RELU is defined;
  *            stats [rows, 2] keeps mean and 1 / sqrt(var + eps) for backward.
  * backward:  d = dy (0 where RELU cut),  g = d * gamma,
- *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps); dx may be dy;
- *            + other, the rest of the gradient of x, if JOIN_OTHER is defined;
+ *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps), + other, the rest of the gradient of x, if
+ *            JOIN_OTHER is defined; dx may be dy;
  *            parts [chunks, 2 * COLS]: sums of d * h and of d over the rows of a chunk, for dgamma and dbeta.
  *
  * One group of WG work-items a row; COLS: any. */

@@ -2,8 +2,7 @@
  *
  * GRID undefined, "rows": the image as its buffer [C, H, W], cut into runs of C * P^2 consecutive elements.
  * GRID defined, "grid": squares of P x P, row by row over the image, features in order (c, y, x).
- * SIDE and CHANNELS: H = W and C; PATCH: P, which divides SIDE. RUN: pixels of a work-item, which divides
- * SIDE. */
+ * SIDE and CHANNELS: H = W and C; PATCH: P, which divides SIDE. RUN: pixels of a work-item, which divides SIDE. */
 
 /* Where channel c of a pixel of an image stands among the elements of its patches. */
 static inline int place(const int pixel, const int c) {

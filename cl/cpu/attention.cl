@@ -33,7 +33,7 @@ typedef JOIN(loose, DW) loose_col;
 #if REGISTERS == 32
 #define TR 5
 #define DR 13
-#define KB 65
+#define KB 130 /* more than a block of few rows, as sums over keys are scaled anew for every block */
 #else
 #define TR 4
 #define DR (8 / DN)
@@ -44,7 +44,7 @@ typedef JOIN(loose, DW) loose_col;
 #define ROUND_UP(n, step) (((n) + (step)-1) / (step) * (step))
 #define HL ROUND_UP(HEAD, DN *DW) /* HEAD, QB and TOKENS in whole tiles */
 #define QP ROUND_UP(QB, QR)
-#define TP ROUND_UP(TOKENS, KB)
+#define TP (ROUND_UP(TOKENS, TR) > ROUND_UP(TOKENS, DR) ? ROUND_UP(TOKENS, TR) : ROUND_UP(TOKENS, DR))
 #define WEIGHTS (KB * QB + DR) /* of a block of both; the last tile of queries may read beyond a row */
 
 #define PRIVATE __attribute__((aligned(64))) float /* vectors in private memory lie in one cache line */

@@ -168,9 +168,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
       for (int panel = panel_first; panel < panel_end; panel++) {
         const int col = panel * W;
         __global const float *of_b = b + (long)product * batch_b + (long)panel * panel_b + (long)p * ldb;
-        const bool turn = panel + 1 == panel_end; /* to the first panel of the next block of k */
+        const bool last = panel + 1 == panel_end; /* then comes the first of the next block of k */
         __global const float *next_b =
-            turn ? of_b - (long)(panel - panel_first) * panel_b + (long)depth * ldb : of_b + panel_b;
+            last ? of_b - (long)(panel - panel_first) * panel_b + (long)depth * ldb : of_b + panel_b;
         for (int row = row_first; row < row_end; row += MR) {
           __global const float *of_a = a + (long)product * batch_a + row * row_step + p * k_step;
           if (panel == panel_first && !(flags & TRANS_A))
@@ -178,7 +178,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
           if (flags & TRANS_A) {
             fetch_block(a + (long)product * batch_a + (long)(p + depth) * lda + row_first, lda, row_end - row_first,
                         next, tile++, tiles);
-            fetch_block(next_b, ldb, W, turn ? next : depth, (row - row_first) / MR, strips);
+            fetch_block(next_b, ldb, W, last ? next : depth, (row - row_first) / MR, strips);
           }
           const target to = {.c = c + (long)part * batch_c + (long)row * ldc + col,
                              .bias = bias + col,

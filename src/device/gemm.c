@@ -1,5 +1,6 @@
 #include "device/gemm.h"
 
+#include <assert.h>
 #include <clblast_c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include "device/reduce.h"
 
 #define SPLIT_ABOVE 1024 /* a longer sum over k is cut */
-#define SPLITS 16        /* into so many: a few for each core of an ordinary CPU, which then reads A and B once */
+#define SPLITS 16 /* into so many at most; so many where a work-item of one of two cores then reads A and B once */
 
 /* One call of CLBlast, as it will be made at every replay. */
 typedef struct {
@@ -142,9 +143,16 @@ static csa_status record(csa_plan *plan, const csa_gemm_call *call, int splits, 
                                                 : csa_gemm_native(plan, call, splits, k_run);
 }
 
+/* Whether the CPU family's own kernels make the products. */
+static bool is_cpu(const csa_plan *plan) {
+  return plan->choices.gemm != CSA_GEMM_CLBLAST && csa_gemm_native_sums(plan);
+}
+
 /* A long sum for a small C: parts side by side, for the sake of accuracy and of cores that would have nothing to do. */
 static csa_status record_split(csa_plan *plan, const csa_gemm_call *call) {
-  const int k_run = (call->k + SPLITS - 1) / SPLITS, used = (call->k + k_run - 1) / k_run;
+  const int few = (call->k + SPLIT_ABOVE / 2 - 1) / (SPLIT_ABOVE / 2);
+  const int splits = is_cpu(plan) || few > SPLITS ? SPLITS : few;
+  const int k_run = (call->k + splits - 1) / splits, used = (call->k + k_run - 1) / k_run;
   const int elements = call->m * call->n, part_elements = elements + (call->sums != NULL ? call->m : 0);
   csa_tensor *parts;
   CSA_TRY(csa_plan_scratch(plan, csa_shape2(used, part_elements), &parts));
@@ -167,9 +175,10 @@ csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
   if (call.m < 1 || call.n < 1 || call.k < 1 || (call.trans_a && call.trans_b))
     return csa_fail(CSA_USAGE, "gemm: [%d, %d] over %d, %s: no such product", call.m, call.n, call.k,
                     call.trans_a && call.trans_b ? "both transposed" : "not both transposed");
+  assert(call.sums == NULL || (call.trans_a && call.batch == 1));
   const bool plain = call.bias == NULL && !call.relu && call.residual == NULL && call.ldc == call.n;
   const bool weight_gradient = call.trans_a && call.batch == 1 && plain && call.k > SPLIT_ABOVE;
-  if (call.sums != NULL && !(weight_gradient && plan->choices.gemm != CSA_GEMM_CLBLAST && csa_gemm_native_sums(plan))) {
+  if (call.sums != NULL && !(weight_gradient && is_cpu(plan))) {
     CSA_TRY(csa_sum_rows(plan, call.a, call.k, call.m, call.lda, call.beta, call.sums));
     call.sums = NULL;
   }

@@ -20,7 +20,8 @@ typedef struct {
   const csa_tensor *bias;            /* [n]; one product only, as are the next two */
   bool relu;
   const csa_tensor *residual; /* [m, n], dense */
-  csa_tensor *sums;           /* [m], with trans_a: the sums over k of A's columns, + beta sums: a bias's gradient */
+  csa_tensor
+      *sums; /* [m], of one product with trans_a: the sums over k of A's columns, + beta sums: a bias's gradient */
 } csa_gemm_call;
 
 /* Records the product with the plan's provider. */

@@ -3,7 +3,8 @@
 
 #include "device/gemm.h"
 
-/* The CPU kernel holds 16 bytes for each number of the keys of a head on its stack, 2 KiB for each column. */
+/* The CPU kernel holds 16 bytes for each number of the keys of a head on its stack, 2 KiB for each column; columns are
+ * padded to whole vectors. */
 #define ATTENTION_KEYS_MAX 32768
 #define ATTENTION_HEAD_MAX 128
 
@@ -73,6 +74,11 @@ csa_status csa_layer_weights_backward(csa_plan *p, const csa_tensor *dy, int row
                                       .c = dweight,
                                       .beta = p->beta,
                                       .sums = dbias});
+}
+
+int csa_layer_run(const csa_plan *plan, int64_t cols) {
+  if (plan->choices.kernels != CSA_KERNELS_CPU) return 1;
+  return cols % 16 == 0 ? 16 : cols % 4 == 0 ? 4 : 1;
 }
 
 csa_status csa_layer_relu_backward(csa_plan *p, const csa_layer *l, csa_tensor **dz) {

@@ -130,8 +130,9 @@ csa_status csa_layer_pool_forward(csa_plan *plan, const csa_pooling *pooling, co
 csa_status csa_layer_pool_backward(csa_plan *plan, const csa_pooling *pooling, const csa_tensor *x,
                                    const csa_tensor *dy, csa_tensor *dx);
 
-/* Elements that lie side by side in rows of `cols` and that one work-item of a copying kernel takes: 16, 4 or 1. */
-static inline int csa_layer_run(int64_t cols) { return cols % 16 == 0 ? 16 : cols % 4 == 0 ? 4 : 1; }
+/* Elements side by side, in rows of `cols`, that one work-item of a copying kernel takes: on a GPU one, so that
+ * neighbours read neighbours. */
+int csa_layer_run(const csa_plan *plan, int64_t cols);
 
 /* "linear 'fc': why", CSA_USAGE: a model that cannot be. */
 csa_status csa_layer_bad(const csa_layer *layer, const char *why);

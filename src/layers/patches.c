@@ -13,20 +13,21 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
 static csa_kernel permutation(const csa_plan *p, const csa_layer *l, const char *name) {
   const csa_shape in = l->in[0]->shape;
   return csa_kernel_named(p, name, "-DSIDE=%d -DCHANNELS=%d -DPATCH=%d -DRUN=%d%s", (int)in.dim[1], (int)in.dim[3],
-                          l->config.patch, csa_layer_run(in.dim[1]), l->config.grid ? " -DGRID" : "");
+                          l->config.patch, csa_layer_run(p, in.dim[1]), l->config.grid ? " -DGRID" : "");
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0];
   const int pixels = (int)csa_rows(x->shape);
-  return csa_launch(p, permutation(p, l, "patches_forward"), csa_items(pixels / csa_layer_run(x->shape.dim[1])),
+  return csa_launch(p, permutation(p, l, "patches_forward"), csa_items(pixels / csa_layer_run(p, x->shape.dim[1])),
                     CSA_ARGS(x, l->out, pixels));
 }
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
   const int pixels = (int)csa_rows(l->in[0]->shape);
   if (l->din == NULL) return CSA_OK;
-  return csa_launch(p, permutation(p, l, "patches_backward"), csa_items(pixels / csa_layer_run(l->in[0]->shape.dim[1])),
+  return csa_launch(p, permutation(p, l, "patches_backward"),
+                    csa_items(pixels / csa_layer_run(p, l->in[0]->shape.dim[1])),
                     CSA_ARGS((const csa_tensor *)l->dout, l->din, pixels));
 }
 

@@ -18,13 +18,13 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
 static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
   const int cols = (int)l->in[0]->shape.dim[2];
   return csa_kernel_named(p, name, "-DTOKENS=%d -DCOLS=%d -DRUN=%d", (int)l->in[0]->shape.dim[1], cols,
-                          csa_layer_run(cols));
+                          csa_layer_run(p, cols));
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *class_token = l->param[CLASS], *position = l->param[POSITION];
   const int n = (int)csa_elements(l->out->shape);
-  return csa_launch(p, kernel(p, l, "tokens_forward"), csa_items(n / csa_layer_run(x->shape.dim[2])),
+  return csa_launch(p, kernel(p, l, "tokens_forward"), csa_items(n / csa_layer_run(p, x->shape.dim[2])),
                     CSA_ARGS(x, class_token, position, l->out, n));
 }
 
@@ -34,7 +34,7 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   CSA_TRY(csa_sum_rows(p, l->dout, images, all, all, p->beta, l->dparam[POSITION]));
   CSA_TRY(csa_sum_rows(p, l->dout, images, cols, all, p->beta, l->dparam[CLASS]));
   if (l->din == NULL) return CSA_OK;
-  return csa_launch(p, kernel(p, l, "tokens_backward"), csa_items(n / csa_layer_run(cols)),
+  return csa_launch(p, kernel(p, l, "tokens_backward"), csa_items(n / csa_layer_run(p, cols)),
                     CSA_ARGS((const csa_tensor *)l->dout, l->din, n));
 }
 

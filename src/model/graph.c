@@ -134,7 +134,7 @@ static csa_status join(csa_graph *graph, csa_gradient *entry, csa_tensor *part) 
 
 /* Whether the layer is the last to read its output's gradient, and nobody will inspect it. */
 static bool may_overwrite(const csa_graph *graph, const csa_layer *layer) {
-  if (layer->dout->role != CSA_TRANSIENT || graph->config.keep_all) return false;
+  if (layer->dout->role != CSA_TRANSIENT || layer->in[1] != NULL || graph->config.keep_all) return false;
   int owners = 0; /* a residual's gradient is its reader's own */
   for (size_t i = 0; i < graph->gradient_count; i++) owners += graph->gradients[i].gradient == layer->dout;
   return owners == 1;

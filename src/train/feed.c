@@ -19,7 +19,8 @@ struct csa_feed {
 static csa_status record(csa_feed *f, const csa_dataset *d) {
   csa_plan *p = f->plan;
   const int64_t batch = f->graph->config.batch, held = f->resident ? f->split->count : batch;
-  const int image_pixels = d->height * d->width, pixels = (int)batch * image_pixels, run = csa_layer_run(image_pixels);
+  const int image_pixels = d->height * d->width, pixels = (int)batch * image_pixels,
+            run = csa_layer_run(p, image_pixels);
   const csa_tensor *step = f->graph->plan->step;
   snprintf(p->label, sizeof p->label, "batch");
   CSA_TRY(

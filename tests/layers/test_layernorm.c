@@ -27,6 +27,39 @@ static void check(const test_variant *variant, const layernorm_case *c) {
   test_layer_fini(&t);
 }
 
+/* The gradient of the linear layer before a norm whose backward may overwrite its output's gradient, or not. */
+static double *gradient_below(bool keep_all) {
+  csa_graph *g;
+  assert_ok(
+      csa_graph_create(&g, test_device(), (csa_graph_config){.batch = 40, .training = true, .keep_all = keep_all}));
+  csa_tensor *x = csa_graph_input(g, csa_shape2(40, 24));
+  x = csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = 24}, x, NULL, "below");
+  x = csa_graph_add(g, &csa_layer_layernorm, (csa_layer_config){.relu = true}, x, NULL, "norm");
+  csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = 24}, x, NULL, "above");
+  assert_ok(csa_graph_record(g));
+  assert_ok(csa_schedule_prepare(g));
+  assert_true((g->layers[1].din == g->layers[1].dout) == !keep_all);
+  assert_ok(csa_graph_initialize(g, 1));
+  const int count = 40 * 24, weights = 24 * 24;
+  float values[40 * 24];
+  for (int i = 0; i < count; i++) values[i] = (float)(i * 7 % 41) / 20.0f - 1.0f;
+  assert_ok(csa_tensor_upload(test_device(), g->input, values));
+  assert_ok(csa_tensor_upload(test_device(), g->out_gradient, values));
+  assert_ok(csa_schedule_micro_step(g));
+  assert_ok(csa_tensor_download(test_device(), g->layers[0].dparam[0], values));
+  double *gradient = test_zeros(weights);
+  for (int i = 0; i < weights; i++) gradient[i] = (double)values[i];
+  csa_graph_destroy(g);
+  return gradient;
+}
+
+static void test_in_place(void **state) {
+  (void)state;
+  double *apart = gradient_below(true), *in_place = gradient_below(false);
+  assert_memory_equal(apart, in_place, 24 * 24 * sizeof *apart);
+  free(apart), free(in_place);
+}
+
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < 2; v++) /* no products here, so both families with one provider are all there is */
@@ -37,6 +70,6 @@ static void test_all(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_in_place)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
