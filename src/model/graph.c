@@ -156,7 +156,7 @@ static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
   label(graph, layer, "backward");
   layer->dout = dout;
   layer->din = NULL;
-  if (in->wanted && layer->ops != &csa_layer_loss) CSA_TRY(place_din(graph, layer, in->value));
+  if (in->wanted && dout != NULL) CSA_TRY(place_din(graph, layer, in->value)); /* the loss has no dout */
   layer->dother = layer->ops->joins ? in->gradient : NULL;
   CSA_TRY(layer->ops->backward(graph->plan, layer));
   if (layer->dother != NULL)
