@@ -12,18 +12,31 @@
 #ifndef SIDE
 #define SIDE 8
 #endif
+/* float or half */
+#ifndef A_TYPE
+#define A_TYPE float
+#endif
+#ifndef B_TYPE
+#define B_TYPE float
+#endif
+#ifndef C_TYPE
+#define C_TYPE float
+#endif
+#define LOAD_C(p, i) OF_TYPE(LOAD, C_TYPE)(p, i)
+#define STORE_C(p, i, v) OF_TYPE(STORE, C_TYPE)(p, i, v)
+
 #define TILE (4 * SIDE)
 #define DEPTH 16 /* of a strip */
 
 kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_tile(
-    IN(storage, a), const int lda, const int batch_a, IN(storage, b), const int ldb, const int batch_b, OUT(storage, c),
-    const int ldc, const int batch_c, IN(float, bias), IN(storage, residual), const int m, const int n, const int k,
+    IN(A_TYPE, a), const int lda, const int batch_a, IN(B_TYPE, b), const int ldb, const int batch_b, OUT(C_TYPE, c),
+    const int ldc, const int batch_c, IN(float, bias), IN(C_TYPE, residual), const int m, const int n, const int k,
     const int batch, const int splits, const int k_run) {
-  OPEN_IN(storage, a);
-  OPEN_IN(storage, b);
-  OPEN_OUT(storage, c);
+  OPEN_IN(A_TYPE, a);
+  OPEN_IN(B_TYPE, b);
+  OPEN_OUT(C_TYPE, c);
   OPEN_IN(float, bias);
-  OPEN_IN(storage, residual);
+  OPEN_IN(C_TYPE, residual);
   __local float strip_a[DEPTH][TILE], strip_b[DEPTH][TILE];
   const int me = (int)get_local_id(0), row = me / SIDE, col = me % SIDE;
   const int across = (n + TILE - 1) / TILE, down = (m + TILE - 1) / TILE;
@@ -50,8 +63,10 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_tile(
         const int kb = e / TILE, jb = e % TILE;
         const long at_b = (long)(k0 + kb) * ldb + left + jb;
 #endif
-        strip_a[ka][ia] = k0 + ka < k_end && top + ia < m ? LOAD(a, (long)product * batch_a + at_a) : 0.0f;
-        strip_b[kb][jb] = k0 + kb < k_end && left + jb < n ? LOAD(b, (long)product * batch_b + at_b) : 0.0f;
+        strip_a[ka][ia] =
+            k0 + ka < k_end && top + ia < m ? OF_TYPE(LOAD, A_TYPE)(a, (long)product * batch_a + at_a) : 0.0f;
+        strip_b[kb][jb] =
+            k0 + kb < k_end && left + jb < n ? OF_TYPE(LOAD, B_TYPE)(b, (long)product * batch_b + at_b) : 0.0f;
       }
       barrier(CLK_LOCAL_MEM_FENCE);
       for (int kk = 0; kk < DEPTH; kk++)
@@ -66,7 +81,7 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_tile(
         const long at = splits > 1 ? ((long)split * m + y) * n + x : (long)product * batch_c + (long)y * ldc + x;
         float value = sum[i][j];
 #ifdef BETA
-        value += LOAD(c, at);
+        value += LOAD_C(c, at);
 #endif
 #ifdef BIAS
         value += bias[x];
@@ -75,23 +90,27 @@ kernel __attribute__((reqd_work_group_size(SIDE * SIDE, 1, 1))) void gemm_tile(
         value = value < 0.0f ? 0.0f : value; /* keeps NaN */
 #endif
 #ifdef RESIDUAL
-        value += LOAD(residual, (long)y * n + x);
+        value += LOAD_C(residual, (long)y * n + x);
 #endif
-        STORE(c, at, value);
+        STORE_C(c, at, value);
       }
   }
 }
 
-/* What follows a product that another provider made: the same epilogue on C [m, n], in place. */
-kernel void gemm_epilogue(OUT(storage, c), IN(float, bias), IN(storage, residual), const int ldc, const int m,
-                          const int n) {
-  OPEN_OUT(storage, c);
+/* What follows a product that another provider made: C [m, n] = x, + C if BETA, and the same epilogue. x may be C. */
+kernel void gemm_epilogue(SAME_IN(float, x), const int ldx, SAME_OUT(C_TYPE, c), const int ldc, IN(float, bias),
+                          IN(C_TYPE, residual), const int m, const int n) {
+  OPEN_SAME_IN(float, x);
+  OPEN_SAME_OUT(C_TYPE, c);
   OPEN_IN(float, bias);
-  OPEN_IN(storage, residual);
+  OPEN_IN(C_TYPE, residual);
   const int i = (int)get_global_id(0);
   if (i >= m * n) return;
   const long at = (long)(i / n) * ldc + i % n;
-  float value = LOAD(c, at);
+  float value = x[(long)(i / n) * ldx + i % n];
+#ifdef BETA
+  value += LOAD_C(c, at);
+#endif
 #ifdef BIAS
   value += bias[i % n];
 #endif
@@ -99,7 +118,7 @@ kernel void gemm_epilogue(OUT(storage, c), IN(float, bias), IN(storage, residual
   value = value < 0.0f ? 0.0f : value; /* keeps NaN */
 #endif
 #ifdef RESIDUAL
-  value += LOAD(residual, i);
+  value += LOAD_C(residual, i);
 #endif
-  STORE(c, at, value);
+  STORE_C(c, at, value);
 }

@@ -1,8 +1,9 @@
 /* Softmax cross-entropy, the mean over the batch's active images. x [N, CLASSES] logits, labels [N].
  *
- * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = (softmax(x) - onehot(label)) / active, and 0 for
- * images beyond the active ones; prediction_n = the first class with the largest logit. loss_collect:  history[slot] =
- * {sum of loss_n, number of right predictions} over the active images, in order. CLASSES: number of classes. */
+ * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = scale (softmax(x) - onehot(label)) / active, and 0
+ * for images beyond the active ones; prediction_n = the first class with the largest logit. loss_collect:
+ * history[slot] = {sum of loss_n, number of right predictions} over the active images, in order. CLASSES: number of
+ * classes. */
 
 kernel void loss_forward(IN(storage, x), IN(int, labels), STATE(state), OUT(storage, dx), OUT(float, losses),
                          OUT(int, predictions), const int images) {
@@ -21,7 +22,7 @@ kernel void loss_forward(IN(storage, x), IN(int, labels), STATE(state), OUT(stor
   const float most = LOAD(x, at + best);
   float total = 0.0f;
   for (int c = 0; c < CLASSES; c++) total += exp(LOAD(x, at + c) - most);
-  const float weight = n < state->active ? 1.0f / state->active : 0.0f;
+  const float weight = n < state->active ? state->scale / state->active : 0.0f;
   for (int c = 0; c < CLASSES; c++) {
     const float p = exp(LOAD(x, at + c) - most) / total;
     STORE(dx, at + c, (p - (c == label ? 1.0f : 0.0f)) * weight);

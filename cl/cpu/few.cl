@@ -53,9 +53,9 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void few_forward(IN(storag
           v = v < (vec)0.0f ? (vec)0.0f : v; /* keeps NaN */
 #endif
 #ifdef RESIDUAL
-          v += LOADV(residual + at);
+          v += LOAD_VEC(residual + at);
 #endif
-          STOREV(v, y + at);
+          STORE_VEC(v, y + at);
         }
       }
   }
@@ -81,7 +81,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void few_weights(IN(storag
           EACH(t, TAPS) EACH(j, NV) sum[t][j] = LOADV(of_dw + t * CO + j * VW);
           for (int px = 0; px < WIDTH; px++) {
             vec of_dy[NV];
-            EACH(j, NV) of_dy[j] = LOADV(dy + ((long)row * WIDTH + px) * CO + o + j * VW);
+            EACH(j, NV) of_dy[j] = LOAD_VEC(dy + ((long)row * WIDTH + px) * CO + o + j * VW);
             EACH(t, TAPS) {
               const vec of_x = lines[ky * X_LINE + px * CI + t];
               EACH(j, NV) sum[t][j] = fma(of_x, of_dy[j], sum[t][j]);

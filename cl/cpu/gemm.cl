@@ -25,6 +25,9 @@
  * tiles are stored past the caches; ldc, batch_c and C's start must then be multiples of VW. These are arguments, since
  * each program takes a good part of a second to compile, and the innermost loop knows none of them.
  *
+ * A is of type A_TYPE, B of B_TYPE (floats if packed), C and RESIDUAL of C_TYPE: float or half. A half C takes
+ * k <= DEPTH: its sums are never stored in between.
+ *
  * How the host chooses; cores are the device's compute units:
  * - VW: the device's native vector of floats, 16, 8 or 4; where n <= VW / 2, half of it, down to 4.
  * - NV, vectors of a panel: up to MAX = 4 where VW is 16 (such devices have 32 registers), else up to 2: the one with
@@ -42,6 +45,15 @@
 #ifndef TRANS_DEPTH /* the same where A is [k, m]: all rows of the block are read for every panel */
 #define TRANS_DEPTH 256
 #endif
+#ifndef A_TYPE
+#define A_TYPE float
+#endif
+#ifndef B_TYPE
+#define B_TYPE float
+#endif
+#ifndef C_TYPE
+#define C_TYPE float
+#endif
 /* flags, as in gemm_native.c */
 #define TRANS_A 1
 #define BETA 2
@@ -55,25 +67,27 @@
 
 /* Where a tile of C goes, and what is done to its sums before: `flags`. All pointers are at the tile. */
 typedef struct {
-  __global float *c;
-  __global const float *bias, *residual;
+  __global C_TYPE *c;
+  __global const float *bias;
+  __global const C_TYPE *residual;
   int ldc, ldr, rows, cols, flags;
 } target;
 
 /* A whole tile. */
 static inline void store_tile(vec sum[MR][NV], const target *t) {
-  if (t->flags & BETA) EACH(i, MR) EACH(j, NV) sum[i][j] += LOADV(t->c + (long)i * t->ldc + j * VW);
+  if (t->flags & BETA) EACH(i, MR) EACH(j, NV) sum[i][j] += OF_TYPE(LOAD_VEC, C_TYPE)(t->c + (long)i * t->ldc + j * VW);
   if (t->flags & BIAS) EACH(j, NV) {
       const vec shift = LOADV(t->bias + j * VW);
       EACH(i, MR) sum[i][j] += shift;
     }
   if (t->flags & RELU)
     EACH(i, MR) EACH(j, NV) sum[i][j] = sum[i][j] < (vec)0.0f ? (vec)0.0f : sum[i][j]; /* keeps NaN */
-  if (t->flags & RESIDUAL) EACH(i, MR) EACH(j, NV) sum[i][j] += LOADV(t->residual + (long)i * t->ldr + j * VW);
+  if (t->flags & RESIDUAL)
+    EACH(i, MR) EACH(j, NV) sum[i][j] += OF_TYPE(LOAD_VEC, C_TYPE)(t->residual + (long)i * t->ldr + j * VW);
   if (t->flags & STREAM_C)
-    EACH(i, MR) EACH(j, NV) STREAM(vec, sum[i][j], t->c + (long)i * t->ldc + j * VW);
+    EACH(i, MR) EACH(j, NV) OF_TYPE(STREAM, C_TYPE)(sum[i][j], t->c + (long)i * t->ldc + j * VW);
   else
-    EACH(i, MR) EACH(j, NV) STOREV(sum[i][j], t->c + (long)i * t->ldc + j * VW);
+    EACH(i, MR) EACH(j, NV) OF_TYPE(STORE_VEC, C_TYPE)(sum[i][j], t->c + (long)i * t->ldc + j * VW);
 }
 
 /* A tile at the lower or right edge of C: element by element. */
@@ -84,17 +98,17 @@ static inline void store_edge(vec sum[MR][NV], const target *t) {
     for (int x = 0; x < t->cols; x++) {
       const long at = (long)i * t->ldc + x;
       float v = edge[i * W + x];
-      if (t->flags & BETA) v += t->c[at];
+      if (t->flags & BETA) v += OF_TYPE(LOAD, C_TYPE)(t->c, at);
       if (t->flags & BIAS) v += t->bias[x];
       if (t->flags & RELU) v = v < 0.0f ? 0.0f : v;
-      if (t->flags & RESIDUAL) v += t->residual[(long)i * t->ldr + x];
-      t->c[at] = v;
+      if (t->flags & RESIDUAL) v += OF_TYPE(LOAD, C_TYPE)(t->residual, (long)i * t->ldr + x);
+      OF_TYPE(STORE, C_TYPE)(t->c, at, v);
     }
 }
 
 /* One tile: `rows` (up to MR) rows and `cols` (up to W) columns of C, from k elements of A and B. Rows beyond `rows`
  * repeat the last one and are dropped. */
-static inline void make_tile(__global const float *a, const long row_step, const long k_step, __global const float *b,
+static inline void make_tile(__global const A_TYPE *a, const long row_step, const long k_step, __global const B_TYPE *b,
                              const int ldb, const int k, const target *t) {
   vec sum[MR][NV];
   long row_start[MR];
@@ -109,9 +123,9 @@ static inline void make_tile(__global const float *a, const long row_step, const
     }
   for (int p = 0; p < k; p++) {
     vec of_b[NV];
-    EACH(j, NV) of_b[j] = LOADV(b + j * VW);
+    EACH(j, NV) of_b[j] = OF_TYPE(LOAD_VEC, B_TYPE)(b + j * VW);
     EACH(i, MR) {
-      const vec of_a = a[row_start[i]];
+      const vec of_a = OF_TYPE(LOAD, A_TYPE)(a, row_start[i]);
       EACH(j, NV) sum[i][j] = fma(of_a, of_b[j], sum[i][j]);
     }
     a += k_step;
@@ -124,29 +138,32 @@ static inline void make_tile(__global const float *a, const long row_step, const
 }
 
 /* Asks for rows of A, which lie too far apart to be foreseen. */
-static inline void fetch_rows(__global const float *a, const int lda, const int rows, const int k) {
+static inline void fetch_rows(__global const A_TYPE *a, const int lda, const int rows, const int k) {
   for (int i = 0; i < rows; i++)
     for (int p = 0; p < k; p += LINE) PREFETCH(a + (long)i * lda + p);
 }
 
 /* Asks for part `turn` of `turns` of a block that comes next, k rows of `cols`, in the order in which it lies. For A
  * [k, m] and the B that goes with it, both long: rows are short runs of longer ones, which nobody foresees. */
-static inline void fetch_block(__global const float *block, const int ld, const int cols, const int k, const int turn,
-                               const int turns) {
-  for (int p = (int)((long)turn * k / turns); p < (int)((long)(turn + 1) * k / turns); p++)
-    for (int x = 0; x < cols; x += LINE) PREFETCH(block + (long)p * ld + x);
-}
+#define DEFINE_FETCH(name, type)                                                                                 \
+  static inline void name(__global const type *block, const int ld, const int cols, const int k, const int turn, \
+                          const int turns) {                                                                     \
+    for (int p = (int)((long)turn * k / turns); p < (int)((long)(turn + 1) * k / turns); p++)                    \
+      for (int x = 0; x < cols; x += LINE) PREFETCH(block + (long)p * ld + x);                                   \
+  }
+DEFINE_FETCH(fetch_block_a, A_TYPE)
+DEFINE_FETCH(fetch_block_b, B_TYPE)
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
-    IN(float, a), const int lda, const int batch_a, IN(float, b), const int ldb, const int panel_b, const int batch_b,
-    OUT(float, c), const int ldc, const int batch_c, IN(float, bias), IN(float, residual), const int ldr, const int m,
+    IN(A_TYPE, a), const int lda, const int batch_a, IN(B_TYPE, b), const int ldb, const int panel_b, const int batch_b,
+    OUT(C_TYPE, c), const int ldc, const int batch_c, IN(float, bias), IN(C_TYPE, residual), const int ldr, const int m,
     const int n, const int k, const int batch, const int splits, const int k_run, const int row_run,
     const int panel_run, const int flags) {
-  OPEN_IN(float, a);
-  OPEN_IN(float, b);
-  OPEN_OUT(float, c);
+  OPEN_IN(A_TYPE, a);
+  OPEN_IN(B_TYPE, b);
+  OPEN_OUT(C_TYPE, c);
   OPEN_IN(float, bias);
-  OPEN_IN(float, residual);
+  OPEN_IN(C_TYPE, residual);
   const long row_step = flags & TRANS_A ? 1 : lda, k_step = flags & TRANS_A ? lda : 1;
   const int panels = (n + W - 1) / W, across = (panels + panel_run - 1) / panel_run, down = (m + row_run - 1) / row_run;
   FOR_ITEMS(item, across * down * batch * splits) {
@@ -159,7 +176,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
     for (int p = k_first; p < k_end; p += depth_most) {
       const int depth = min(depth_most, k_end - p), next = min(depth_most, k_end - p - depth);
       if (flags & SUMS && panel_first == 0) {
-        __global float *sums = c + (long)part * batch_c + (long)m * n + row_first;
+        __global float *sums = (__global float *)c + (long)part * batch_c + (long)m * n + row_first;
         for (int i = 0; p == k_first && i < row_end - row_first; i++) sums[i] = 0.0f;
         add_rows(sums, a + (long)p * lda + row_first, depth, row_end - row_first, lda);
       }
@@ -167,18 +184,18 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_panels(
       const int now = (p + depth == k_end ? flags : flags & BETA) | (p > k_first ? BETA : 0);
       for (int panel = panel_first; panel < panel_end; panel++) {
         const int col = panel * W;
-        __global const float *of_b = b + (long)product * batch_b + (long)panel * panel_b + (long)p * ldb;
+        __global const B_TYPE *of_b = b + (long)product * batch_b + (long)panel * panel_b + (long)p * ldb;
         const bool last = panel + 1 == panel_end; /* then comes the first of the next block of k */
-        __global const float *next_b =
+        __global const B_TYPE *next_b =
             last ? of_b - (long)(panel - panel_first) * panel_b + (long)depth * ldb : of_b + panel_b;
         for (int row = row_first; row < row_end; row += MR) {
-          __global const float *of_a = a + (long)product * batch_a + row * row_step + p * k_step;
+          __global const A_TYPE *of_a = a + (long)product * batch_a + row * row_step + p * k_step;
           if (panel == panel_first && !(flags & TRANS_A))
             fetch_rows(of_a + MR * lda, lda, clamp(row_end - row - MR, 0, MR), depth);
           if (flags & TRANS_A) {
-            fetch_block(a + (long)product * batch_a + (long)(p + depth) * lda + row_first, lda, row_end - row_first,
-                        next, tile++, tiles);
-            fetch_block(next_b, ldb, W, last ? next : depth, (row - row_first) / MR, strips);
+            fetch_block_a(a + (long)product * batch_a + (long)(p + depth) * lda + row_first, lda, row_end - row_first,
+                          next, tile++, tiles);
+            fetch_block_b(next_b, ldb, W, last ? next : depth, (row - row_first) / MR, strips);
           }
           const target to = {.c = c + (long)part * batch_c + (long)row * ldc + col,
                              .bias = bias + col,

@@ -57,7 +57,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(
       const float scale = 1.0f / sqrt(square / COLS + epsilon);
       for (int v = 0; v < VECTORS; v++) {
         const float16 h = (LOAD16(from, 16 * v) - mean) * scale;
-        STORE16(to, 16 * v, ACTIVATE(float16, LOAD16(gamma, 16 * v) * h + LOAD16(beta, 16 * v)));
+        STORE16(to, 16 * v, ACTIVATE(float16, LOAD16_float(gamma, 16 * v) * h + LOAD16_float(beta, 16 * v)));
       }
       for (int c = TAIL; c < COLS; c++) {
         const float h = (LOAD(from, c) - mean) * scale;
@@ -96,11 +96,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN
         h[v] = (LOAD16(from, 16 * v) - mean) * scale;
         float16 d = LOAD16(grad, 16 * v);
 #ifdef RELU
-        d = select(d, (float16)0.0f, LOAD16(gamma, 16 * v) * h[v] + LOAD16(beta, 16 * v) <= 0.0f);
+        d = select(d, (float16)0.0f, LOAD16_float(gamma, 16 * v) * h[v] + LOAD16_float(beta, 16 * v) <= 0.0f);
 #endif
-        g[v] = d * LOAD16(gamma, 16 * v);
-        STORE16(dgamma, 16 * v, LOAD16(dgamma, 16 * v) + d * h[v]);
-        STORE16(dbeta, 16 * v, LOAD16(dbeta, 16 * v) + d);
+        g[v] = d * LOAD16_float(gamma, 16 * v);
+        STORE16_float(dgamma, 16 * v, LOAD16_float(dgamma, 16 * v) + d * h[v]);
+        STORE16_float(dbeta, 16 * v, LOAD16_float(dbeta, 16 * v) + d);
         sums += g[v];
         dots += g[v] * h[v];
       }

@@ -4,10 +4,10 @@
 
 #define STRIP 1024
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void reduce_rows(IN(float, x), const int rows, const int cols,
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void reduce_rows(IN(X_TYPE, x), const int rows, const int cols,
                                                                        const int ld, const int chunk_rows,
                                                                        const float beta, OUT(float, out)) {
-  OPEN_IN(float, x);
+  OPEN_IN(X_TYPE, x);
   OPEN_OUT(float, out);
   const int chunks = (rows + chunk_rows - 1) / chunk_rows, strips = (cols + STRIP - 1) / STRIP;
   FOR_ITEMS(item, chunks * strips) {

@@ -95,10 +95,10 @@ static inline place place_of(const int tile, const int height, const int width) 
 }
 
 /* The 6 x 6 points of VW channels of a tile's input, `point` elements apart. */
-static inline void transform_image(__global const float *x, const place at, const int ci, const int c,
+static inline void transform_image(__global const storage *x, const place at, const int ci, const int c,
                                    __global float *to, const long point) {
   vec rows[36];
-  __global const float *from = x + (at.image + (long)(at.y - 1) * at.width + at.x - 1) * ci + c;
+  __global const storage *from = x + (at.image + (long)(at.y - 1) * at.width + at.x - 1) * ci + c;
 #pragma nounroll
   for (int i = 0; i < 6; i++, from += (long)at.width * ci) {
     vec d[6];
@@ -106,7 +106,7 @@ static inline void transform_image(__global const float *x, const place at, cons
 #pragma unroll
     for (int j = 0; j < 6; j++) {
       const bool there = row_there && at.x - 1 + j >= 0 && at.x - 1 + j < at.width;
-      d[j] = there ? LOADV(from + (long)j * ci) : (vec)0.0f;
+      d[j] = there ? LOAD_VEC(from + (long)j * ci) : (vec)0.0f;
     }
     image_points(d, 1);
 #pragma unroll
@@ -160,8 +160,8 @@ static inline void multiply(__global const float *a, const long a_row, const lon
 #ifdef FORWARD
 /* One vector of channels of a tile's outputs from its points. */
 static inline void transform_points(__global const float *from, const long point, const place at, const int co,
-                                    const int o, __global const float *bias, __global const float *residual,
-                                    __global float *y, const int flags) {
+                                    const int o, __global const float *bias, __global const storage *residual,
+                                    __global storage *y, const int flags) {
   vec rows[24];
   const vec shift = flags & BIAS ? LOADV(bias + o) : (vec)0.0f;
 #pragma nounroll
@@ -181,18 +181,18 @@ static inline void transform_points(__global const float *from, const long point
     for (int j = 0; j < width; j++, pixel += co) {
       vec v = rows[i * 6 + j] + shift;
       if (flags & RELU) v = v < (vec)0.0f ? (vec)0.0f : v; /* keeps NaN */
-      if (flags & RESIDUAL) v += LOADV(residual + pixel);
+      if (flags & RESIDUAL) v += LOAD_VEC(residual + pixel);
       if (flags & STREAM_Y)
-        STREAM(vec, v, y + pixel);
+        OF_TYPE(STREAM, STORAGE)(v, y + pixel);
       else
-        STOREV(v, y + pixel);
+        STORE_VEC(v, y + pixel);
     }
   }
 }
 
 /* Asks for part `part` of `parts` of the pixels that tiles [first, first + count) are made from: they come from memory,
  * which has nothing to do while products are made. */
-static inline void fetch_pixels(__global const float *x, const int height, const int width, const int ci,
+static inline void fetch_pixels(__global const storage *x, const int height, const int width, const int ci,
                                 const int first, const int count, const int part, const int parts) {
   for (int i = part * count * 36 / parts; i < (part + 1) * count * 36 / parts; i++) {
     const place at = place_of(first + i / 36, height, width);
@@ -203,13 +203,13 @@ static inline void fetch_pixels(__global const float *x, const int height, const
 }
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_forward(
-    IN(float, x), IN(float, u), IN(float, bias), IN(float, residual), OUT(float, y), OUT(float, scratch),
+    IN(storage, x), IN(float, u), IN(float, bias), IN(storage, residual), OUT(storage, y), OUT(float, scratch),
     const int height, const int width, const int ci, const int co, const int tiles, const int block, const int flags) {
-  OPEN_IN(float, x);
+  OPEN_IN(storage, x);
   OPEN_IN(float, u);
   OPEN_IN(float, bias);
-  OPEN_IN(float, residual);
-  OPEN_OUT(float, y);
+  OPEN_IN(storage, residual);
+  OPEN_OUT(storage, y);
   OPEN_OUT(float, scratch);
   const long v_row = V_ROW(ci), v_point = block * v_row, m_point = (long)block * M_ROW;
   __global float *v = scratch + (long)get_group_id(0) * 36 * (v_point + m_point), *m = v + 36 * v_point;
@@ -278,7 +278,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_filter(IN(fl
 }
 
 /* One vector of channels of a tile's output gradient; what lies beyond the image is zero. */
-static inline void transform_gradient(__global const float *dy, const place at, const int co, const int o,
+static inline void transform_gradient(__global const storage *dy, const place at, const int co, const int o,
                                       __global float *to, const long point) {
   vec rows[24];
 #pragma nounroll
@@ -287,7 +287,7 @@ static inline void transform_gradient(__global const float *dy, const place at, 
 #pragma unroll
     for (int j = 0; j < 4; j++) {
       const bool there = at.y + i < at.height && at.x + j < at.width;
-      d[j] = there ? LOADV(dy + (at.image + (long)(at.y + i) * at.width + at.x + j) * co + o) : (vec)0.0f;
+      d[j] = there ? LOAD_VEC(dy + (at.image + (long)(at.y + i) * at.width + at.x + j) * co + o) : (vec)0.0f;
     }
     pixel_points(d, 1);
 #pragma unroll
@@ -305,12 +305,13 @@ static inline void transform_gradient(__global const float *dy, const place at, 
 }
 
 /* Tiles [first, first + tiles) of all; one item for a row of them. */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_points(IN(float, x), IN(float, dy), OUT(float, v),
-                                                                           OUT(float, m), const int height,
-                                                                           const int width, const int ci, const int co,
-                                                                           const int first, const int tiles) {
-  OPEN_IN(float, x);
-  OPEN_IN(float, dy);
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void winograd_points(IN(storage, x), IN(storage, dy),
+                                                                           OUT(float, v), OUT(float, m),
+                                                                           const int height, const int width,
+                                                                           const int ci, const int co, const int first,
+                                                                           const int tiles) {
+  OPEN_IN(storage, x);
+  OPEN_IN(storage, dy);
   OPEN_OUT(float, v);
   OPEN_OUT(float, m);
   const int across = (width + 3) / 4;

@@ -263,7 +263,7 @@ csa_status csa_predict(csa_model *m, const uint8_t *images, int64_t n, int32_t *
     CSA_TRY(csa_schedule_forward(m->graph));
     CSA_TRY(csa_tensor_download_part(m->device, m->graph->predictions, 0, count, classes + first));
     if (logits != NULL)
-      CSA_TRY(csa_tensor_download_part(m->device, m->graph->out, 0, count * columns, logits + first * columns));
+      CSA_TRY(csa_tensor_read_floats(m->device, m->graph->out, 0, count * columns, logits + first * columns));
   }
   return CSA_OK;
 }

@@ -153,7 +153,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
     fprintf(stderr,
             "the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ\n",
             before.device, before.driver, device->info.device, device->info.driver);
-    config.choices = (csa_choices){0};
+    config.choices = (csa_choices){.precision = config.choices.precision};
   }
   status = train(s, &config, device, dataset);
 done:

@@ -129,17 +129,40 @@ static csa_status record_clblast(csa_plan *plan, const csa_gemm_call *g, int spl
                             g->batch > 1 ? run_batch : run_single, data, CSA_ARGS(g->a, g->b, g->c)));
     csa_plan_flops(plan, 2.0 * g->m * g->n * data->k * g->batch);
   }
-  const csa_tensor *none = g->c, *bias = g->bias, *residual = g->residual;
-  if (bias == NULL && !g->relu && residual == NULL) return CSA_OK;
-  return csa_launch(plan,
-                    csa_kernel_portable(plan, "gemm_epilogue", "%s%s%s", bias != NULL ? "-DBIAS " : "",
-                                        g->relu ? "-DRELU " : "", residual != NULL ? "-DRESIDUAL" : ""),
-                    csa_items((int64_t)g->m * g->n),
-                    CSA_ARGS(g->c, bias != NULL ? bias : none, residual != NULL ? residual : none, g->ldc, g->m, g->n));
+  return CSA_OK;
+}
+
+/* What is left of `call` after its product is there, floats with rows ldx apart; x may be C itself. */
+static csa_status record_epilogue(csa_plan *plan, const csa_gemm_call *call, const csa_tensor *x, int ldx) {
+  const csa_tensor *bias = call->bias != NULL ? call->bias : x;
+  const csa_tensor *residual = call->residual != NULL ? call->residual : call->c;
+  const bool half = call->c->dtype == CSA_F16;
+  return csa_launch(
+      plan,
+      csa_kernel_portable(plan, "gemm_epilogue", "-DC_TYPE=%s%s%s%s%s", half ? "half" : "float",
+                          half && call->beta != 0.0f ? " -DBETA" : "", call->bias != NULL ? " -DBIAS" : "",
+                          call->relu ? " -DRELU" : "", call->residual != NULL ? " -DRESIDUAL" : ""),
+      csa_items((int64_t)call->m * call->n), CSA_ARGS(x, ldx, call->c, call->ldc, bias, residual, call->m, call->n));
+}
+
+/* By CLBlast, in floats; the epilogue is a launch of its own. */
+static csa_status record_plain(csa_plan *plan, const csa_gemm_call *call, int splits, int k_run) {
+  const bool plain = call->bias == NULL && !call->relu && call->residual == NULL;
+  csa_gemm_call product = *call;
+  csa_tensor *floats = call->c;
+  if (plain && call->c->dtype == CSA_F32) return record_clblast(plan, call, splits, k_run);
+  if (call->c->dtype == CSA_F16) {
+    CSA_TRY(csa_plan_scratch(plan, csa_shape2(call->m, call->n), &floats));
+    product.c = floats;
+    product.ldc = call->n;
+    product.beta = 0.0f;
+  }
+  CSA_TRY(record_clblast(plan, &product, splits, k_run));
+  return record_epilogue(plan, call, floats, product.ldc);
 }
 
 static csa_status record(csa_plan *plan, const csa_gemm_call *call, int splits, int k_run) {
-  return plan->choices.gemm == CSA_GEMM_CLBLAST ? record_clblast(plan, call, splits, k_run)
+  return plan->choices.gemm == CSA_GEMM_CLBLAST ? record_plain(plan, call, splits, k_run)
                                                 : csa_gemm_native(plan, call, splits, k_run);
 }
 
@@ -166,6 +189,26 @@ static csa_status record_split(csa_plan *plan, const csa_gemm_call *call) {
   return csa_sum_rows(plan, parts, used, elements, part_elements, call->beta, call->c);
 }
 
+/* Replaces halves [rows, cols], rows *ld apart, by a copy in floats. */
+static csa_status widen(csa_plan *plan, const csa_tensor **t, int rows, int cols, int *ld) {
+  const int run = plan->choices.kernels == CSA_KERNELS_CPU && cols % 16 == 0 ? 16 : 1;
+  csa_tensor *floats;
+  if ((*t)->dtype == CSA_F32) return CSA_OK;
+  CSA_TRY(csa_plan_scratch(plan, csa_shape2(rows, cols), &floats));
+  CSA_TRY(csa_launch(plan, csa_kernel_portable(plan, "cast_floats", "-DRUN=%d", run),
+                     csa_items((int64_t)rows * cols / run), CSA_ARGS(*t, *ld, floats, cols, rows * cols)));
+  *t = floats;
+  *ld = cols;
+  return CSA_OK;
+}
+
+/* For CLBlast, whose products of halves are summed in halves. */
+static csa_status widen_operands(csa_plan *plan, csa_gemm_call *g) {
+  assert(g->batch == 1 || (g->a->dtype == CSA_F32 && g->b->dtype == CSA_F32 && g->c->dtype == CSA_F32));
+  CSA_TRY(widen(plan, &g->a, g->trans_a ? g->k : g->m, g->trans_a ? g->m : g->k, &g->lda));
+  return widen(plan, &g->b, g->trans_b ? g->n : g->k, g->trans_b ? g->k : g->n, &g->ldb);
+}
+
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
   csa_gemm_call call = *given;
   if (call.lda == 0) call.lda = call.trans_a ? call.m : call.k;
@@ -182,5 +225,6 @@ csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
     CSA_TRY(csa_sum_rows(plan, call.a, call.k, call.m, call.lda, call.beta, call.sums));
     call.sums = NULL;
   }
+  if (plan->choices.gemm == CSA_GEMM_CLBLAST) CSA_TRY(widen_operands(plan, &call));
   return weight_gradient ? record_split(plan, &call) : record(plan, &call, 1, call.k);
 }

@@ -5,7 +5,10 @@
 
 #include "device/plan.h"
 
-/* C = op(A) op(B) + beta C, all row-major, op(A) [m, k], op(B) [k, n], C [m, n]; then, where given, + bias [n], ReLU,
+/* Every tensor is of floats; A, B, and C with the residual may also be halves, of one product. They are added up in
+ * floats.
+ *
+ * C = op(A) op(B) + beta C, all row-major, op(A) [m, k], op(B) [k, n], C [m, n]; then, where given, + bias [n], ReLU,
  * + residual [m, n]. At most one of A and B is transposed: NN, NT (linear forward), TN (weight gradients; a long k is
  * split, and the parts are added in a fixed order). */
 typedef struct {

@@ -1,11 +1,21 @@
 #include "device/gemm_native.h"
 
 #define PACK_ROWS 64         /* ROWS of cl/cpu/pack.cl */
+#define DEPTH 512            /* of cl/cpu/gemm.cl */
 #define IN_PLACE_LD_MAX 1024 /* rows of B further apart, in floats, cost more cache misses than packing */
 #define PACKED_FROM 4096     /* rows of A: from so many on packing costs less than any rows that are apart */
 
 /* flags of cl/cpu/gemm.cl */
 enum { TRANS_A = 1, BETA = 2, BIAS = 4, RELU = 8, RESIDUAL = 16, STREAM_C = 32, SUMS = 64 };
+
+/* What a kernel gets for a tensor that it does not read: any of the same type. */
+static const csa_tensor *bias_of(const csa_gemm_call *g) {
+  if (g->bias != NULL) return g->bias;
+  return g->c->dtype == CSA_F32 ? g->c : g->b->dtype == CSA_F32 ? g->b : g->a;
+}
+static const csa_tensor *residual_of(const csa_gemm_call *g) { return g->residual != NULL ? g->residual : g->c; }
+
+static const char *type_of(const csa_tensor *t) { return t->dtype == CSA_F16 ? "half" : "float"; }
 
 /* Side of the square of work-items that makes a tile: the largest the device allows. */
 static int tile_side(const csa_plan *plan) {
@@ -16,14 +26,14 @@ static int tile_side(const csa_plan *plan) {
 
 static csa_status portable(csa_plan *plan, const csa_gemm_call *g, int splits, int k_run) {
   const int side = tile_side(plan), tile = 4 * side;
-  csa_kernel kernel = csa_kernel_portable(plan, "gemm_tile", "-DSIDE=%d%s%s%s%s%s%s", side,
-                                          g->trans_a ? " -DTRANS_A" : "", g->trans_b ? " -DTRANS_B" : "",
-                                          g->beta != 0.0f ? " -DBETA" : "", g->bias != NULL ? " -DBIAS" : "",
-                                          g->relu ? " -DRELU" : "", g->residual != NULL ? " -DRESIDUAL" : "");
+  csa_kernel kernel = csa_kernel_portable(
+      plan, "gemm_tile", "-DSIDE=%d -DA_TYPE=%s -DB_TYPE=%s -DC_TYPE=%s%s%s%s%s%s%s", side, type_of(g->a),
+      type_of(g->b), type_of(g->c), g->trans_a ? " -DTRANS_A" : "", g->trans_b ? " -DTRANS_B" : "",
+      g->beta != 0.0f ? " -DBETA" : "", g->bias != NULL ? " -DBIAS" : "", g->relu ? " -DRELU" : "",
+      g->residual != NULL ? " -DRESIDUAL" : "");
   kernel.local = side * side;
   const int64_t tiles = (int64_t)((g->n + tile - 1) / tile) * ((g->m + tile - 1) / tile) * g->batch * splits;
-  const csa_tensor *none = g->c, *bias = g->bias != NULL ? g->bias : none;
-  const csa_tensor *residual = g->residual != NULL ? g->residual : none;
+  const csa_tensor *bias = bias_of(g), *residual = residual_of(g);
   return csa_launch(plan, kernel, csa_groups(tiles),
                     CSA_ARGS(g->a, g->lda, (int)g->batch_a, g->b, g->ldb, (int)g->batch_b, g->c, g->ldc,
                              (int)g->batch_c, bias, residual, g->m, g->n, g->k, g->batch, splits, k_run));
@@ -71,7 +81,8 @@ static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *t
   CSA_TRY(csa_plan_scratch(plan, csa_shape4(g->batch, panels, g->k, tile->width), &packed));
   *b = (cpu_panels){packed, tile->width, g->k * tile->width, panels * g->k * tile->width};
   return csa_launch(
-      plan, csa_kernel_named(plan, "pack_panels", "%s", ""), csa_groups((int64_t)panels * runs * g->batch),
+      plan, csa_kernel_named(plan, "pack_panels", "-DB_TYPE=%s", type_of(g->b)),
+      csa_groups((int64_t)panels * runs * g->batch),
       CSA_ARGS(g->b, g->ldb, (int)g->batch_b, packed, g->n, g->k, g->batch, tile->width, (int)g->trans_b));
 }
 
@@ -116,10 +127,12 @@ static csa_status cpu(csa_plan *plan, const csa_gemm_call *g, int splits, int k_
   const cpu_turns turns = choose_turns(plan, g, &tile, splits);
   cpu_panels b;
   CSA_TRY(pack(plan, g, &tile, &b));
-  const csa_kernel kernel =
-      csa_kernel_named(plan, "gemm_panels", "-DVW=%d -DNV=%d -DMR=%d", tile.vector, tile.vectors, tile.rows);
-  const csa_tensor *none = g->c, *bias = g->bias != NULL ? g->bias : none;
-  const csa_tensor *residual = g->residual != NULL ? g->residual : none;
+  const bool half = g->c->dtype == CSA_F16; /* all of k in one block, so that no sum is rounded on the way */
+  const csa_kernel kernel = csa_kernel_named(
+      plan, "gemm_panels", "-DVW=%d -DNV=%d -DMR=%d -DX_TYPE=%s -DA_TYPE=%s -DB_TYPE=%s -DC_TYPE=%s -DDEPTH=%d",
+      tile.vector, tile.vectors, tile.rows, type_of(g->a), type_of(g->a), type_of(b.tensor), type_of(g->c),
+      half && g->k > DEPTH ? g->k : DEPTH);
+  const csa_tensor *bias = bias_of(g), *residual = residual_of(g);
   const int part = g->m * g->n + (g->sums != NULL ? g->m : 0);
   const int batch_c = splits > 1 ? part : (int)g->batch_c, flags = flags_of(plan, g, &tile, splits);
   return csa_launch(

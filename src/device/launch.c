@@ -16,18 +16,15 @@ static bool type_name(cl_kernel kernel, cl_uint index, char name[64]) {
   return clGetKernelArgInfo(kernel, index, CL_KERNEL_ARG_TYPE_NAME, 64, name, NULL) == CL_SUCCESS;
 }
 
+static const char *const pointers[] = {
+    [CSA_F32] = "float*", [CSA_F16] = "half*", [CSA_I32] = "int*", [CSA_U8] = "uchar*"};
+
 /* `storage` is a type of common.clh. */
-static bool pointer_matches(const char *name, csa_dtype type) {
-  switch (type) {
-    case CSA_F32: return strcmp(name, "float*") == 0 || strcmp(name, "storage*") == 0;
-    case CSA_I32: return strcmp(name, "int*") == 0;
-    case CSA_U8: return strcmp(name, "uchar*") == 0;
-  }
-  return false;
+static bool pointer_matches(const csa_plan_node *node, const char *name, csa_dtype type) {
+  return strcmp(name, pointers[type]) == 0 || (type == node->kernel.storage && strcmp(name, "storage*") == 0);
 }
 
 static csa_status check_type(const csa_plan_node *node, cl_uint index, const csa_arg *arg) {
-  static const char *const pointers[] = {[CSA_F32] = "float*", [CSA_I32] = "int*", [CSA_U8] = "uchar*"};
   char name[64];
   if (!type_name(node->bound, index, name)) return CSA_OK;
   switch (arg->kind) {
@@ -36,7 +33,7 @@ static csa_status check_type(const csa_plan_node *node, cl_uint index, const csa
     default: break;
   }
   const csa_dtype type = arg->value.in->dtype;
-  return pointer_matches(name, type) ? CSA_OK : bad_argument(node, index, name, pointers[type]);
+  return pointer_matches(node, name, type) ? CSA_OK : bad_argument(node, index, name, pointers[type]);
 }
 
 static csa_status set_argument(const csa_plan_node *node, cl_uint *index, const csa_arg *arg) {

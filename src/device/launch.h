@@ -13,7 +13,8 @@ typedef struct {
   char file[48];
   char name[48];
   char options[256];
-  int local; /* work-items of a group */
+  int local;         /* work-items of a group */
+  csa_dtype storage; /* `storage` of cl/common.clh */
 } csa_kernel;
 
 /* How much work: so many groups, or so many work-items of no particular group. */

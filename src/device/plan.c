@@ -99,6 +99,14 @@ csa_status csa_plan_scratch(csa_plan *plan, csa_shape shape, csa_tensor **tensor
   return csa_plan_tensor(plan, CSA_TRANSIENT, CSA_F32, shape, tensor, "%.80s scratch", plan->label);
 }
 
+csa_status csa_plan_activation(csa_plan *plan, csa_shape shape, csa_tensor **tensor) {
+  return csa_plan_tensor(plan, CSA_TRANSIENT, csa_plan_storage(plan), shape, tensor, "%.80s scratch", plan->label);
+}
+
+csa_dtype csa_plan_storage(const csa_plan *plan) {
+  return plan->choices.precision == CSA_PRECISION_F16 ? CSA_F16 : CSA_F32;
+}
+
 csa_status csa_plan_view(csa_plan *plan, csa_tensor *base, int64_t start, csa_shape shape, csa_tensor **view) {
   assert(start >= 0 && start + csa_elements(shape) <= csa_elements(base->shape));
   CSA_TRY(add_tensor(plan, base->name, view));
@@ -138,10 +146,12 @@ static int group_size(const csa_plan *plan, int wanted) {
 
 static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, const char *options_format,
                             va_list args) {
-  csa_kernel kernel = {.local = cpu ? 1 : group_size(plan, PORTABLE_GROUP)};
+  csa_kernel kernel = {.local = cpu ? 1 : group_size(plan, PORTABLE_GROUP), .storage = csa_plan_storage(plan)};
   snprintf(kernel.name, sizeof kernel.name, "%s", name);
   snprintf(kernel.file, sizeof kernel.file, "%s%.*s", cpu ? "cpu/" : "", (int)strcspn(name, "_"), name);
   size_t used = cpu ? 0 : (size_t)snprintf(kernel.options, sizeof kernel.options, "-DWG=%d ", kernel.local);
+  if (kernel.storage == CSA_F16)
+    used += (size_t)snprintf(kernel.options + used, sizeof kernel.options - used, "-DSTORAGE=half ");
   used += (size_t)vsnprintf(kernel.options + used, sizeof kernel.options - used, options_format, args);
   assert(used < sizeof kernel.options);
   return kernel;
@@ -164,8 +174,8 @@ csa_kernel csa_kernel_portable(const csa_plan *plan, const char *name, const cha
 }
 
 bool csa_plan_streams(const csa_plan *plan, const csa_tensor *t, int64_t elements, int64_t stride, int vector) {
-  const bool aligned =
-      (stride | t->start) % vector == 0 && plan->device->info.alignment % ((size_t)vector * sizeof(float)) == 0;
+  const bool aligned = t->dtype == CSA_F32 && (stride | t->start) % vector == 0 &&
+                       plan->device->info.alignment % ((size_t)vector * sizeof(float)) == 0;
   return aligned && elements > STREAM_ABOVE;
 }
 

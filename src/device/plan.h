@@ -14,11 +14,15 @@ typedef enum { CSA_GEMM_AUTO, CSA_GEMM_CLBLAST, CSA_GEMM_NATIVE } csa_gemm_provi
  * and the sizes fit. */
 typedef enum { CSA_CONV_AUTO, CSA_CONV_DIRECT, CSA_CONV_WINOGRAD } csa_conv;
 
+/* What activations and their gradients are kept in; everything is computed in float. */
+typedef enum { CSA_PRECISION_F32, CSA_PRECISION_F16 } csa_precision;
+
 /* Made once, written to config.json and the checkpoint, and used again on resume, so that a run repeats. */
 typedef struct {
   csa_kernels kernels;
   csa_gemm_provider gemm;
   csa_conv conv;
+  csa_precision precision;
 } csa_choices;
 
 /* What `auto` means on a device of this type. */
@@ -60,6 +64,12 @@ csa_status csa_plan_tensor(csa_plan *plan, csa_role role, csa_dtype dtype, csa_s
 
 /* A transient float tensor named after what is being recorded. */
 csa_status csa_plan_scratch(csa_plan *plan, csa_shape shape, csa_tensor **tensor);
+
+/* The same for activations and their gradients: of the plan's precision. */
+csa_status csa_plan_activation(csa_plan *plan, csa_shape shape, csa_tensor **tensor);
+
+/* `storage` of cl/common.clh. */
+csa_dtype csa_plan_storage(const csa_plan *plan);
 
 /* A view: `shape` elements of `base` from element `start` on. */
 csa_status csa_plan_view(csa_plan *plan, csa_tensor *base, int64_t start, csa_shape shape, csa_tensor **view);

@@ -9,8 +9,8 @@ static csa_status sum_chunks(csa_plan *plan, const csa_tensor *x, int rows, int 
   const csa_work work = csa_kernel_is_cpu(plan, "reduce_rows")
                             ? csa_groups((int64_t)chunks * ((cols + STRIP - 1) / STRIP))
                             : csa_items((int64_t)chunks * cols);
-  return csa_launch(plan, csa_kernel_named(plan, "reduce_rows", "%s", ""), work,
-                    CSA_ARGS(x, rows, cols, ld, chunk_rows, beta, out));
+  return csa_launch(plan, csa_kernel_named(plan, "reduce_rows", "-DX_TYPE=%s", x->dtype == CSA_F16 ? "half" : "float"),
+                    work, CSA_ARGS(x, rows, cols, ld, chunk_rows, beta, out));
 }
 
 csa_status csa_sum_rows(csa_plan *plan, const csa_tensor *x, int rows, int cols, int ld, float beta, csa_tensor *out) {

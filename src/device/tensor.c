@@ -1,5 +1,10 @@
 #include "device/tensor.h"
 
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/half.h"
+
 csa_status csa_tensor_upload_part(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
                                   const void *from) {
   const size_t size = csa_dtype_size(tensor->dtype);
@@ -26,4 +31,28 @@ csa_status csa_tensor_upload(csa_device *device, const csa_tensor *tensor, const
 
 csa_status csa_tensor_download(csa_device *device, const csa_tensor *tensor, void *to) {
   return csa_tensor_download_part(device, tensor, 0, csa_elements(tensor->shape), to);
+}
+
+csa_status csa_tensor_write_floats(csa_device *device, const csa_tensor *tensor, const float *from) {
+  const size_t count = (size_t)csa_elements(tensor->shape);
+  uint16_t *halves = NULL;
+  assert(tensor->dtype == CSA_F32 || tensor->dtype == CSA_F16);
+  if (tensor->dtype == CSA_F32) return csa_tensor_upload(device, tensor, from);
+  CSA_TRY(csa_new(&halves, count, sizeof *halves));
+  for (size_t i = 0; i < count; i++) halves[i] = csa_half_from_float(from[i]);
+  const csa_status status = csa_tensor_upload(device, tensor, halves);
+  free(halves);
+  return status;
+}
+
+csa_status csa_tensor_read_floats(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
+                                  float *to) {
+  uint16_t *halves = NULL;
+  assert(tensor->dtype == CSA_F32 || tensor->dtype == CSA_F16);
+  if (tensor->dtype == CSA_F32) return csa_tensor_download_part(device, tensor, first, count, to);
+  CSA_TRY(csa_new(&halves, (size_t)count, sizeof *halves));
+  const csa_status status = csa_tensor_download_part(device, tensor, first, count, halves);
+  for (int64_t i = 0; i < count && status == CSA_OK; i++) to[i] = csa_half_to_float(halves[i]);
+  free(halves);
+  return status;
 }

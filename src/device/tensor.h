@@ -8,7 +8,7 @@
 
 #define CSA_TENSOR_NAME 96
 
-typedef enum { CSA_F32, CSA_I32, CSA_U8 } csa_dtype;
+typedef enum { CSA_F32, CSA_F16, CSA_I32, CSA_U8 } csa_dtype;
 
 /* Each role has an arena of its own. The first four live as long as the plan; transient tensors live from the first to
  * the last launch that touches them, and share memory. */
@@ -28,7 +28,7 @@ typedef struct csa_tensor {
 } csa_tensor;
 
 /* Bytes of one element. */
-static inline size_t csa_dtype_size(csa_dtype type) { return type == CSA_U8 ? 1 : 4; }
+static inline size_t csa_dtype_size(csa_dtype type) { return type == CSA_U8 ? 1 : type == CSA_F16 ? 2 : 4; }
 
 static inline uint64_t csa_tensor_bytes(const csa_tensor *t) {
   return (uint64_t)csa_elements(t->shape) * csa_dtype_size(t->dtype);
@@ -43,5 +43,10 @@ csa_status csa_tensor_upload_part(csa_device *device, const csa_tensor *tensor, 
                                   const void *from);
 csa_status csa_tensor_download_part(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
                                     void *to);
+
+/* The same with floats on the host, whether the device keeps floats or halves. */
+csa_status csa_tensor_write_floats(csa_device *device, const csa_tensor *tensor, const float *from);
+csa_status csa_tensor_read_floats(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
+                                  float *to);
 
 #endif

@@ -45,7 +45,7 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
     CSA_TRY(after_queries(parameters->plan, l->saved[QUERY], &l->saved[KEY_VALUE]));
   }
   CSA_TRY(csa_layer_saved(parameters, l, CONTEXT, out, "context"));
-  return csa_layer_saved(parameters, l, LSE, csa_shape3(images, l->config.heads, queries), "log-sum-exp");
+  return csa_layer_statistics(parameters, l, LSE, csa_shape3(images, l->config.heads, queries), "log-sum-exp");
 }
 
 static csa_kernel core(const csa_plan *p, const csa_layer *l, const char *name) {
@@ -147,10 +147,10 @@ static csa_status project_backward(csa_plan *p, const csa_layer *l, projection s
 static csa_status backward(csa_plan *p, csa_layer *l) {
   const int queries = (int)csa_rows(l->out->shape), c = (int)csa_cols(l->in[0]->shape);
   csa_tensor *dcontext, *dq, *dkv;
-  CSA_TRY(csa_plan_scratch(p, l->out->shape, &dcontext));
-  CSA_TRY(csa_plan_scratch(p, l->saved[QUERY]->shape, &dq));
+  CSA_TRY(csa_plan_activation(p, l->out->shape, &dcontext));
+  CSA_TRY(csa_plan_activation(p, l->saved[QUERY]->shape, &dq));
   if (l->config.class_only)
-    CSA_TRY(csa_plan_scratch(p, l->saved[KEY_VALUE]->shape, &dkv));
+    CSA_TRY(csa_plan_activation(p, l->saved[KEY_VALUE]->shape, &dkv));
   else
     CSA_TRY(after_queries(p, dq, &dkv));
   CSA_TRY(csa_layer_weights_backward(p, l->dout, queries, c, l->saved[CONTEXT], c, c, l->dparam[OUT_WEIGHT],

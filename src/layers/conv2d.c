@@ -70,7 +70,7 @@ static csa_status columns_of(csa_plan *p, const csa_layer *l, const csa_conv_siz
   CSA_TRY(images_of(p, l->in[0], first, count, &x));
   *cols = x;
   if (s->taps == 1) return CSA_OK;
-  CSA_TRY(csa_plan_scratch(p, csa_shape2(rows, 9 * s->inputs), cols));
+  CSA_TRY(csa_plan_activation(p, csa_shape2(rows, 9 * s->inputs), cols));
   return rearrange(p, s, "conv2d_columns", x, *cols, rows * 9 * s->inputs, s->width * 9 * s->inputs);
 }
 
@@ -123,7 +123,7 @@ static csa_status input_chunk(csa_plan *p, csa_layer *l, const csa_conv_sizes *s
   CSA_TRY(images_of(p, dz, first, count, &part));
   CSA_TRY(images_of(p, l->din, first, count, &dx));
   dcols = dx;
-  if (s->taps > 1) CSA_TRY(csa_plan_scratch(p, csa_shape2(rows, 9 * s->inputs), &dcols));
+  if (s->taps > 1) CSA_TRY(csa_plan_activation(p, csa_shape2(rows, 9 * s->inputs), &dcols));
   CSA_TRY(csa_gemm(p, &(csa_gemm_call){.m = rows,
                                        .n = s->taps * s->inputs,
                                        .k = s->outputs,

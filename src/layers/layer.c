@@ -15,11 +15,17 @@ csa_status csa_layer_bad(const csa_layer *layer, const char *why) {
 }
 
 csa_status csa_layer_output(csa_parameters *parameters, csa_layer *layer, csa_shape shape) {
-  return csa_plan_tensor(parameters->plan, CSA_TRANSIENT, CSA_F32, shape, &layer->out, "%s %s", layer->name,
-                         layer->ops->name);
+  return csa_plan_tensor(parameters->plan, CSA_TRANSIENT, csa_plan_storage(parameters->plan), shape, &layer->out,
+                         "%s %s", layer->name, layer->ops->name);
 }
 
 csa_status csa_layer_saved(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, const char *name) {
+  return csa_plan_tensor(parameters->plan, CSA_TRANSIENT, csa_plan_storage(parameters->plan), shape,
+                         &layer->saved[slot], "%s %s", layer->name, name);
+}
+
+csa_status csa_layer_statistics(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape,
+                                const char *name) {
   return csa_plan_tensor(parameters->plan, CSA_TRANSIENT, CSA_F32, shape, &layer->saved[slot], "%s %s", layer->name,
                          name);
 }
@@ -84,7 +90,7 @@ int csa_layer_run(const csa_plan *plan, int64_t cols) {
 csa_status csa_layer_relu_backward(csa_plan *p, const csa_layer *l, csa_tensor **dz) {
   const csa_tensor *dy = l->dout, *y = l->out;
   const int n = (int)csa_elements(y->shape);
-  CSA_TRY(csa_plan_scratch(p, y->shape, dz));
+  CSA_TRY(csa_plan_activation(p, y->shape, dz));
   return csa_launch(p, csa_kernel_portable(p, "linear_relu_backward", "%s", ""), csa_items(n), CSA_ARGS(dy, y, *dz, n));
 }
 

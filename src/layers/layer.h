@@ -81,11 +81,13 @@ CSA_LAYER_LIST(CSA_LAYER_EXTERN)
 #define CSA_HISTORY 32
 enum { CSA_LOSS_GRADIENT, CSA_LOSS_VALUES, CSA_LOSS_PREDICTIONS };
 
-/* For `plan`: the output, a transient float tensor. */
+/* For `plan`: the output, a transient tensor of the plan's precision. */
 csa_status csa_layer_output(csa_parameters *parameters, csa_layer *layer, csa_shape shape);
 
-/* A tensor that forward writes and backward reads. */
+/* A tensor that forward writes and backward reads: activations, or statistics, which are always floats. */
 csa_status csa_layer_saved(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, const char *name);
+csa_status csa_layer_statistics(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape,
+                                const char *name);
 
 /* A part of a parameter tensor that has a name of its own in files. */
 typedef struct {

@@ -13,7 +13,7 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   CSA_TRY(csa_layer_output(parameters, l, l->in[0]->shape));
   CSA_TRY(csa_layer_param(parameters, l, WEIGHT, shape, CSA_INIT_ONES, 0, &(csa_part){"weight", shape, false}, 1));
   CSA_TRY(csa_layer_param(parameters, l, BIAS, shape, CSA_INIT_ZEROS, 0, &(csa_part){"bias", shape, false}, 1));
-  return csa_layer_saved(parameters, l, STATS, csa_shape2(csa_rows(l->in[0]->shape), 2), "statistics");
+  return csa_layer_statistics(parameters, l, STATS, csa_shape2(csa_rows(l->in[0]->shape), 2), "statistics");
 }
 
 static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
@@ -36,7 +36,7 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   const int wanted = csa_plan_chunks(p, rows), chunk_rows = (rows + wanted - 1) / wanted;
   const int chunks = (rows + chunk_rows - 1) / chunk_rows;
   csa_tensor *dx = l->din, *parts;
-  if (dx == NULL) CSA_TRY(csa_plan_scratch(p, x->shape, &dx));
+  if (dx == NULL) CSA_TRY(csa_plan_activation(p, x->shape, &dx));
   CSA_TRY(csa_plan_scratch(p, csa_shape3(chunks, 2, cols), &parts));
   CSA_TRY(csa_launch(p, kernel(p, l, "layernorm_backward"), csa_groups(chunks),
                      CSA_ARGS(x, gamma, beta, stats, dy, other, dx, parts, rows, chunk_rows)));

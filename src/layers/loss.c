@@ -8,7 +8,7 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   if (csa_rows(logits) != csa_elements(images)) return csa_layer_bad(l, "the logits are not one row an image");
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_F32, csa_shape2(CSA_HISTORY, 2), &l->out, "loss history"));
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, images, &l->saved[CSA_LOSS_PREDICTIONS], "predictions"));
-  CSA_TRY(csa_plan_tensor(p, CSA_TRANSIENT, CSA_F32, logits, &l->saved[CSA_LOSS_GRADIENT], "gradient of logits"));
+  CSA_TRY(csa_layer_saved(parameters, l, CSA_LOSS_GRADIENT, logits, "gradient of logits"));
   return csa_plan_tensor(p, CSA_TRANSIENT, CSA_F32, images, &l->saved[CSA_LOSS_VALUES], "losses");
 }
 

@@ -46,7 +46,7 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   CSA_TRY(csa_layer_saved(parameters, l, KEY_VALUE, csa_shape2((int64_t)s.images * s.keys, 2 * s.inner),
                           "keys and values"));
   CSA_TRY(csa_layer_saved(parameters, l, CONTEXT, csa_shape2(s.rows, s.inner), "context"));
-  return csa_layer_saved(parameters, l, LSE, csa_shape1(s.rows), "log-sum-exp");
+  return csa_layer_statistics(parameters, l, LSE, csa_shape1(s.rows), "log-sum-exp");
 }
 
 /* Keys and values from phi and g. */
@@ -101,7 +101,7 @@ static csa_status core_backward(csa_plan *p, csa_layer *l, const sizes *s, const
   const csa_tensor *theta_phi_g = l->saved[THETA_PHI_G], *kv = l->saved[KEY_VALUE];
   const csa_tensor *context = l->saved[CONTEXT], *lse = l->saved[LSE];
   csa_tensor *dkv, *delta;
-  CSA_TRY(csa_plan_scratch(p, kv->shape, &dkv));
+  CSA_TRY(csa_plan_activation(p, kv->shape, &dkv));
   CSA_TRY(csa_plan_scratch(p, lse->shape, &delta));
   CSA_TRY(csa_launch(p, core(p, s, "attention_backward"), csa_groups(s->images),
                      CSA_ARGS(theta_phi_g, kv, context, lse, dcontext, dtheta_phi_g, dkv, delta, s->images)));
@@ -114,8 +114,8 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *dy = l->dout;
   const int c = s.channels, d = s.inner;
   csa_tensor *dcontext, *dtheta_phi_g;
-  CSA_TRY(csa_plan_scratch(p, l->saved[CONTEXT]->shape, &dcontext));
-  CSA_TRY(csa_plan_scratch(p, l->saved[THETA_PHI_G]->shape, &dtheta_phi_g));
+  CSA_TRY(csa_plan_activation(p, l->saved[CONTEXT]->shape, &dcontext));
+  CSA_TRY(csa_plan_activation(p, l->saved[THETA_PHI_G]->shape, &dtheta_phi_g));
   CSA_TRY(csa_layer_weights_backward(p, dy, s.rows, c, l->saved[CONTEXT], d, d, l->dparam[OUT_WEIGHT],
                                      l->dparam[OUT_BIAS]));
   CSA_TRY(

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "model/scaler.h"
 
 csa_status csa_graph_create(csa_graph **out, csa_device *device, csa_graph_config config) {
   csa_graph *graph = NULL;
@@ -62,7 +63,9 @@ static csa_status know(csa_graph *graph, const csa_tensor *value, bool wanted) {
 
 csa_tensor *csa_graph_input(csa_graph *graph, csa_shape shape) {
   if (graph->status != CSA_OK) return NULL;
-  if (failed(graph, csa_plan_tensor(graph->plan, CSA_DATA, CSA_F32, shape, &graph->input, "input"))) return NULL;
+  if (failed(graph,
+             csa_plan_tensor(graph->plan, CSA_DATA, csa_plan_storage(graph->plan), shape, &graph->input, "input")))
+    return NULL;
   if (failed(graph, know(graph, graph->input, graph->config.input_gradient))) return NULL;
   return graph->input;
 }
@@ -126,7 +129,7 @@ static csa_status join(csa_graph *graph, csa_gradient *entry, csa_tensor *part) 
   const int n = (int)csa_elements(a->shape);
   csa_tensor *sum;
   CSA_TRY(
-      csa_plan_tensor(graph->plan, CSA_TRANSIENT, CSA_F32, a->shape, &sum, "gradient of %.80s", entry->value->name));
+      csa_plan_tensor(graph->plan, CSA_TRANSIENT, a->dtype, a->shape, &sum, "gradient of %.80s", entry->value->name));
   entry->gradient = sum;
   return csa_launch(graph->plan, csa_kernel_named(graph->plan, "join_add", "%s", ""), csa_items(n),
                     CSA_ARGS(a, b, sum, n));
@@ -145,7 +148,7 @@ static csa_status place_din(csa_graph *graph, csa_layer *layer, const csa_tensor
     layer->din = layer->dout;
     return CSA_OK;
   }
-  return csa_plan_tensor(graph->plan, CSA_TRANSIENT, CSA_F32, in->shape, &layer->din, "gradient of %.80s", in->name);
+  return csa_plan_tensor(graph->plan, CSA_TRANSIENT, in->dtype, in->shape, &layer->din, "gradient of %.80s", in->name);
 }
 
 static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
@@ -169,6 +172,7 @@ static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
 
 static csa_status record(csa_graph *graph) {
   csa_plan_record(graph->plan, CSA_MICRO_STEP);
+  if (graph->config.training && graph->labels != NULL) CSA_TRY(csa_scaler_begin(graph));
   for (size_t i = 0; i < graph->layer_count; i++) {
     label(graph, &graph->layers[i], "forward");
     CSA_TRY(graph->layers[i].ops->forward(graph->plan, &graph->layers[i]));
@@ -176,8 +180,8 @@ static csa_status record(csa_graph *graph) {
   graph->forward_end = graph->plan->node_count;
   if (!graph->config.training) return CSA_OK;
   if (graph->labels == NULL) {
-    CSA_TRY(
-        csa_plan_tensor(graph->plan, CSA_DATA, CSA_F32, graph->out->shape, &graph->out_gradient, "output gradient"));
+    CSA_TRY(csa_plan_tensor(graph->plan, CSA_DATA, graph->out->dtype, graph->out->shape, &graph->out_gradient,
+                            "output gradient"));
     find(graph, graph->out)->gradient = graph->out_gradient;
   }
   for (size_t i = graph->layer_count; i-- > 0;) CSA_TRY(layer_backward(graph, &graph->layers[i]));

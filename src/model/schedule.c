@@ -3,9 +3,16 @@
 #include <assert.h>
 #include <string.h>
 
+#include "model/scaler.h"
+
 csa_status csa_schedule_prepare(csa_graph *graph) {
   CSA_TRY(csa_plan_place(graph->plan));
-  return csa_plan_bind(graph->plan);
+  return csa_schedule_bind(graph);
+}
+
+csa_status csa_schedule_bind(csa_graph *graph) {
+  CSA_TRY(csa_plan_bind(graph->plan));
+  return csa_scaler_reset(graph);
 }
 
 csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state) {
@@ -13,10 +20,20 @@ csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state) {
   cl_int pattern[32] = {0}; /* a fill copies its pattern at the call, so nothing need stay alive or be waited for */
   _Static_assert(sizeof *state <= sizeof pattern, "the state fits in one fill");
   assert(csa_tensor_bytes(step) == sizeof pattern);
-  memcpy(pattern, state, sizeof *state);
+  csa_step_state unscaled = *state;
+  unscaled.scale = 1.0f;
+  unscaled.finite = 1;
+  memcpy(pattern, &unscaled, sizeof unscaled);
   return csa_cl_check(clEnqueueFillBuffer(graph->device->queue, step->memory, pattern, sizeof pattern,
                                           (size_t)step->offset * sizeof pattern[0], sizeof pattern, 0, NULL, NULL),
                       "step state", "clEnqueueFillBuffer");
+}
+
+csa_status csa_schedule_scale(csa_graph *graph, float *scale) {
+  csa_step_state state;
+  CSA_TRY(csa_tensor_download_part(graph->device, graph->plan->step, 0, sizeof state / sizeof(cl_int), &state));
+  *scale = state.scale;
+  return CSA_OK;
 }
 
 csa_status csa_schedule_forward(csa_graph *graph) { return csa_plan_run(graph->plan, 0, graph->forward_end); }

@@ -13,13 +13,19 @@ typedef struct {
   cl_int active;        /* images of this batch that count, 1 .. batch */
   cl_int offset;        /* of this batch in the list of indices */
   cl_int slot;          /* of this batch in the history of losses, 0 .. CSA_HISTORY-1 */
+  cl_float scale;       /* of the loss, and whether the gradients are finite: 1, unless the graph has a scaler, */
+  cl_int finite;        /* which then writes them on the device; the host need not */
 } csa_step_state;
 
-/* Ends recording and makes the graph ready to run: places, allocates, builds and binds. */
+/* Ends recording and makes the graph ready to run: places, allocates, builds and binds; or only the last three. */
 csa_status csa_schedule_prepare(csa_graph *graph);
+csa_status csa_schedule_bind(csa_graph *graph);
 
 /* Queues the new state; launches queued before it still see the old one. */
 csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state);
+
+/* The scale of the gradients that the last step left; waits for it. */
+csa_status csa_schedule_scale(csa_graph *graph, float *scale);
 
 /* Queues the forward part of the micro-step, all of it, or reduce and update. Nothing waits. */
 csa_status csa_schedule_forward(csa_graph *graph);

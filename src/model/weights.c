@@ -4,10 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The flat tensor on the host. */
-static csa_status download_flat(csa_graph *graph, const csa_tensor *flat, float **values) {
-  CSA_TRY(csa_new(values, (size_t)csa_elements(flat->shape), sizeof **values));
-  const csa_status status = csa_tensor_download(graph->device, flat, *values);
+#include "model/schedule.h"
+
+csa_status csa_weights_download(csa_graph *graph, const csa_tensor *flat, float **values) {
+  const size_t count = (size_t)csa_elements(flat->shape);
+  float scale = 1.0f;
+  CSA_TRY(csa_new(values, count, sizeof **values));
+  csa_status status = csa_tensor_download(graph->device, flat, *values);
+  if (status == CSA_OK && flat == graph->parameters.gradients) status = csa_schedule_scale(graph, &scale);
+  for (size_t i = 0; i < count && scale != 1.0f; i++) (*values)[i] /= scale;
   if (status != CSA_OK) {
     free(*values);
     *values = NULL;
@@ -42,7 +47,7 @@ csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, con
                            const csa_tensor *flat) {
   float *values = NULL, *file = NULL;
   csa_status status;
-  CSA_GO(download_flat(graph, flat, &values));
+  CSA_GO(csa_weights_download(graph, flat, &values));
   CSA_GO(csa_new(&file, (size_t)csa_elements(flat->shape), sizeof *file));
   for (size_t i = 0; i < graph->parameters.count; i++) {
     const csa_parameter *p = &graph->parameters.list[i];
@@ -59,7 +64,7 @@ done:
 
 csa_status csa_weights_check_finite(csa_graph *graph) {
   float *values = NULL;
-  CSA_TRY(download_flat(graph, graph->parameters.values, &values));
+  CSA_TRY(csa_weights_download(graph, graph->parameters.values, &values));
   csa_status status = CSA_OK;
   for (size_t i = 0; i < graph->parameters.count && status == CSA_OK; i++) {
     const csa_parameter *p = &graph->parameters.list[i];

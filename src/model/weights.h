@@ -10,6 +10,9 @@
 csa_status csa_weights_write(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
                              const char *path);
 
+/* The values of such a tensor `flat` on the host, on the heap; gradients without the loss's scale. */
+csa_status csa_weights_download(csa_graph *graph, const csa_tensor *flat, float **values);
+
 /* Adds a tensor PREFIX + NAME for every parameter, with values from `flat`, a tensor laid out as the graph's parameters
  * (the parameters themselves, their gradients, or optimizer state). */
 csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, const char *prefix,

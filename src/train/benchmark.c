@@ -56,7 +56,7 @@ static csa_status prepare(csa_benchmark *b, trainee *t, csa_device *device, cons
                   (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
   t->graph = b->graph;
   const double start = csa_seconds();
-  CSA_TRY(csa_plan_bind(t->graph->plan));
+  CSA_TRY(csa_schedule_bind(t->graph));
   b->compile_s = csa_seconds() - start;
   CSA_TRY(csa_graph_initialize(t->graph, 0));
   CSA_TRY(random_images(t, a, b->batch));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "model/scaler.h"
 #include "model/weights.h"
 
 #define FORMAT "1"
@@ -44,6 +45,14 @@ static void checkpoint_path(const csa_trainer *t, char path[CSA_PATH + 32]) {
   snprintf(path, CSA_PATH + 32, "%s/checkpoint.safetensors", t->folder);
 }
 
+enum { SCALER = 4 };
+static csa_status save_scaler(const csa_trainer *t, csa_safetensors_writer *writer) {
+  csa_scaler_state s;
+  CSA_TRY(csa_scaler_get(t->graph, &s));
+  const double figures[SCALER] = {(double)s.scale, (double)s.good, (double)s.correction1, (double)s.correction2};
+  return csa_safetensors_writer_add(writer, "scaler", CSA_ST_F64, csa_shape1(SCALER), figures);
+}
+
 csa_status csa_checkpoint_save(csa_trainer *t) {
   csa_safetensors_writer *writer = NULL;
   csa_status status;
@@ -57,7 +66,9 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   CSA_GO(csa_safetensors_writer_metadata(writer, "kernels", csa_kernels_text(t->config.choices.kernels)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "gemm", csa_gemm_text(t->config.choices.gemm)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "conv", csa_conv_text(t->config.choices.conv)));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "precision", csa_precision_text(t->config.choices.precision)));
   CSA_GO(csa_safetensors_writer_add(writer, "progress", CSA_ST_F64, csa_shape1(FIGURES), figures));
+  if (t->graph->scaler != NULL) CSA_GO(save_scaler(t, writer));
   CSA_GO(csa_weights_add(writer, t->graph, "param.", t->graph->parameters.values));
   CSA_GO(csa_weights_add(writer, t->graph, "first.", t->optimizer.first));
   if (t->optimizer.second != NULL) CSA_GO(csa_weights_add(writer, t->graph, "second.", t->optimizer.second));
@@ -89,11 +100,24 @@ static csa_status read_progress(csa_trainer *t, const csa_safetensors *file) {
   return CSA_OK;
 }
 
+static csa_status read_scaler(csa_trainer *t, const csa_safetensors *file) {
+  double f[SCALER];
+  const csa_st_tensor *found = csa_safetensors_find(file, "scaler");
+  if (found == NULL || found->dtype != CSA_ST_F64 || found->size != sizeof f)
+    return csa_fail(CSA_INPUT, "checkpoint: tensor 'scaler': missing, or not %d F64 values", SCALER);
+  memcpy(f, found->data, sizeof f);
+  if (!(f[0] > 0.0 && f[0] <= 1e9 && f[1] >= 0.0 && f[1] < 2147483647.0 && f[2] >= 0.0 && f[2] <= 1.0 && f[3] >= 0.0 &&
+        f[3] <= 1.0))
+    return csa_fail(CSA_INPUT, "checkpoint: tensor 'scaler': a value is out of range");
+  return csa_scaler_set(t->graph, &(csa_scaler_state){(float)f[0], (cl_int)f[1], (float)f[2], (float)f[3]});
+}
+
 static csa_status read_file(csa_trainer *t, const csa_safetensors *file) {
   CSA_TRY(check_format(file));
   CSA_TRY(csa_weights_read(t->graph, file, "param.", t->graph->parameters.values));
   CSA_TRY(csa_weights_read(t->graph, file, "first.", t->optimizer.first));
   if (t->optimizer.second != NULL) CSA_TRY(csa_weights_read(t->graph, file, "second.", t->optimizer.second));
+  if (t->graph->scaler != NULL) CSA_TRY(read_scaler(t, file));
   return read_progress(t, file);
 }
 

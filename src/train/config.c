@@ -13,10 +13,12 @@
 static const char *const kernels_names[] = {"auto", "cpu", "portable"};
 static const char *const gemm_names[] = {"auto", "clblast", "native"};
 static const char *const conv_names[] = {"auto", "direct", "winograd"};
+static const char *const precision_names[] = {"f32", "f16"};
 
 const char *csa_kernels_text(csa_kernels kernels) { return kernels_names[kernels]; }
 const char *csa_gemm_text(csa_gemm_provider gemm) { return gemm_names[gemm]; }
 const char *csa_conv_text(csa_conv conv) { return conv_names[conv]; }
+const char *csa_precision_text(csa_precision precision) { return precision_names[precision]; }
 
 csa_status csa_kernels_parse(const char *text, csa_kernels *kernels) {
   for (int i = 0; i < 3; i++)
@@ -45,13 +47,22 @@ csa_status csa_conv_parse(const char *text, csa_conv *conv) {
   return csa_fail(CSA_USAGE, "conv: %s: must be auto, direct or winograd", text);
 }
 
+csa_status csa_precision_parse(const char *text, csa_precision *precision) {
+  for (int i = CSA_PRECISION_F32; i <= CSA_PRECISION_F16; i++)
+    if (strcmp(text, precision_names[i]) == 0) {
+      *precision = (csa_precision)i;
+      return CSA_OK;
+    }
+  return csa_fail(CSA_USAGE, "precision: %s: must be f32 or f16", text);
+}
+
 static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_device_info *device, json_t *sizes) {
   char seed[24]; /* as text: JSON's numbers lose digits in other programs */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
   return json_pack(
       "{s:i, s:{s:s, s:s, s:s}, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s, "
       "s:i},"
-      " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s, s:s}}",
+      " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s, s:s, s:s}}",
       "format", FORMAT, "versions", "clsattn", csa_version(), "commit", csa_commit(), "clblast", CSA_CLBLAST_VERSION,
       "model", c->architecture.model, "patches", csa_architecture_patches_text(&c->architecture), "sizes", sizes, /**/
       "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test", /**/
@@ -62,7 +73,8 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_dev
       "epochs", c->epochs, "batch", c->batch, "optimizer", csa_optimizer_text(c->optimizer), "lr", c->lr,
       "weight_decay", c->weight_decay, "seed", seed, "init", c->init, "log_every", c->log_every, "checkpoint_every",
       c->checkpoint_every, "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm",
-      csa_gemm_text(c->choices.gemm), "conv", csa_conv_text(c->choices.conv));
+      csa_gemm_text(c->choices.gemm), "conv", csa_conv_text(c->choices.conv), "precision",
+      csa_precision_text(c->choices.precision));
 }
 
 csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
@@ -88,7 +100,7 @@ done:
 /* Fields into settings; the texts stay owned by `root`. */
 typedef struct {
   const char *model, *patches, *path, *hash, *platform, *device, *version, *driver, *optimizer, *seed, *init, *kernels,
-      *gemm, *conv;
+      *gemm, *conv, *precision;
 } config_texts;
 
 static csa_status copy_path(char to[CSA_PATH], const char *from) {
@@ -116,6 +128,7 @@ static csa_status take_texts(csa_config *c, const config_texts *t, const json_t 
   CSA_TRY(csa_kernels_parse(t->kernels, &c->choices.kernels));
   CSA_TRY(csa_gemm_parse(t->gemm, &c->choices.gemm));
   CSA_TRY(csa_conv_parse(t->conv, &c->choices.conv));
+  CSA_TRY(csa_precision_parse(t->precision, &c->choices.precision));
   CSA_TRY(copy_path(c->data, t->path));
   CSA_TRY(copy_path(c->init, t->init));
   snprintf(c->data_hash, sizeof c->data_hash, "%s", t->hash);
@@ -147,20 +160,20 @@ static csa_status take_numbers(csa_config *c, const config_numbers *n) {
 }
 
 static csa_status read_root(csa_config *c, csa_config_device *device, json_t *root) {
-  config_texts t = {0};
+  config_texts t = {.precision = "f32"}; /* which older runs do not name */
   json_t *sizes = NULL;
   config_numbers n = {0};
   json_error_t error;
   const int got = json_unpack_ex(
       root, &error, 0,
       "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:i}, s:I, s:I, s:s, s:F, s:F, s:s, "
-      "s:s, s:I, s:F, s:{s:s, s:s, s:s}}",
+      "s:s, s:I, s:F, s:{s:s, s:s, s:s, s?s}}",
       "format", &n.format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path, "hash",
       &t.hash, "limit_train", &n.limit_train, "limit_test", &n.limit_test, "device", "platform", &t.platform, "device",
       &t.device, "version", &t.version, "driver", &t.driver, "compute_units", &device->compute_units, "epochs",
       &n.epochs, "batch", &n.batch, "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed",
       &t.seed, "init", &t.init, "log_every", &n.log_every, "checkpoint_every", &c->checkpoint_every, "choices",
-      "kernels", &t.kernels, "gemm", &t.gemm, "conv", &t.conv);
+      "kernels", &t.kernels, "gemm", &t.gemm, "conv", &t.conv, "precision", &t.precision);
   if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
   if (n.format != FORMAT)
     return csa_fail(CSA_INPUT, "config: format %lld: this clsattn (%s) reads format %d", (long long)n.format,

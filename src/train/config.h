@@ -43,10 +43,12 @@ bool csa_config_device_is(const csa_config_device *device, const csa_device_info
 const char *csa_kernels_text(csa_kernels kernels);
 const char *csa_gemm_text(csa_gemm_provider gemm);
 const char *csa_conv_text(csa_conv conv);
+const char *csa_precision_text(csa_precision precision);
 
 /* "auto", "cpu", "portable"; "auto", "clblast", "native"; "auto", "direct", "winograd"; anything else is CSA_USAGE. */
 csa_status csa_kernels_parse(const char *text, csa_kernels *kernels);
 csa_status csa_gemm_parse(const char *text, csa_gemm_provider *gemm);
 csa_status csa_conv_parse(const char *text, csa_conv *conv);
+csa_status csa_precision_parse(const char *text, csa_precision *precision);
 
 #endif

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/scaler.h"
+
 #define BETA1 0.9 /* in double, as PyTorch has them: 1 - BETA2 would lose digits in float */
 #define BETA2 0.999
 #define EPSILON 1e-8f
@@ -28,6 +30,7 @@ csa_status csa_optimizer_record(csa_optimizer *o, csa_graph *graph, csa_optimize
   const int n = (int)csa_elements(values->shape);
   *o = (csa_optimizer){.config = config};
   csa_plan_record(p, CSA_UPDATE);
+  CSA_TRY(csa_scaler_end(graph, (float)(1.0 - BETA1), (float)(1.0 - BETA2)));
   snprintf(p->label, sizeof p->label, "%s", names[config.kind]);
   CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, values->shape, &o->first, "first moment"));
   if (config.kind == CSA_SGD)

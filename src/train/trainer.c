@@ -58,7 +58,7 @@ void csa_trainer_destroy(csa_trainer *t) {
 }
 
 csa_status csa_trainer_prepare(csa_trainer *t) {
-  CSA_TRY(csa_plan_bind(t->graph->plan));
+  CSA_TRY(csa_schedule_bind(t->graph));
   CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->dataset->train, 0));
   return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, 0);
 }
