@@ -2,17 +2,23 @@
 
 #include <math.h>
 
+#include "core/half.h"
 #include "core/rng.h"
 
 const test_variant test_variants[] = {
     {"cpu kernels, native gemm", {.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_NATIVE}},
     {"portable kernels, native gemm", {.kernels = CSA_KERNELS_PORTABLE, .gemm = CSA_GEMM_NATIVE}},
+    {"cpu kernels, native gemm, halves",
+     {.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_NATIVE, .precision = CSA_PRECISION_F16}},
+    {"portable kernels, native gemm, halves",
+     {.kernels = CSA_KERNELS_PORTABLE, .gemm = CSA_GEMM_NATIVE, .precision = CSA_PRECISION_F16}},
     {"cpu kernels, clblast", {.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_CLBLAST}},
     {"portable kernels, clblast", {.kernels = CSA_KERNELS_PORTABLE, .gemm = CSA_GEMM_CLBLAST}},
 };
 const int test_variant_count = sizeof test_variants / sizeof test_variants[0];
 
 static csa_device *device;
+static double least_tolerance;
 
 static void close_device(void) { csa_device_close(device); }
 
@@ -30,11 +36,13 @@ double *test_zeros(int64_t count) {
   return values;
 }
 
+/* Values that halves hold exactly. */
 static double *random_values(csa_shape shape, uint32_t stream) {
   const csa_rng rng = {1, CSA_RNG_TEST, stream};
   const int64_t count = csa_elements(shape);
   double *values = test_zeros(count);
-  for (int64_t i = 0; i < count; i++) values[i] = (double)csa_rng_normal(&rng, (uint64_t)i);
+  for (int64_t i = 0; i < count; i++)
+    values[i] = (double)csa_half_to_float(csa_half_from_float(csa_rng_normal(&rng, (uint64_t)i)));
   return values;
 }
 
@@ -43,7 +51,7 @@ static void upload(const csa_tensor *tensor, const double *values) {
   float *floats = malloc((size_t)count * sizeof *floats);
   assert_non_null(floats);
   for (int64_t i = 0; i < count; i++) floats[i] = (float)values[i];
-  assert_ok(csa_tensor_upload(test_device(), tensor, floats));
+  assert_ok(csa_tensor_write_floats(test_device(), tensor, floats));
   free(floats);
 }
 
@@ -52,7 +60,7 @@ static double *download(const csa_tensor *tensor) {
   float *floats = malloc((size_t)count * sizeof *floats);
   double *values = test_zeros(count);
   assert_non_null(floats);
-  assert_ok(csa_tensor_download(test_device(), tensor, floats));
+  assert_ok(csa_tensor_read_floats(test_device(), tensor, 0, count, floats));
   for (int64_t i = 0; i < count; i++) values[i] = (double)floats[i];
   free(floats);
   return values;
@@ -64,9 +72,9 @@ static void build(test_layer *t, const csa_layer_ops *ops, csa_layer_config conf
   csa_tensor *in = csa_graph_input(g, shape);
   *residual = NULL;
   if (accumulate && ops->joins) /* as if another reader of the input had gone backward before */
-    assert_ok(csa_plan_tensor(g->plan, CSA_DATA, CSA_F32, shape, &g->gradients[0].gradient, "other"));
+    assert_ok(csa_plan_tensor(g->plan, CSA_DATA, in->dtype, shape, &g->gradients[0].gradient, "other"));
   if (residual_shape.rank > 0)
-    assert_ok(csa_plan_tensor(g->plan, CSA_DATA, CSA_F32, residual_shape, residual, "residual"));
+    assert_ok(csa_plan_tensor(g->plan, CSA_DATA, in->dtype, residual_shape, residual, "residual"));
   csa_graph_add(g, ops, config, in, *residual, "layer");
   assert_ok(csa_graph_record(g));
   assert_ok(csa_schedule_prepare(g));
@@ -99,6 +107,7 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
                     csa_shape shape, csa_shape residual_shape, bool accumulate) {
   csa_tensor *residual;
   memset(t, 0, sizeof *t);
+  least_tolerance = variant->choices.precision == CSA_PRECISION_F16 ? HALF_TOLERANCE : 0.0;
   const csa_graph_config graph_config = {.choices = variant->choices,
                                          .batch = (int)shape.dim[0],
                                          .training = true,
@@ -151,6 +160,7 @@ void assert_close(const char *what, const double *got, const double *want, int64
       where = i;
     }
   }
+  if (tolerance < least_tolerance) tolerance = least_tolerance;
   if (!(worst <= tolerance * largest))
     fail_msg("%s: element %lld is %.9g, expected %.9g (largest magnitude %.3g, tolerance %.1e)", what, (long long)where,
              got[where], want[where], largest, tolerance);

@@ -5,7 +5,7 @@
 #include "model/schedule.h"
 #include "testing.h"
 
-/* Every kernel family with every GEMM provider. */
+/* Every kernel family with every GEMM provider; the first four are both families, with floats and with halves. */
 typedef struct {
   const char *name;
   csa_choices choices;
@@ -32,7 +32,9 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
                     csa_shape shape, csa_shape residual_shape, bool accumulate);
 void test_layer_fini(test_layer *t);
 
-/* Largest |got - want| is at most `tolerance` times the largest |want| (or times 1, if that is smaller). */
+/* Largest |got - want| is at most `tolerance` times the largest |want| (or times 1, if that is smaller). Where the last
+ * layer was run with halves, HALF_TOLERANCE is granted at least. */
+#define HALF_TOLERANCE 4e-3
 void assert_close(const char *what, const double *got, const double *want, int64_t count, double tolerance);
 
 /* A heap array of `count` zeros. */

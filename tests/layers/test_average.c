@@ -5,7 +5,7 @@ static const csa_ref_pool cases[] = {{1, 2, 2, 1}, {3, 5, 7, 3}, {2, 32, 32, 16}
 
 static void test_all(void **state) {
   (void)state;
-  for (int v = 0; v < 2; v++)
+  for (int v = 0; v < 4; v++)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
       test_layer t;
       const csa_ref_pool s = cases[i];

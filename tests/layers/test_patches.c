@@ -9,7 +9,7 @@ static const struct {
 
 static void test_all(void **state) {
   (void)state;
-  for (int v = 0; v < 2; v++)
+  for (int v = 0; v < 4; v++)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
       test_layer t;
       const int side = cases[i].side, channels = cases[i].channels, n = cases[i].images * side * side * channels;

@@ -5,7 +5,7 @@ static const struct { int images, tokens, channels; } cases[] = {{1, 1, 1}, {3, 
 
 static void test_all(void **state) {
   (void)state;
-  for (int v = 0; v < 2; v++)
+  for (int v = 0; v < 4; v++)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
       test_layer t;
       const int images = cases[i].images, tokens = cases[i].tokens, c = cases[i].channels;
