@@ -82,6 +82,12 @@ expect 0 "Accuracy" "$CLSATTN" train "${cnn[@]}" --epochs 1 --out "$WORK/cnn"
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/cnn" --epochs 2
 cmp "$WORK/cnn-whole/model.safetensors" "$WORK/cnn/model.safetensors" || fail "cnn: other weights"
 
+# and the state of loss scaling
+expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --precision f16 --epochs 2 --out "$WORK/half-whole"
+expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --precision f16 --epochs 1 --out "$WORK/half"
+expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/half" --epochs 2
+cmp "$WORK/half-whole/model.safetensors" "$WORK/half/model.safetensors" || fail "half: other weights"
+
 # a longer run from a shorter one, and what is refused
 expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --epochs 1 --out "$WORK/longer"
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/longer" --epochs 5

@@ -4,31 +4,33 @@
 #include "core/file.h"
 #include "testing.h"
 
-static const csa_config settings = {
-    .architecture = {.model = "vit",
-                     .grid = true,
-                     .image = 16,
-                     .channels = 3,
-                     .patch = 2,
-                     .embed = 24,
-                     .heads = 3,
-                     .layers = 2,
-                     .hidden = 48,
-                     .classes = 7},
-    .data = "some/folder with \"marks\" and ü",
-    .data_hash = "0123456789abcdef0123456789abcdef",
-    .limit_train = (int64_t)1 << 40,
-    .limit_test = 5,
-    .epochs = 12,
-    .batch = 33,
-    .optimizer = CSA_ADAMW,
-    .lr = 0.1 / 3.0,
-    .weight_decay = 1e-300,
-    .seed = UINT64_MAX - 1,
-    .init = "start.safetensors",
-    .log_every = 17,
-    .checkpoint_every = 0.25,
-    .choices = {.kernels = CSA_KERNELS_PORTABLE, .gemm = CSA_GEMM_NATIVE, .conv = CSA_CONV_WINOGRAD}};
+static const csa_config settings = {.architecture = {.model = "vit",
+                                                     .grid = true,
+                                                     .image = 16,
+                                                     .channels = 3,
+                                                     .patch = 2,
+                                                     .embed = 24,
+                                                     .heads = 3,
+                                                     .layers = 2,
+                                                     .hidden = 48,
+                                                     .classes = 7},
+                                    .data = "some/folder with \"marks\" and ü",
+                                    .data_hash = "0123456789abcdef0123456789abcdef",
+                                    .limit_train = (int64_t)1 << 40,
+                                    .limit_test = 5,
+                                    .epochs = 12,
+                                    .batch = 33,
+                                    .optimizer = CSA_ADAMW,
+                                    .lr = 0.1 / 3.0,
+                                    .weight_decay = 1e-300,
+                                    .seed = UINT64_MAX - 1,
+                                    .init = "start.safetensors",
+                                    .log_every = 17,
+                                    .checkpoint_every = 0.25,
+                                    .choices = {.kernels = CSA_KERNELS_PORTABLE,
+                                                .gemm = CSA_GEMM_NATIVE,
+                                                .conv = CSA_CONV_WINOGRAD,
+                                                .precision = CSA_PRECISION_F16}};
 
 static const csa_device_info device = {
     .platform = "Portable", .device = "A device, made by X", .version = "OpenCL 3.0"};
@@ -63,6 +65,7 @@ static void assert_same(const csa_config *a, const csa_config *b) {
   assert_int_equal(a->choices.kernels, b->choices.kernels);
   assert_int_equal(a->choices.gemm, b->choices.gemm);
   assert_int_equal(a->choices.conv, b->choices.conv);
+  assert_int_equal(a->choices.precision, b->choices.precision);
 }
 
 static void test_round_trip(void **state) {
@@ -243,7 +246,8 @@ static void test_out_of_range(void **state) {
                {"checkpoint_every", "-1e-9", "checkpoint_every"},
                {"choices.kernels", "\"gpu\"", "kernels"},
                {"choices.gemm", "\"\"", "gemm"},
-               {"choices.conv", "\"fft\"", "conv"}};
+               {"choices.conv", "\"fft\"", "conv"},
+               {"choices.precision", "\"f8\"", "precision"}};
   json_t *good = good_json();
   const char *path = test_path(test_folder(), "config.json");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -318,6 +322,12 @@ static void test_choices(void **state) {
     assert_fails(CSA_USAGE, "must be auto, cpu or portable", csa_kernels_parse("Cpu", &kernels));
     assert_fails(CSA_USAGE, "must be auto, clblast or native", csa_gemm_parse("cublas", &gemm));
     assert_fails(CSA_USAGE, "must be auto, direct or winograd", csa_conv_parse("fft", &conv));
+  }
+  for (int i = 0; i < 2; i++) {
+    csa_precision precision;
+    assert_ok(csa_precision_parse(csa_precision_text((csa_precision)i), &precision));
+    assert_int_equal(precision, i);
+    assert_fails(CSA_USAGE, "must be f32 or f16", csa_precision_parse("f8", &precision));
   }
 }
 

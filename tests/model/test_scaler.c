@@ -1,0 +1,136 @@
+/* Dynamic loss scaling: what a step does with gradients that are finite and with some that are not, and that Adam does
+ * not notice. */
+#include "model/scaler.h"
+
+#include <math.h>
+
+#include "layers/harness.h"
+#include "model/weights.h"
+#include "train/optimizer.h"
+
+enum { COUNT = 64 }; /* parameters, padding included: a bias of 3 and 3 weights of 7 */
+
+typedef struct {
+  csa_graph *graph;
+  csa_optimizer optimizer;
+  float values[COUNT];
+} training;
+
+static const test_variant *halves(int family) { return &test_variants[2 + family]; }
+
+static void begin(training *t, csa_choices choices) {
+  assert_ok(
+      csa_graph_create(&t->graph, test_device(), (csa_graph_config){.choices = choices, .batch = 2, .training = true}));
+  csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, 7));
+  csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc"));
+  assert_ok(csa_graph_record(t->graph));
+  assert_ok(csa_optimizer_record(&t->optimizer, t->graph, (csa_optimizer_config){CSA_ADAM, 0.25f, 0.0f}));
+  assert_ok(csa_schedule_prepare(t->graph));
+  assert_int_equal(csa_elements(t->graph->parameters.values->shape), COUNT);
+}
+
+static const float *values(training *t) {
+  assert_ok(csa_tensor_download(test_device(), t->graph->parameters.values, t->values));
+  return t->values;
+}
+
+static csa_scaler_state scaler(const training *t) {
+  csa_scaler_state s;
+  assert_ok(csa_scaler_get(t->graph, &s));
+  return s;
+}
+
+/* The step that the host counts as number `step`, with gradients all of `size`, but for one. */
+static void update(training *t, int64_t step, float size, float odd_one) {
+  csa_step_state state = {.active = 2};
+  float gradients[COUNT];
+  csa_optimizer_step(&t->optimizer, step, &state);
+  assert_ok(csa_schedule_state(t->graph, &state));
+  assert_ok(csa_schedule_micro_step(t->graph));
+  for (int i = 0; i < COUNT; i++) gradients[i] = size;
+  gradients[17] = odd_one;
+  assert_ok(csa_tensor_upload(test_device(), t->graph->parameters.gradients, gradients));
+  assert_ok(csa_schedule_update(t->graph));
+}
+
+static void test_bad_step(void **state) {
+  (void)state;
+  static const float bad[] = {INFINITY, -INFINITY, NAN};
+  for (int family = 0; family < 2; family++)
+    for (int i = 0; i < 3; i++) {
+      training t;
+      begin(&t, halves(family)->choices);
+      const csa_scaler_state before = scaler(&t);
+      assert_true(before.scale == 65536.0f && before.good == 0);
+      update(&t, 1, 65536.0f, bad[i]);
+      for (int p = 0; p < COUNT; p++) assert_true(values(&t)[p] == 0.0f); /* as they were */
+      assert_true(scaler(&t).scale == 32768.0f && scaler(&t).good == 0 && scaler(&t).correction1 == 0.0f);
+      /* the next step is Adam's first: of length lr, whatever the scale */
+      update(&t, 2, 32768.0f, 2 * 32768.0f);
+      for (int p = 0; p < COUNT; p++) assert_true(fabsf(values(&t)[p] + 0.25f) < 1e-5f);
+      assert_true(scaler(&t).good == 1);
+      csa_graph_destroy(t.graph);
+    }
+}
+
+/* Updates are those of floats, where every step counts. */
+static void test_corrections(void **state) {
+  (void)state;
+  training of_floats, of_halves;
+  begin(&of_floats, test_variants[0].choices);
+  begin(&of_halves, halves(0)->choices);
+  for (int step = 1; step <= 50; step++) {
+    const float size = sinf((float)step);
+    update(&of_floats, step, size, 1e-3f);
+    update(&of_halves, 2 * step - 1, 65536.0f * size, INFINITY); /* no update, but the scale is halved */
+    assert_true(scaler(&of_halves).scale == 32768.0f);
+    update(&of_halves, 2 * step, 32768.0f * size, 32.768f);
+    assert_ok(csa_scaler_set(of_halves.graph, &(csa_scaler_state){65536.0f, 0, scaler(&of_halves).correction1,
+                                                                  scaler(&of_halves).correction2}));
+    for (int p = 0; p < COUNT; p++)
+      assert_true(fabsf(values(&of_floats)[p] - values(&of_halves)[p]) < 2e-6f * (float)step);
+  }
+  csa_graph_destroy(of_floats.graph);
+  csa_graph_destroy(of_halves.graph);
+}
+
+static void test_growth(void **state) {
+  (void)state;
+  training t;
+  begin(&t, halves(0)->choices);
+  assert_ok(csa_scaler_set(t.graph, &(csa_scaler_state){256.0f, 1998, 0.5f, 0.25f}));
+  update(&t, 1, 1.0f, 1.0f);
+  assert_true(scaler(&t).scale == 256.0f && scaler(&t).good == 1999);
+  update(&t, 2, 1.0f, 1.0f);
+  assert_true(scaler(&t).scale == 512.0f && scaler(&t).good == 0);
+  csa_graph_destroy(t.graph);
+}
+
+/* The scale is in every gradient, and taken out where the host reads them. */
+static void test_gradients(void **state) {
+  (void)state;
+  float *got[2], scale;
+  for (int v = 0; v < 2; v++) {
+    const float x[14] = {1, 2, 3, -1, 0.5f, 0, 1, 0.25f, 1, 1, 1, -2, 1, 4};
+    const int32_t labels[2] = {2, 0};
+    training t;
+    begin(&t, v == 0 ? test_variants[0].choices : halves(0)->choices);
+    assert_ok(csa_tensor_write_floats(test_device(), t.graph->input, x));
+    assert_ok(csa_tensor_upload(test_device(), t.graph->labels, labels));
+    assert_ok(csa_schedule_state(t.graph, &(csa_step_state){.active = 2}));
+    assert_ok(csa_schedule_micro_step(t.graph));
+    assert_ok(csa_schedule_scale(t.graph, &scale));
+    assert_true(scale == (v == 0 ? 1.0f : 65536.0f));
+    assert_ok(csa_weights_download(t.graph, t.graph->parameters.gradients, &got[v]));
+    csa_graph_destroy(t.graph);
+  }
+  assert_true(got[0][0] != 0.0f);
+  for (int p = 0; p < COUNT; p++) assert_true(fabsf(got[0][p] - got[1][p]) < 1e-3f);
+  free(got[0]), free(got[1]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_bad_step), cmocka_unit_test(test_corrections),
+                                     cmocka_unit_test(test_growth), cmocka_unit_test(test_gradients)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
