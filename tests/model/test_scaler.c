@@ -8,7 +8,8 @@
 #include "model/weights.h"
 #include "train/optimizer.h"
 
-enum { COUNT = 64 }; /* parameters, padding included: a bias of 3 and 3 weights of 7 */
+/* More parameters than the groups that look at gradients have work-items. COUNT: with padding. */
+enum { INPUTS = 3000, ODD_ONE = 4500, COUNT = 9056 };
 
 typedef struct {
   csa_graph *graph;
@@ -21,7 +22,7 @@ static const test_variant *halves(int family) { return &test_variants[2 + family
 static void begin(training *t, csa_choices choices) {
   assert_ok(
       csa_graph_create(&t->graph, test_device(), (csa_graph_config){.choices = choices, .batch = 2, .training = true}));
-  csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, 7));
+  csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, INPUTS));
   csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc"));
   assert_ok(csa_graph_record(t->graph));
   assert_ok(csa_optimizer_record(&t->optimizer, t->graph, (csa_optimizer_config){CSA_ADAM, 0.25f, 0.0f}));
@@ -48,7 +49,7 @@ static void update(training *t, int64_t step, float size, float odd_one) {
   assert_ok(csa_schedule_state(t->graph, &state));
   assert_ok(csa_schedule_micro_step(t->graph));
   for (int i = 0; i < COUNT; i++) gradients[i] = size;
-  gradients[17] = odd_one;
+  gradients[ODD_ONE] = odd_one;
   assert_ok(csa_tensor_upload(test_device(), t->graph->parameters.gradients, gradients));
   assert_ok(csa_schedule_update(t->graph));
 }
@@ -111,7 +112,8 @@ static void test_gradients(void **state) {
   (void)state;
   float *got[2], scale;
   for (int v = 0; v < 2; v++) {
-    const float x[14] = {1, 2, 3, -1, 0.5f, 0, 1, 0.25f, 1, 1, 1, -2, 1, 4};
+    float x[2 * INPUTS];
+    for (int i = 0; i < 2 * INPUTS; i++) x[i] = 0.25f * (float)(i * 7 % 11 - 5);
     const int32_t labels[2] = {2, 0};
     training t;
     begin(&t, v == 0 ? test_variants[0].choices : halves(0)->choices);
