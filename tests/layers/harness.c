@@ -24,6 +24,19 @@ csa_device *test_device(void) {
   return device;
 }
 
+void test_small_limits(void (*check)(const test_variant *variant)) {
+  static const size_t groups[] = {1, 8, 64};
+  csa_device_info *info = &test_device()->info;
+  const csa_device_info own = *info;
+  for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+    if (groups[i] < info->max_work_group) info->max_work_group = groups[i];
+    if (info->local_bytes > 16 << 10) info->local_bytes = 16 << 10;
+    print_message("groups of %zu\n", info->max_work_group);
+    check(&test_variants[1]);
+    *info = own;
+  }
+}
+
 double *test_zeros(int64_t count) {
   double *values = calloc((size_t)(count > 0 ? count : 1), sizeof *values);
   assert_non_null(values);

@@ -16,6 +16,10 @@ extern const int test_variant_count;
 /* The device under test ($CLSATTN_DEVICE or the default), opened once for the program. */
 csa_device *test_device(void);
 
+/* Calls `check` with the portable family's variants while the device is taken for one of small limits: groups of 1, 8
+ * and 64 work-items, 16 KiB of local memory. */
+void test_small_limits(void (*check)(const test_variant *variant));
+
 /* A layer with everything around it: values are drawn, uploaded, run forward and backward, and downloaded. */
 typedef struct {
   csa_graph *graph;
