@@ -1,4 +1,4 @@
-/* The core of multi-head attention: formulas and arguments of cl/attention.cl (delta is not used).
+/* The core of multi-head attention: formulas and arguments of cl/attention.cl, backward in one.
  *
  * One work-item takes an (image, head). Queries go in blocks of QB and keys in blocks of KB, so that what a block of
  * both makes, [KB][QB], stays close to the core. All products are made of tiles in registers: a few broadcast elements
@@ -290,8 +290,7 @@ static inline void block_weights(float *p, float *ds, const query_block *b, cons
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(IN(storage, q), IN(storage, kv),
                                                                               IN(storage, y), IN(float, lse),
                                                                               IN(storage, dy), OUT(storage, dq),
-                                                                              OUT(storage, dkv), OUT(float, delta),
-                                                                              const int images) {
+                                                                              OUT(storage, dkv), const int images) {
   OPEN_IN(storage, q);
   OPEN_IN(storage, kv);
   OPEN_IN(storage, y);

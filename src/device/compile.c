@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "device/cache.h"
+#include "device/launch.h"
 
 #define HELPERS_MAX 8
 #define PIPE_BYTES (32 << 10) /* what a pipe takes while nobody reads, and more than any plan's list */
@@ -20,7 +21,7 @@ extern char **environ;
  * pipe's lock for all of a read; elsewhere a helper that gets less stops, and the rest is left to the caller. */
 typedef struct {
   char name[64];
-  char options[256];
+  char options[CSA_OPTIONS_MAX];
 } job;
 
 static const char *helper;

@@ -6,13 +6,14 @@
 #include "device/tensor.h"
 
 #define CSA_ARGS_MAX 24
+#define CSA_OPTIONS_MAX 384 /* bytes of a program's own options */
 
 /* A kernel to be: file and name, and the options its program is built with. Made by csa_kernel_named (device/plan.h).
  */
 typedef struct {
   char file[48];
   char name[48];
-  char options[256];
+  char options[CSA_OPTIONS_MAX];
   int local;         /* work-items of a group */
   csa_dtype storage; /* `storage` of cl/common.clh */
 } csa_kernel;

@@ -48,20 +48,17 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   return csa_layer_statistics(parameters, l, LSE, csa_shape3(images, l->config.heads, queries), "log-sum-exp");
 }
 
-static csa_kernel core(const csa_plan *p, const csa_layer *l, const char *name) {
-  const int columns = (int)l->in[0]->shape.dim[2];
-  const csa_attention_core c = {.heads = l->config.heads,
-                                .head = columns / l->config.heads,
-                                .queries = (int)l->out->shape.dim[1],
-                                .tokens = (int)l->in[0]->shape.dim[1],
-                                .query_stride = l->config.class_only ? columns : 3 * columns,
-                                .key_stride = l->config.class_only ? 2 * columns : 3 * columns,
-                                .scaled = true};
-  return csa_layer_attention_kernel(p, name, &c);
-}
-
-static double core_flops(const csa_layer *l) {
-  return 4.0 * (double)csa_elements(l->out->shape) * (double)l->in[0]->shape.dim[1];
+static csa_attention_core core_of(const csa_layer *l) {
+  const csa_shape in = l->in[0]->shape;
+  const int columns = (int)in.dim[2];
+  return (csa_attention_core){.images = (int)in.dim[0],
+                              .heads = l->config.heads,
+                              .head = columns / l->config.heads,
+                              .queries = (int)l->out->shape.dim[1],
+                              .tokens = (int)in.dim[1],
+                              .query_stride = l->config.class_only ? columns : 3 * columns,
+                              .key_stride = l->config.class_only ? 2 * columns : 3 * columns,
+                              .scaled = true};
 }
 
 /* One product with a run of the joint parameters' rows: y [rows, outputs] from rows of the input, `stride` apart. */
@@ -101,13 +98,12 @@ static csa_status project(csa_plan *p, const csa_layer *l, projection s, csa_ten
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
+  const csa_attention_core core = core_of(l);
   const csa_tensor *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE];
-  const int c = (int)csa_cols(l->in[0]->shape), images = (int)l->in[0]->shape.dim[0];
+  const int c = (int)csa_cols(l->in[0]->shape);
   if (l->config.class_only) CSA_TRY(project(p, l, of_class(l), l->saved[QUERY]));
   CSA_TRY(project(p, l, of_tokens(l), l->saved[l->config.class_only ? KEY_VALUE : QUERY]));
-  CSA_TRY(csa_launch(p, core(p, l, "attention_forward"), csa_groups((int64_t)images * l->config.heads),
-                     CSA_ARGS(q, kv, l->saved[CONTEXT], l->saved[LSE], images)));
-  csa_plan_flops(p, core_flops(l));
+  CSA_TRY(csa_layer_attention_forward(p, &core, q, kv, l->saved[CONTEXT], l->saved[LSE]));
   return csa_gemm(p, &(csa_gemm_call){.m = (int)csa_rows(l->out->shape),
                                       .n = c,
                                       .k = c,
@@ -117,18 +113,6 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
                                       .c = l->out,
                                       .bias = l->param[OUT_BIAS],
                                       .residual = l->in[1]});
-}
-
-static csa_status core_backward(csa_plan *p, csa_layer *l, const csa_tensor *dcontext, csa_tensor *dq,
-                                csa_tensor *dkv) {
-  const csa_tensor *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE], *context = l->saved[CONTEXT], *lse = l->saved[LSE];
-  const int images = (int)l->in[0]->shape.dim[0];
-  csa_tensor *delta;
-  CSA_TRY(csa_plan_scratch(p, lse->shape, &delta));
-  CSA_TRY(csa_launch(p, core(p, l, "attention_backward"), csa_groups((int64_t)images * l->config.heads),
-                     CSA_ARGS(q, kv, context, lse, dcontext, dq, dkv, delta, images)));
-  csa_plan_flops(p, 2.0 * core_flops(l));
-  return CSA_OK;
 }
 
 /* From dy; the input's gradient is written with `beta`. */
@@ -145,6 +129,7 @@ static csa_status project_backward(csa_plan *p, const csa_layer *l, projection s
 }
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
+  const csa_attention_core core = core_of(l);
   const int queries = (int)csa_rows(l->out->shape), c = (int)csa_cols(l->in[0]->shape);
   csa_tensor *dcontext, *dq, *dkv;
   CSA_TRY(csa_plan_activation(p, l->out->shape, &dcontext));
@@ -157,7 +142,8 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
                                      l->dparam[OUT_BIAS]));
   CSA_TRY(csa_gemm(
       p, &(csa_gemm_call){.m = queries, .n = c, .k = c, .a = l->dout, .b = l->param[OUT_WEIGHT], .c = dcontext}));
-  CSA_TRY(core_backward(p, l, dcontext, dq, dkv));
+  CSA_TRY(csa_layer_attention_backward(p, &core, l->saved[QUERY], l->saved[KEY_VALUE], l->saved[CONTEXT], l->saved[LSE],
+                                       dcontext, dq, dkv));
   CSA_TRY(project_backward(p, l, of_tokens(l), l->config.class_only ? dkv : dq, 0.0f));
   return l->config.class_only ? project_backward(p, l, of_class(l), dq, 1.0f) : CSA_OK;
 }

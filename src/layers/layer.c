@@ -3,11 +3,6 @@
 
 #include "device/gemm.h"
 
-/* The CPU kernel holds 16 bytes for each number of the keys of a head on its stack, 2 KiB for each column; columns are
- * padded to whole vectors. */
-#define ATTENTION_KEYS_MAX 32768
-#define ATTENTION_HEAD_MAX 128
-
 #define ALIGNMENT 32 /* elements: a parameter starts on a cache line, whatever stands before it */
 
 csa_status csa_layer_bad(const csa_layer *layer, const char *why) {
@@ -92,39 +87,4 @@ csa_status csa_layer_relu_backward(csa_plan *p, const csa_layer *l, csa_tensor *
   const int n = (int)csa_elements(y->shape);
   CSA_TRY(csa_plan_activation(p, y->shape, dz));
   return csa_launch(p, csa_kernel_portable(p, "linear_relu_backward", "%s", ""), csa_items(n), CSA_ARGS(dy, y, *dz, n));
-}
-
-/* Vectors in a block of queries of cl/cpu/attention.cl: as many as registers allow, unless fewer leave fewer lanes
- * empty; 8 vectors' worth of work stand for what a block costs beside them. */
-static int query_vectors(int queries, int vector) {
-  const int most = vector == 16 ? 5 : 2;
-  int best = 1;
-  int64_t least = INT64_MAX;
-  for (int vectors = most; vectors >= 1; vectors--) {
-    const int lanes = vectors * vector;
-    const int64_t cost = (int64_t)((queries + lanes - 1) / lanes) * (8 * vectors + 1);
-    if (cost >= least) continue;
-    least = cost;
-    best = vectors;
-  }
-  return best;
-}
-
-/* The shortest vector that holds `count` numbers, or the device's own. */
-static int vector_for(int count, int native) {
-  int vector = native;
-  while (vector > 4 && count <= vector / 2) vector /= 2;
-  return vector;
-}
-
-csa_kernel csa_layer_attention_kernel(const csa_plan *p, const char *name, const csa_attention_core *c) {
-  char options[160];
-  snprintf(options, sizeof options, "-DHEADS=%d -DHEAD=%d -DQUERIES=%d -DTOKENS=%d -DLDQ=%d -DLDKV=%d%s", c->heads,
-           c->head, c->queries, c->tokens, c->query_stride, c->key_stride, c->scaled ? "" : " -DSCALE=1.0f");
-  const bool fits = c->head <= ATTENTION_HEAD_MAX && (int64_t)c->tokens * c->head <= ATTENTION_KEYS_MAX;
-  if (!fits || !csa_kernel_is_cpu(p, name)) return csa_kernel_portable(p, name, "%s", options);
-  const int native = csa_device_vector(&p->device->info), vector = vector_for(c->queries, native);
-  return csa_kernel_named(p, name, "-DVW=%d -DNV=%d -DDW=%d -DREGISTERS=%d %s", vector,
-                          query_vectors(c->queries, vector), vector_for(c->head, native), native == 16 ? 32 : 16,
-                          options);
 }

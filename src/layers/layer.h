@@ -108,18 +108,24 @@ csa_status csa_layer_weights_backward(csa_plan *plan, const csa_tensor *dy, int 
 /* Records dz, the gradient before the layer's ReLU, in scratch. */
 csa_status csa_layer_relu_backward(csa_plan *plan, const csa_layer *layer, csa_tensor **dz);
 
-/* Columns of a head that attention.cl's kernels hold in private memory, at most. */
+/* Columns of a head, at most: two rows of a tile of cl/attention.cl fill a quarter of local memory. */
 #define CSA_HEAD_MAX 1024
 
-/* The core of attention. Elements from a query to the next, in q and dq, and from a key to the next, in kv and dkv. */
+/* The core of attention: sizes, and elements from a query to the next, in q and dq, and from a key to the next, in kv
+ * and dkv. */
 typedef struct {
-  int heads, head, queries, tokens;
+  int images, heads, head, queries, tokens;
   int query_stride, key_stride;
   bool scaled; /* scores by 1 / sqrt(head) */
 } csa_attention_core;
 
-/* A kernel of attention.cl: of the CPU family where that can hold so many keys. */
-csa_kernel csa_layer_attention_kernel(const csa_plan *plan, const char *name, const csa_attention_core *core);
+/* Records it. q, dq [images, queries, query_stride], kv, dkv [images, tokens, key_stride] (keys, then values),
+ * y, dy [images, queries, heads * head], lse [images, heads, queries]: log-sum-exp of the scores, for backward. */
+csa_status csa_layer_attention_forward(csa_plan *plan, const csa_attention_core *core, const csa_tensor *q,
+                                       const csa_tensor *kv, csa_tensor *y, csa_tensor *lse);
+csa_status csa_layer_attention_backward(csa_plan *plan, const csa_attention_core *core, const csa_tensor *q,
+                                        const csa_tensor *kv, const csa_tensor *y, const csa_tensor *lse,
+                                        const csa_tensor *dy, csa_tensor *dq, csa_tensor *dkv);
 
 /* Max-pooling over squares of 2 x 2, of `cols` columns from `first` on of x [images, height, width, stride], to
  * y [images, height / 2, width / 2, cols]. */

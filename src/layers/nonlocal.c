@@ -55,17 +55,15 @@ static csa_pooling pooling(const sizes *s) {
 }
 
 /* The core of multi-head attention, with one head and no scale. */
-static csa_kernel core(const csa_plan *p, const sizes *s, const char *name) {
-  const csa_attention_core c = {.heads = 1,
-                                .head = s->inner,
-                                .queries = s->pixels,
-                                .tokens = s->keys,
-                                .query_stride = 3 * s->inner,
-                                .key_stride = 2 * s->inner};
-  return csa_layer_attention_kernel(p, name, &c);
+static csa_attention_core core_of(const sizes *s) {
+  return (csa_attention_core){.images = s->images,
+                              .heads = 1,
+                              .head = s->inner,
+                              .queries = s->pixels,
+                              .tokens = s->keys,
+                              .query_stride = 3 * s->inner,
+                              .key_stride = 2 * s->inner};
 }
-
-static double core_flops(const sizes *s) { return 4.0 * s->rows * s->keys * s->inner; }
 
 static csa_status project(csa_plan *p, const csa_tensor *x, int rows, int inputs, int outputs, const csa_tensor *weight,
                           const csa_tensor *bias, const csa_tensor *residual, csa_tensor *y) {
@@ -82,14 +80,13 @@ static csa_status project(csa_plan *p, const csa_tensor *x, int rows, int inputs
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const sizes s = sizes_of(l);
+  const csa_attention_core core = core_of(&s);
   const csa_pooling pool = pooling(&s);
   const csa_tensor *x = l->in[0], *theta_phi_g = l->saved[THETA_PHI_G], *kv = l->saved[KEY_VALUE];
   CSA_TRY(project(p, x, s.rows, s.channels, 3 * s.inner, l->param[IN_WEIGHT], l->param[IN_BIAS], NULL,
                   l->saved[THETA_PHI_G]));
   CSA_TRY(csa_layer_pool_forward(p, &pool, theta_phi_g, l->saved[KEY_VALUE]));
-  CSA_TRY(csa_launch(p, core(p, &s, "attention_forward"), csa_groups(s.images),
-                     CSA_ARGS(theta_phi_g, kv, l->saved[CONTEXT], l->saved[LSE], s.images)));
-  csa_plan_flops(p, core_flops(&s));
+  CSA_TRY(csa_layer_attention_forward(p, &core, theta_phi_g, kv, l->saved[CONTEXT], l->saved[LSE]));
   return project(p, l->saved[CONTEXT], s.rows, s.inner, s.channels, l->param[OUT_WEIGHT], l->param[OUT_BIAS], x,
                  l->out);
 }
@@ -98,14 +95,12 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
 static csa_status core_backward(csa_plan *p, csa_layer *l, const sizes *s, const csa_tensor *dcontext,
                                 csa_tensor *dtheta_phi_g) {
   const csa_pooling pool = pooling(s);
+  const csa_attention_core core = core_of(s);
   const csa_tensor *theta_phi_g = l->saved[THETA_PHI_G], *kv = l->saved[KEY_VALUE];
   const csa_tensor *context = l->saved[CONTEXT], *lse = l->saved[LSE];
-  csa_tensor *dkv, *delta;
+  csa_tensor *dkv;
   CSA_TRY(csa_plan_activation(p, kv->shape, &dkv));
-  CSA_TRY(csa_plan_scratch(p, lse->shape, &delta));
-  CSA_TRY(csa_launch(p, core(p, s, "attention_backward"), csa_groups(s->images),
-                     CSA_ARGS(theta_phi_g, kv, context, lse, dcontext, dtheta_phi_g, dkv, delta, s->images)));
-  csa_plan_flops(p, 2.0 * core_flops(s));
+  CSA_TRY(csa_layer_attention_backward(p, &core, theta_phi_g, kv, context, lse, dcontext, dtheta_phi_g, dkv));
   return csa_layer_pool_backward(p, &pool, theta_phi_g, dkv, dtheta_phi_g);
 }
 

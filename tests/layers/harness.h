@@ -16,6 +16,10 @@ extern const int test_variant_count;
 /* The device under test ($CLSATTN_DEVICE or the default), opened once for the program. */
 csa_device *test_device(void);
 
+/* Calls `check` with the portable family's variants while the device is taken for one of small limits: groups of 1, 8
+ * and 64 work-items, 16 KiB of local memory. */
+void test_small_limits(void (*check)(const test_variant *variant));
+
 /* A layer with everything around it: values are drawn, uploaded, run forward and backward, and downloaded. */
 typedef struct {
   csa_graph *graph;
@@ -34,7 +38,7 @@ void test_layer_fini(test_layer *t);
 
 /* Largest |got - want| is at most `tolerance` times the largest |want| (or times 1, if that is smaller). Where the last
  * layer was run with halves, HALF_TOLERANCE is granted at least. */
-#define HALF_TOLERANCE 4e-3
+#define HALF_TOLERANCE 1e-2
 void assert_close(const char *what, const double *got, const double *want, int64_t count, double tolerance);
 
 /* A heap array of `count` zeros. */

@@ -9,10 +9,12 @@ typedef struct {
 } attention_case;
 
 static const attention_case cases[] = {
-    {1, 1, 1, 1, false, false, false},   {1, 5, 6, 1, true, true, false},     {3, 17, 12, 3, false, true, true},
-    {2, 33, 40, 2, false, false, false}, {5, 65, 64, 4, false, true, false},  {5, 65, 64, 4, true, true, true},
-    {1, 70, 96, 1, true, false, false},  {1, 1030, 8, 2, false, true, false}, /* more tokens than the CPU kernel takes
-                                                                               */
+    {1, 1, 1, 1, false, false, false},    {1, 5, 6, 1, true, true, false},     {3, 17, 12, 3, false, true, true},
+    {2, 33, 40, 2, false, false, false},  {5, 65, 64, 4, false, true, false},  {5, 65, 64, 4, true, true, true},
+    {1, 70, 96, 1, true, false, false},   {1, 1030, 8, 2, false, true, false}, /* more tokens than the CPU kernel takes
+                                                                                */
+    {2, 130, 15, 5, false, false, false}, {2, 67, 10, 2, false, true, true},   {2, 66, 40, 1, false, false, false},
+    {1, 5, 1024, 1, false, false, false}, /* the longest head, and more columns than the CPU kernel takes */
 };
 
 static int param_size(const test_layer *t, int slot) { return (int)csa_elements(t->layer->param[slot]->shape); }
@@ -55,6 +57,16 @@ static void test_widths(void **state) {
     }
 }
 
+static void check_small(const test_variant *variant) {
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    if (cases[i].tokens < 1000) check(variant, &cases[i]);
+}
+
+static void test_limits(void **state) {
+  (void)state;
+  test_small_limits(check_small);
+}
+
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < test_variant_count; v++)
@@ -67,6 +79,7 @@ static void test_all(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_widths)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_widths),
+                                     cmocka_unit_test(test_limits)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
