@@ -24,7 +24,7 @@ static csa_status make_multiply_add(csa_peak *peak, csa_device *device) {
   CSA_TRY(csa_launch(p, kernel, csa_groups(items / kernel.local), CSA_ARGS(out, rounds, 0.5f, 1.0f)));
   const int whole_groups = items / kernel.local * kernel.local;
   peak->flops = (double)whole_groups * rounds * 16.0 * 2.0 * CHAINS;
-  return ready(p);
+  return CSA_OK;
 }
 
 static csa_status make_copy(csa_peak *peak, csa_device *device) {
@@ -39,13 +39,21 @@ static csa_status make_copy(csa_peak *peak, csa_device *device) {
   CSA_TRY(csa_launch(p, csa_kernel_portable(p, "peak_copy", "%s", ""), csa_items(n),
                      CSA_ARGS((const csa_tensor *)from, to, n)));
   peak->bytes = 2.0 * 64.0 * n;
-  return ready(p);
+  return CSA_OK;
 }
 
-csa_status csa_peak_create(csa_peak *peak, csa_device *device) {
+csa_status csa_peak_record(csa_peak *peak, csa_device *device) {
   *peak = (csa_peak){0};
   csa_status status = make_multiply_add(peak, device);
   if (status == CSA_OK) status = make_copy(peak, device);
+  if (status != CSA_OK) csa_peak_destroy(peak);
+  return status;
+}
+
+csa_status csa_peak_create(csa_peak *peak, csa_device *device) {
+  CSA_TRY(csa_peak_record(peak, device));
+  csa_status status = ready(peak->multiply_add);
+  if (status == CSA_OK) status = ready(peak->copy);
   if (status != CSA_OK) csa_peak_destroy(peak);
   return status;
 }
