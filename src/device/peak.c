@@ -13,17 +13,17 @@ static csa_status ready(csa_plan *plan) {
 /* Four work-items for each compute unit of a CPU; elsewhere enough to fill it. */
 static csa_status make_multiply_add(csa_peak *peak, csa_device *device) {
   const bool cpu = device->info.type == CSA_CPU;
-  const int units = device->info.compute_units > 0 ? device->info.compute_units : 1, rounds = cpu ? 200000 : 4000;
-  const int items = cpu ? 4 * units : 2048 * units;
+  const int units = device->info.compute_units > 0 ? device->info.compute_units : 1, rounds = cpu ? 200000 : 16000;
+  const int items = cpu ? 4 * units : 2048 * units, lanes = cpu ? 16 : 4;
   csa_tensor *out;
   CSA_TRY(csa_plan_create(&peak->multiply_add, device, (csa_choices){0}));
   csa_plan *p = peak->multiply_add;
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_F32, csa_shape1(items), &out, "out"));
-  csa_kernel kernel = csa_kernel_portable(p, "peak_fma", "%s", "");
+  csa_kernel kernel = csa_kernel_portable(p, "peak_fma", "-DLANES=%d", lanes);
   if (cpu) kernel.local = 1;
   CSA_TRY(csa_launch(p, kernel, csa_groups(items / kernel.local), CSA_ARGS(out, rounds, 0.5f, 1.0f)));
   const int whole_groups = items / kernel.local * kernel.local;
-  peak->flops = (double)whole_groups * rounds * 16.0 * 2.0 * CHAINS;
+  peak->flops = (double)whole_groups * rounds * lanes * 2.0 * CHAINS;
   return CSA_OK;
 }
 
