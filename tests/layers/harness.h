@@ -16,6 +16,11 @@ extern const int test_variant_count;
 /* The device under test ($CLSATTN_DEVICE or the default), opened once for the program. */
 csa_device *test_device(void);
 
+/* Whether a case is left out: the CPU family on other devices; variants whose name lacks $CLSATTN_TEST_VARIANT; more
+ * work than $CLSATTN_TEST_WORK multiply-adds, or elements where there are none, which slow implementations set. The
+ * number of cases is printed at exit, and a program that left out all of them fails. */
+bool test_skips(const test_variant *variant, int64_t work);
+
 /* A layer with everything around it: values are drawn, uploaded, run forward and backward, and downloaded. */
 typedef struct {
   csa_graph *graph;

@@ -19,6 +19,7 @@ static int param_size(const test_layer *t, int slot) { return (int)csa_elements(
 
 static void check(const test_variant *variant, const attention_case *c) {
   test_layer t;
+  if (test_skips(variant, (int64_t)c->images * c->tokens * (c->tokens + c->channels) * c->channels)) return;
   const int queries = c->class_only ? 1 : c->tokens, outputs = c->images * queries * c->channels;
   const int inputs = c->images * c->tokens * c->channels;
   const csa_shape residual = c->residual ? csa_shape3(c->images, queries, c->channels) : csa_shape0();
