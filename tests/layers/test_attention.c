@@ -34,7 +34,7 @@ static void check(const test_variant *variant, const attention_case *c) {
   assert_close("y", t.out, y, outputs, 1e-5);
   const csa_ref_mha_grads g = {grads[0], grads[1], grads[0] + d * d, grads[1] + d, grads[2], grads[3]};
   assert_ok(csa_ref_mha_backward(&s, &p, t.in, t.dout, dx, &g));
-  assert_close("dx", t.din, dx, inputs, 3e-5);
+  assert_close("dx", t.din, dx, inputs, 1e-4); /* scores reach 300, and an ulp of that is 3e-5 of a weight */
   static const char *const names[] = {"dwqkv", "dbqkv", "dwo", "dbo"};
   for (int i = 0; i < PARAMETERS; i++) assert_close(names[i], t.dparam[i], grads[i], param_size(&t, i), 3e-5);
   for (int i = 0; i < PARAMETERS; i++) free(grads[i]);
