@@ -23,9 +23,9 @@ static double least_tolerance;
 static int cases_run, cases_skipped;
 
 static void close_device(void) {
-  csa_device_close(device);
   if (cases_skipped > 0) fprintf(stderr, "%d cases were run, %d left out\n", cases_run, cases_skipped);
   if (cases_skipped > 0 && cases_run == 0) _exit(1);
+  csa_device_close(device);
 }
 
 csa_device *test_device(void) {
