@@ -15,7 +15,7 @@
 #define PATH 1024
 
 /* Where a new choice would be forgotten here: it needs a loop in add_choices. */
-_Static_assert(sizeof(csa_choices) == 3 * sizeof(int), "csa_choices has fields that add_choices does not vary");
+_Static_assert(sizeof(csa_choices) == 4 * sizeof(int), "csa_choices has fields that add_choices does not vary");
 
 /* One program, and its kernels that plans launch, each with its largest group. */
 typedef struct {
@@ -134,13 +134,14 @@ static csa_status add_forms(variants *all, csa_device *device, const csa_archite
 }
 
 static csa_status add_choices(variants *all, csa_device *device, const csa_architecture *models, int count) {
-  csa_choices c = {.kernels = CSA_KERNELS_PORTABLE};
   for (int gemm = CSA_GEMM_AUTO; gemm <= CSA_GEMM_NATIVE; gemm++)
-    for (int conv = CSA_CONV_AUTO; conv <= CSA_CONV_WINOGRAD; conv++) {
-      c.gemm = (csa_gemm_provider)gemm;
-      c.conv = (csa_conv)conv;
-      CSA_TRY(add_forms(all, device, models, count, c));
-    }
+    for (int conv = CSA_CONV_AUTO; conv <= CSA_CONV_WINOGRAD; conv++)
+      for (int precision = CSA_PRECISION_F32; precision <= CSA_PRECISION_F16; precision++)
+        CSA_TRY(add_forms(all, device, models, count,
+                          (csa_choices){.kernels = CSA_KERNELS_PORTABLE,
+                                        .gemm = (csa_gemm_provider)gemm,
+                                        .conv = (csa_conv)conv,
+                                        .precision = (csa_precision)precision}));
   return CSA_OK;
 }
 
