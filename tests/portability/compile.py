@@ -274,16 +274,16 @@ def main():
         for target in targets:
             missing = [tool for tool in TARGETS[target][2] if not shutil.which(tool)]
             if missing == ["ptxas"]:
-                print(f"{target:14} not checked: ptxas of CUDA is not here", flush=True)
+                print(f"{target:15} not checked: ptxas of CUDA is not here", flush=True)
                 continue
             if missing:
-                print(f"{target:14} FAILED  missing: {' '.join(missing)}", flush=True)
+                print(f"{target:15} FAILED  missing: {' '.join(missing)}", flush=True)
                 bad = True
                 continue
             results[target] = list(pool.map(lambda v, t=target: compile_one(t, v, cache), variants))
             failed = any(result["problems"] for result in results[target])
             bad = bad or failed
-            print(f"{target:14} {'FAILED' if failed else 'ok':7} {summary(results[target])}", flush=True)
+            print(f"{target:15} {'FAILED' if failed else 'ok':7} {summary(results[target])}", flush=True)
             for variant, result in zip(variants, results[target]):
                 for problem in result["problems"][:3]:
                     print(f"  {variant['variant']} ({variant['macros'].strip()}): {problem}")
