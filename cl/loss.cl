@@ -22,7 +22,7 @@ kernel void loss_forward(IN(storage, x), IN(int, labels), STATE(state), OUT(stor
   const float most = LOAD(x, at + best);
   float total = 0.0f;
   for (int c = 0; c < CLASSES; c++) total += exp(LOAD(x, at + c) - most);
-  const float weight = n < state->active ? state->scale / state->active : 0.0f;
+  const float weight = n < state->active ? state->scale / (float)state->active : 0.0f;
   for (int c = 0; c < CLASSES; c++) {
     const float p = exp(LOAD(x, at + c) - most) / total;
     STORE(dx, at + c, (p - (c == label ? 1.0f : 0.0f)) * weight);

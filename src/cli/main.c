@@ -8,6 +8,7 @@
 #include "cli/stop.h"
 #include "core/log.h"
 #include "device/compile.h"
+#include "train/variants.h"
 
 static const struct {
   const char *name;
@@ -57,6 +58,8 @@ static csa_status dispatch(int argc, char **argv) {
     print_usage(stdout);
     return csa_flush_output();
   }
+  if (strcmp(argv[1], "compile") == 0 && argc == 4 && strcmp(argv[2], "--list") == 0)
+    return csa_variants_write(argv[3]);                                                /* for tests/portability */
   if (strcmp(argv[1], "compile") == 0 && argc == 3) return csa_compile_serve(argv[2]); /* for compile.c alone */
   for (int i = 0; i < COMMANDS; i++)
     if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);

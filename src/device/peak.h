@@ -12,7 +12,8 @@ typedef struct {
 } csa_peak;
 
 csa_status csa_peak_create(csa_peak *peak, csa_device *device);
-void csa_peak_destroy(csa_peak *peak); /* accepts one that is zero */
+csa_status csa_peak_record(csa_peak *peak, csa_device *device); /* only recorded, neither placed nor bound */
+void csa_peak_destroy(csa_peak *peak);                          /* accepts one that is zero */
 
 /* Seconds of one replay of a plan, of so many queued one after the other that all take `least` seconds. */
 csa_status csa_plan_time(csa_plan *plan, double least, double *seconds);

@@ -46,7 +46,7 @@ csa_status csa_plan_create(csa_plan **out, csa_device *device, csa_choices choic
 
 void csa_plan_destroy(csa_plan *plan) {
   if (plan == NULL) return;
-  clFinish(plan->device->queue);
+  if (plan->device->queue != NULL) clFinish(plan->device->queue);
   for (size_t i = 0; i < plan->node_count; i++) csa_plan_node_release(&plan->nodes[i]);
   for (size_t i = 0; i < plan->tensor_count; i++) free(plan->tensors[i]);
   for (int role = 0; role < CSA_ROLES; role++) {

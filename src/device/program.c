@@ -82,10 +82,10 @@ static csa_status append_file(char **source, const char *file) {
   return grown != NULL ? CSA_OK : csa_fail(CSA_MEMORY, "program: %s: the host has no more memory", file);
 }
 
-/* What stands before all programs, or all of the family, and the file. */
-static csa_status full_source(const char *name, char **source) {
+csa_status csa_program_source(const char *name, char **source) {
   char file[256];
   snprintf(file, sizeof file, "%s.cl", name);
+  *source = NULL;
   CSA_TRY(append_file(source, "common.clh"));
   if (strncmp(name, "cpu/", 4) == 0) CSA_TRY(append_file(source, "cpu/common.clh"));
   return append_file(source, file);
@@ -169,7 +169,7 @@ typedef struct {
 static csa_status recipe_of(const csa_device *device, const char *name, const char *options, recipe *r) {
   r->source = NULL;
   snprintf(r->options, sizeof r->options, "-cl-std=CL1.2 -cl-kernel-arg-info %s", options);
-  CSA_TRY(full_source(name, &r->source));
+  CSA_TRY(csa_program_source(name, &r->source));
   csa_cache_key(r->key, &device->info, r->source, r->options);
   return CSA_OK;
 }

@@ -20,6 +20,9 @@ bool csa_program_exists(const char *name);
  * cpu/. Owned by the device. A build that fails is CSA_DEVICE with the compiler's log. */
 csa_status csa_program_get(csa_device *device, const char *name, const char *options, cl_program *program);
 
+/* The text that it is compiled from, on the heap, *source also after a failure. */
+csa_status csa_program_source(const char *name, char **source);
+
 /* A program by its file and options, as csa_program_get takes them. */
 typedef struct {
   const char *name, *options;

@@ -26,6 +26,10 @@ static const csa_architecture known[] = {
      .reduction = 8},
 };
 
+const char *csa_architecture_known(int index) {
+  return index < (int)(sizeof known / sizeof known[0]) ? known[index].model : NULL;
+}
+
 csa_status csa_architecture_default(csa_architecture *a, const char *model) {
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
     if (strcmp(model, known[i].model) == 0) {

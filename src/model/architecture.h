@@ -19,6 +19,9 @@ typedef struct {
 
 bool csa_architecture_is_vit(const csa_architecture *architecture);
 
+/* The models there are: index 0, 1, ...; NULL after the last. */
+const char *csa_architecture_known(int index);
+
 /* The notebook's sizes for `model`; an unknown model is CSA_USAGE and lists those there are. */
 csa_status csa_architecture_default(csa_architecture *architecture, const char *model);
 

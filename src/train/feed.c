@@ -9,45 +9,47 @@ struct csa_feed {
   size_t image_bytes;
   bool resident;
   csa_plan *plan; /* one launch: the gather */
-  csa_tensor *images, *labels, *indices;
+  csa_feed_tensors tensors;
   int32_t *order;        /* [count of the split], host; used where images are not resident */
   uint8_t *batch_images; /* one batch, host; likewise */
   int32_t *batch_labels;
 };
 
-/* The gather is a plan of its own, whose output tensors are the graph's. */
-static csa_status record(csa_feed *f, const csa_dataset *d) {
-  csa_plan *p = f->plan;
-  const int64_t batch = f->graph->config.batch, held = f->resident ? f->split->count : batch;
-  const int image_pixels = d->height * d->width, pixels = (int)batch * image_pixels,
+csa_status csa_feed_record(csa_plan *p, const csa_graph *graph, const csa_dataset *d, int64_t held,
+                           csa_feed_tensors *t) {
+  const int image_pixels = d->height * d->width, pixels = graph->config.batch * image_pixels,
             run = csa_layer_run(p, image_pixels);
-  const csa_tensor *step = f->graph->plan->step;
+  const csa_tensor *step = graph->plan->step;
   snprintf(p->label, sizeof p->label, "batch");
   CSA_TRY(
-      csa_plan_tensor(p, CSA_DATA, CSA_U8, csa_shape4(held, d->channels, d->height, d->width), &f->images, "images"));
-  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &f->labels, "labels of all images"));
-  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &f->indices, "order"));
-  const csa_tensor *images = f->images, *labels = f->labels, *indices = f->indices;
-  CSA_TRY(csa_launch(
+      csa_plan_tensor(p, CSA_DATA, CSA_U8, csa_shape4(held, d->channels, d->height, d->width), &t->images, "images"));
+  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &t->labels, "labels of all images"));
+  CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &t->indices, "order"));
+  const csa_tensor *images = t->images, *labels = t->labels, *indices = t->indices;
+  return csa_launch(
       p, csa_kernel_named(p, "gather_batch", "-DPIXELS=%d -DCHANNELS=%d -DRUN=%d", image_pixels, d->channels, run),
-      csa_items(pixels / run), CSA_ARGS(images, labels, indices, step, f->graph->input, f->graph->labels, pixels)));
-  CSA_TRY(csa_plan_place(p));
-  return csa_plan_bind(p);
+      csa_items(pixels / run), CSA_ARGS(images, labels, indices, step, graph->input, graph->labels, pixels));
+}
+
+static csa_status prepare(csa_feed *f, const csa_dataset *d) {
+  CSA_TRY(csa_feed_record(f->plan, f->graph, d, f->resident ? f->split->count : f->graph->config.batch, &f->tensors));
+  CSA_TRY(csa_plan_place(f->plan));
+  return csa_plan_bind(f->plan);
 }
 
 /* Without residence the images of a batch lie in order, so the indices are 0, 1, 2, … */
 static csa_status fill(csa_feed *f) {
   csa_device *device = f->graph->device;
   if (f->resident) {
-    CSA_TRY(csa_tensor_upload(device, f->images, f->split->images));
-    return csa_tensor_upload(device, f->labels, f->split->labels);
+    CSA_TRY(csa_tensor_upload(device, f->tensors.images, f->split->images));
+    return csa_tensor_upload(device, f->tensors.labels, f->split->labels);
   }
   const size_t batch = (size_t)f->graph->config.batch;
   CSA_TRY(csa_new(&f->order, (size_t)f->split->count, sizeof *f->order));
   CSA_TRY(csa_new(&f->batch_images, batch, f->image_bytes));
   CSA_TRY(csa_new(&f->batch_labels, batch, sizeof *f->batch_labels));
   for (size_t i = 0; i < batch; i++) f->batch_labels[i] = (int32_t)i;
-  return csa_tensor_upload(device, f->indices, f->batch_labels);
+  return csa_tensor_upload(device, f->tensors.indices, f->batch_labels);
 }
 
 /* Until told otherwise, the split's own order. */
@@ -75,7 +77,7 @@ csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *
   if (resident_limit == 0) resident_limit = half < info->max_alloc_bytes ? half : info->max_alloc_bytes;
   feed->resident = bytes <= resident_limit && bytes <= INT32_MAX;
   CSA_GO(csa_plan_create(&feed->plan, graph->device, graph->plan->choices));
-  CSA_GO(record(feed, dataset));
+  CSA_GO(prepare(feed, dataset));
   CSA_GO(fill(feed));
   CSA_GO(identity_order(feed));
   *out = feed;
@@ -95,7 +97,7 @@ void csa_feed_destroy(csa_feed *feed) {
 }
 
 csa_status csa_feed_order(csa_feed *feed, const int32_t *indices) {
-  if (feed->resident) return csa_tensor_upload(feed->graph->device, feed->indices, indices);
+  if (feed->resident) return csa_tensor_upload(feed->graph->device, feed->tensors.indices, indices);
   memcpy(feed->order, indices, (size_t)feed->split->count * sizeof *indices);
   return CSA_OK;
 }
@@ -109,8 +111,8 @@ static csa_status send(csa_feed *f, int64_t offset, int count) {
     f->batch_labels[i] = f->split->labels[index];
   }
   csa_device *device = f->graph->device;
-  CSA_TRY(csa_tensor_upload_part(device, f->images, 0, count * (int64_t)f->image_bytes, f->batch_images));
-  return csa_tensor_upload_part(device, f->labels, 0, count, f->batch_labels);
+  CSA_TRY(csa_tensor_upload_part(device, f->tensors.images, 0, count * (int64_t)f->image_bytes, f->batch_images));
+  return csa_tensor_upload_part(device, f->tensors.labels, 0, count, f->batch_labels);
 }
 
 csa_status csa_feed_batch(csa_feed *feed, int64_t offset, int count, csa_step_state *state) {

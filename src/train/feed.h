@@ -14,6 +14,15 @@ csa_status csa_feed_create(csa_feed **feed, csa_graph *graph, const csa_dataset 
                            uint64_t resident_limit);
 void csa_feed_destroy(csa_feed *feed);
 
+/* On the device: the bytes and labels of images, and which of them make the batches. */
+typedef struct {
+  csa_tensor *images, *labels, *indices;
+} csa_feed_tensors;
+
+/* Records the filling of a batch from `held` images, in a plan of its own whose outputs are the graph's. */
+csa_status csa_feed_record(csa_plan *plan, const csa_graph *graph, const csa_dataset *dataset, int64_t held,
+                           csa_feed_tensors *tensors);
+
 /* The order from now on: indices[count of the split], copied. A new feed has the split's own. */
 csa_status csa_feed_order(csa_feed *feed, const int32_t *indices);
 

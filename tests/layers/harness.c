@@ -1,6 +1,7 @@
 #include "layers/harness.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "core/half.h"
 #include "core/rng.h"
@@ -19,8 +20,13 @@ const int test_variant_count = sizeof test_variants / sizeof test_variants[0];
 
 static csa_device *device;
 static double least_tolerance;
+static int cases_run, cases_skipped;
 
-static void close_device(void) { csa_device_close(device); }
+static void close_device(void) {
+  if (cases_skipped > 0) fprintf(stderr, "%d cases were run, %d left out\n", cases_run, cases_skipped);
+  if (cases_skipped > 0 && cases_run == 0) _exit(1);
+  csa_device_close(device);
+}
 
 csa_device *test_device(void) {
   if (device == NULL) {
@@ -41,6 +47,14 @@ void test_small_limits(void (*check)(const test_variant *variant)) {
     check(&test_variants[1]);
     *info = own;
   }
+}
+
+bool test_skips(const test_variant *variant, int64_t work) {
+  const char *name = getenv("CLSATTN_TEST_VARIANT"), *most = getenv("CLSATTN_TEST_WORK");
+  const bool skips = (variant->choices.kernels == CSA_KERNELS_CPU && test_device()->info.type != CSA_CPU) ||
+                     (name != NULL && strstr(variant->name, name) == NULL) || (most != NULL && work > atoll(most));
+  *(skips ? &cases_skipped : &cases_run) += 1;
+  return skips;
 }
 
 double *test_zeros(int64_t count) {

@@ -20,6 +20,11 @@ csa_device *test_device(void);
  * and 64 work-items, 16 KiB of local memory. */
 void test_small_limits(void (*check)(const test_variant *variant));
 
+/* Whether a case is left out: the CPU family on other devices; variants whose name lacks $CLSATTN_TEST_VARIANT; more
+ * work than $CLSATTN_TEST_WORK multiply-adds, or elements where there are none, which slow implementations set. The
+ * number of cases is printed at exit, and a program that left out all of them fails. */
+bool test_skips(const test_variant *variant, int64_t work);
+
 /* A layer with everything around it: values are drawn, uploaded, run forward and backward, and downloaded. */
 typedef struct {
   csa_graph *graph;

@@ -21,6 +21,7 @@ static int param_size(const test_layer *t, int slot) { return (int)csa_elements(
 
 static void check(const test_variant *variant, const attention_case *c) {
   test_layer t;
+  if (test_skips(variant, (int64_t)c->images * c->tokens * (c->tokens + c->channels) * c->channels)) return;
   const int queries = c->class_only ? 1 : c->tokens, outputs = c->images * queries * c->channels;
   const int inputs = c->images * c->tokens * c->channels;
   const csa_shape residual = c->residual ? csa_shape3(c->images, queries, c->channels) : csa_shape0();
@@ -35,7 +36,7 @@ static void check(const test_variant *variant, const attention_case *c) {
   assert_close("y", t.out, y, outputs, 1e-5);
   const csa_ref_mha_grads g = {grads[0], grads[1], grads[0] + d * d, grads[1] + d, grads[2], grads[3]};
   assert_ok(csa_ref_mha_backward(&s, &p, t.in, t.dout, dx, &g));
-  assert_close("dx", t.din, dx, inputs, 3e-5);
+  assert_close("dx", t.din, dx, inputs, 1e-4); /* scores reach 300, and an ulp of that is 3e-5 of a weight */
   static const char *const names[] = {"dwqkv", "dbqkv", "dwo", "dbo"};
   for (int i = 0; i < PARAMETERS; i++) assert_close(names[i], t.dparam[i], grads[i], param_size(&t, i), 3e-5);
   for (int i = 0; i < PARAMETERS; i++) free(grads[i]);

@@ -16,6 +16,7 @@ static const linear_case cases[] = {
 
 static void check(const test_variant *variant, const linear_case *c) {
   test_layer t;
+  if (test_skips(variant, (int64_t)c->rows * c->in * c->out)) return;
   const csa_shape residual = c->residual ? csa_shape2(c->rows, c->out) : csa_shape0();
   test_layer_run(&t, variant, &csa_layer_linear, (csa_layer_config){.out = c->out, .relu = c->relu},
                  csa_shape2(c->rows, c->in), residual, c->accumulate);
@@ -47,6 +48,7 @@ static void test_nan(void **state) {
   (void)state;
   for (int v = 0; v < test_variant_count; v++) {
     csa_graph *g;
+    if (test_skips(&test_variants[v], 2 * 3 * 40)) continue;
     float x[2 * 3] = {1, NAN, 2, 1, 1, 1}, y[2 * 40];
     assert_ok(csa_graph_create(&g, test_device(), (csa_graph_config){.choices = test_variants[v].choices, .batch = 2}));
     csa_tensor *in = csa_graph_input(g, csa_shape2(2, 3));

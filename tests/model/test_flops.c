@@ -20,6 +20,7 @@ static void check(const char *model, csa_choices choices, double forward, double
 static void test_flops(void **unused) {
   (void)unused;
   for (int v = 0; v < test_variant_count; v++) {
+    if (test_skips(&test_variants[v], 0)) continue;
     check("vit", test_variants[v].choices, 16.5e6, 49.1e6);
     check("cnn", test_variants[v].choices, 1.584e9, 4.750e9);
   }

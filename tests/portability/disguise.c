@@ -1,0 +1,148 @@
+/* An OpenCL layer (ocl-icd: OPENCL_LAYERS=libdisguise.so) that makes every device look like a small one without
+ * extensions, and holds programs to it: what the small device would refuse fails here, too.
+ *
+ * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 alloc=67108864 gpu": bytes of local memory,
+ * work-items of a group, bytes of a buffer, and that it is a GPU. At exit a line on stderr proves that the layer was
+ * there, since a layer that is not found is passed over in silence. */
+#include <CL/cl_icd.h>
+#include <CL/cl_layer.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct _cl_icd_dispatch table; /* ours */
+static const struct _cl_icd_dispatch *next;
+static size_t local_most, group_most, alloc_most; /* 0: the device's own */
+static bool is_gpu;
+static struct {
+  unsigned launches, refused;
+  size_t group, alloc, local; /* the largest that passed */
+} seen;
+
+static size_t number(const char *text, const char *name) {
+  const char *found = strstr(text, name);
+  return found != NULL ? strtoull(found + strlen(name), NULL, 10) : 0;
+}
+
+static void least(size_t *value, size_t limit) {
+  if (limit > 0 && *value > limit) *value = limit;
+}
+
+static void most(size_t *value, size_t other) {
+  if (other > *value) *value = other;
+}
+
+static cl_int refuse(cl_int error) {
+  seen.refused++;
+  return error;
+}
+
+/* Replaces what a query returned; its size stays. */
+static void shrink(cl_device_info what, size_t size, void *value) {
+  switch (what) {
+    case CL_DEVICE_TYPE:
+      if (is_gpu && size >= sizeof(cl_device_type)) *(cl_device_type *)value = CL_DEVICE_TYPE_GPU;
+      break;
+    case CL_DEVICE_LOCAL_MEM_SIZE:
+    case CL_DEVICE_MAX_MEM_ALLOC_SIZE:
+      if (size >= sizeof(cl_ulong)) least(value, what == CL_DEVICE_LOCAL_MEM_SIZE ? local_most : alloc_most);
+      break;
+    case CL_DEVICE_MAX_WORK_GROUP_SIZE:
+      if (size >= sizeof(size_t)) least(value, group_most);
+      break;
+    case CL_DEVICE_MAX_WORK_ITEM_SIZES:
+      for (size_t i = 0; i < size / sizeof(size_t); i++) least((size_t *)value + i, group_most);
+      break;
+    case CL_DEVICE_EXTENSIONS: memset(value, 0, size); break;
+    case CL_DEVICE_NATIVE_VECTOR_WIDTH_HALF:
+    case CL_DEVICE_NATIVE_VECTOR_WIDTH_DOUBLE:
+    case CL_DEVICE_PREFERRED_VECTOR_WIDTH_HALF:
+    case CL_DEVICE_PREFERRED_VECTOR_WIDTH_DOUBLE:
+      if (size >= sizeof(cl_uint)) *(cl_uint *)value = 0;
+      break;
+    default: break;
+  }
+}
+
+static CL_API_ENTRY cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info what, size_t size,
+                                                       void *value, size_t *returned) {
+  size_t written = 0;
+  const cl_int error = next->clGetDeviceInfo(device, what, size, value, &written);
+  if (returned != NULL) *returned = written;
+  if (error == CL_SUCCESS && value != NULL) shrink(what, written, value);
+  return error;
+}
+
+static CL_API_ENTRY cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
+                                                     cl_int *error) {
+  if (alloc_most > 0 && size > alloc_most) {
+    if (error != NULL) *error = refuse(CL_INVALID_BUFFER_SIZE);
+    return NULL;
+  }
+  most(&seen.alloc, size);
+  return next->clCreateBuffer(context, flags, size, host, error);
+}
+
+static CL_API_ENTRY cl_int CL_API_CALL get_kernel_info(cl_kernel kernel, cl_device_id device,
+                                                       cl_kernel_work_group_info what, size_t size, void *value,
+                                                       size_t *returned) {
+  const cl_int error = next->clGetKernelWorkGroupInfo(kernel, device, what, size, value, returned);
+  if (error == CL_SUCCESS && value != NULL && what == CL_KERNEL_WORK_GROUP_SIZE) least(value, group_most);
+  return error;
+}
+
+static CL_API_ENTRY cl_int CL_API_CALL enqueue_kernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
+                                                      const size_t *offset, const size_t *global, const size_t *local,
+                                                      cl_uint waits, const cl_event *wait_list, cl_event *event) {
+  cl_device_id device = NULL;
+  cl_ulong held = 0;
+  size_t group = 1;
+  for (cl_uint i = 0; local != NULL && i < dimensions; i++) group *= local[i];
+  next->clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL);
+  next->clGetKernelWorkGroupInfo(kernel, device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof held, &held, NULL);
+  if (group_most > 0 && group > group_most) return refuse(CL_INVALID_WORK_GROUP_SIZE);
+  if (local_most > 0 && held > local_most) return refuse(CL_OUT_OF_RESOURCES);
+  seen.launches++;
+  most(&seen.group, group);
+  most(&seen.local, (size_t)held);
+  return next->clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, waits, wait_list, event);
+}
+
+__attribute__((destructor)) static void report(void) {
+  if (next == NULL) return;
+  fprintf(stderr,
+          "disguise: %u launches in groups of up to %zu, local memory up to %zu, buffers up to %zu bytes; %u calls "
+          "refused\n",
+          seen.launches, seen.group, seen.local, seen.alloc, seen.refused);
+}
+
+CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void *value, size_t *returned) {
+  const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
+  if (what != CL_LAYER_API_VERSION || (value != NULL && size < sizeof version)) return CL_INVALID_VALUE;
+  if (value != NULL) memcpy(value, &version, sizeof version);
+  if (returned != NULL) *returned = sizeof version;
+  return CL_SUCCESS;
+}
+
+CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint entries, const struct _cl_icd_dispatch *target,
+                                            cl_uint *entries_returned, const struct _cl_icd_dispatch **layer) {
+  const char *words = getenv("CLSATTN_DISGUISE");
+  if (target == NULL || layer == NULL || entries_returned == NULL ||
+      entries < sizeof table / sizeof(void *)) /* an older loader */
+    return CL_INVALID_VALUE;
+  if (words == NULL) words = "";
+  local_most = number(words, "local=");
+  group_most = number(words, "group=");
+  alloc_most = number(words, "alloc=");
+  is_gpu = strstr(words, "gpu") != NULL;
+  next = target;
+  memcpy(&table, target, sizeof table);
+  table.clGetDeviceInfo = get_device_info;
+  table.clCreateBuffer = create_buffer;
+  table.clGetKernelWorkGroupInfo = get_kernel_info;
+  table.clEnqueueNDRangeKernel = enqueue_kernel;
+  *entries_returned = sizeof table / sizeof(void *);
+  *layer = &table;
+  return CL_SUCCESS;
+}
