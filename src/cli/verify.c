@@ -1,10 +1,19 @@
-/* clsattn verify FILE: a golden file's numbers against ours. */
+/* clsattn verify: the self-test of a device; with FILE a golden file's numbers against ours. */
 #include <stdio.h>
 
 #include "cli/choices.h"
 #include "cli/commands.h"
 #include "train/config.h"
+#include "train/selftest.h"
 #include "train/verify.h"
+
+#define BATCH 100 /* whose products the self-test computes: train's default */
+
+typedef struct {
+  const char *device, *dump;
+  csa_choice_texts choices;
+  bool json;
+} verify_settings;
 
 static csa_status print_json(const csa_verification *v) {
   json_t *checks = json_array();
@@ -20,7 +29,7 @@ static csa_status print_json(const csa_verification *v) {
 static csa_status print_text(const csa_verification *v) {
   for (size_t i = 0; i < v->count; i++) {
     const csa_check *c = &v->checks[i];
-    printf("%-4s %-52s error %.2e, tolerance %.0e\n", c->ok ? "ok" : "FAIL", c->name, c->error, c->tolerance);
+    printf("%-4s %-76s error %.2e, tolerance %.0e\n", c->ok ? "ok" : "FAIL", c->name, c->error, c->tolerance);
   }
   return csa_flush_output();
 }
@@ -35,41 +44,66 @@ static csa_status verdict(const csa_verification *v, const char *path, bool dump
   return CSA_OK;
 }
 
-static csa_status run(const char *path, const char *device_name, csa_choices choices, const char *dump, bool json) {
-  csa_device *device = NULL;
+static csa_status run_file(const verify_settings *s, csa_device *device, csa_choices choices, const char *path) {
   csa_verification v = {0};
   csa_status status;
-  CSA_GO(csa_device_open(&device, device_name));
-  CSA_GO(csa_verify(&v, device, choices, path, dump));
-  if (v.count > 0 || dump != NULL) CSA_GO(json ? print_json(&v) : print_text(&v));
-  status = verdict(&v, path, dump != NULL);
+  CSA_GO(csa_verify(&v, device, choices, path, s->dump));
+  if (v.count > 0 || s->dump != NULL) CSA_GO(s->json ? print_json(&v) : print_text(&v));
+  status = verdict(&v, path, s->dump != NULL);
 done:
   csa_verification_fini(&v);
+  return status;
+}
+
+static csa_status run_self_test(const verify_settings *s, csa_device *device, csa_choices choices) {
+  csa_verification v = {0};
+  char sentence[CSA_SENTENCE];
+  csa_status status;
+  CSA_GO(csa_selftest(&v, sentence, device, choices, BATCH));
+  CSA_GO(s->json ? print_json(&v) : print_text(&v));
+  if (sentence[0] != '\0')
+    status = csa_fail(CSA_FAILED,
+                      "verify: %s: %s\n  try --kernels portable, or --gemm native or clblast, or another version of "
+                      "the driver (%s, %s)",
+                      device->info.name, sentence, device->info.platform, device->info.driver);
+done:
+  csa_verification_fini(&v);
+  return status;
+}
+
+static csa_status run(const verify_settings *s, const char *path) {
+  csa_device *device = NULL;
+  csa_choices choices;
+  CSA_TRY(csa_choices_take(&s->choices, &choices));
+  CSA_TRY(csa_device_open(&device, s->device));
+  const csa_status status = path != NULL ? run_file(s, device, choices, path) : run_self_test(s, device, choices);
   csa_device_close(device);
   return status;
 }
 
 csa_status csa_command_verify(int argc, char **argv) {
-  const char *device = NULL, *dump = NULL;
-  csa_choice_texts texts = {0};
-  bool json = false, help;
+  verify_settings s = {0};
+  bool help;
   int positional;
   csa_option options[] = {
-      {"device", "NAME", CSA_OPTION_TEXT, &device, "see clsattn devices (default: the first GPU, else CPU)", false},
-      CSA_CHOICE_OPTIONS(texts),
-      {"dump", "OUT", CSA_OPTION_TEXT, &dump, "write the computed values to OUT, safetensors", false},
-      {"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
-  const csa_command_line line = {"verify",
-                                 "FILE",
-                                 "Runs a golden file's training steps and compares with the numbers that PyTorch got.",
-                                 "  clsattn verify tests/golden/vit-tiny.safetensors\n"
-                                 "  clsattn verify --gemm clblast --json tests/golden/vit-tiny.safetensors\n",
-                                 options,
-                                 sizeof options / sizeof options[0]};
-  csa_choices choices;
+      {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
+      CSA_CHOICE_OPTIONS(s.choices),
+      {"dump", "OUT", CSA_OPTION_TEXT, &s.dump, "with FILE: write the computed values to OUT, safetensors", false},
+      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
+  const csa_command_line line = {
+      "verify",
+      "[FILE]",
+      "Tests every kernel and matrix product that the models use on a device, against plain C; with FILE, a golden\n"
+      "file, runs its training steps and compares with the numbers that PyTorch got.",
+      "  clsattn verify --device cpu0\n"
+      "  clsattn verify tests/golden/vit-tiny.safetensors\n"
+      "  clsattn verify --gemm clblast --json tests/golden/vit-tiny.safetensors\n",
+      options,
+      sizeof options / sizeof options[0]};
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 1));
-  CSA_TRY(csa_choices_take(&texts, &choices));
-  return run(argv[positional], device, choices, dump, json);
+  const char *path = argv[positional];
+  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, path != NULL ? 1 : 0));
+  if (s.dump != NULL && path == NULL) return csa_fail(CSA_USAGE, "--dump: goes with a golden FILE");
+  return run(&s, path);
 }

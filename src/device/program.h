@@ -20,6 +20,9 @@ bool csa_program_exists(const char *name);
  * cpu/. Owned by the device. A build that fails is CSA_DEVICE with the compiler's log. */
 csa_status csa_program_get(csa_device *device, const char *name, const char *options, cl_program *program);
 
+/* What tells the program from every other, in hexadecimal: its key in the cache, made of source, options and device. */
+csa_status csa_program_key(const csa_device *device, const char *name, const char *options, char key[33]);
+
 /* A program by its file and options, as csa_program_get takes them. */
 typedef struct {
   const char *name, *options;

@@ -5,8 +5,10 @@
 #include "model/safetensors.h"
 #include "train/optimizer.h"
 
+#define CSA_CHECK_NAME 192
+
 typedef struct {
-  char name[CSA_TENSOR_NAME + 16];
+  char name[CSA_CHECK_NAME];
   double error, tolerance;
   bool ok;
 } csa_check;
