@@ -209,11 +209,10 @@ static csa_status widen_operands(csa_plan *plan, csa_gemm_call *g) {
   return widen(plan, &g->b, g->trans_b ? g->n : g->k, g->trans_b ? g->k : g->n, &g->ldb);
 }
 
-/* Every launch from `first` on that is the product itself keeps what was asked for. */
+/* Every launch from `first` on keeps what was asked for. */
 static csa_status keep_call(csa_plan *plan, size_t first, const csa_gemm_call *call) {
   for (size_t i = first; i < plan->node_count; i++) {
     csa_plan_node *node = &plan->nodes[i];
-    if (node->flops == 0.0) continue;
     CSA_TRY(csa_new(&node->product, 1, sizeof *node->product));
     *node->product = *call;
   }

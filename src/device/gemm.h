@@ -27,7 +27,7 @@ typedef struct csa_gemm_call {
       *sums; /* [m], of one product with trans_a: the sums over k of A's columns, + beta sums: a bias's gradient */
 } csa_gemm_call;
 
-/* Records the product with the plan's provider; the launches that compute it keep the call, with every size filled in.
+/* Records the product with the plan's provider; its launches keep the call, with every size filled in.
  */
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *call);
 

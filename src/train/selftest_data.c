@@ -119,6 +119,7 @@ csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices
   CSA_GO(csa_new(&logits, (size_t)count, sizeof *logits));
   for (int64_t i = 0; i < count; i++) logits[i] = (double)(2.0f * csa_rng_normal(&rng, (uint64_t)i));
   for (int i = 0; i < BATCH; i++) labels[i] = i * 3 % classes;
+  for (int i = 0; i < BATCH; i += 2) logits[i * classes + labels[i]] += 16.0; /* every other prediction is right */
   CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, classes)));
   CSA_GO(csa_graph_record(g));
   CSA_GO(csa_schedule_prepare(g));

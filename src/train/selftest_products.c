@@ -1,21 +1,19 @@
 /* Matrix products of the self-test, through the one door, at the sizes that models ask for. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/rng.h"
 #include "device/reduce.h"
 #include "reference/reference.h"
 #include "train/selftest_cases.h"
 
-#define DRAWN 65521               /* values that repeat through an operand: a prime, so that rows differ */
-#define TERMS ((int64_t)16 << 20) /* multiply-adds that the host makes for one product */
+#define DRAWN 65521              /* values that repeat through an operand: a prime, so that rows differ */
+#define TERMS ((int64_t)4 << 20) /* multiply-adds that the host makes for one product */
 #define SAMPLES_LEAST 64
 #define TERM_ERROR 1e-6 /* of a sum of k terms of about 1: times sqrt(k) */
 
-/* An operand on host and device. */
+/* An operand: only the device has it as a whole. */
 typedef struct {
-  float *values;
+  uint32_t stream;
   int64_t count;
   csa_tensor *tensor;
 } operand;
@@ -26,14 +24,20 @@ typedef struct {
   csa_plan *plan;
 } product;
 
-static csa_status draw(operand *x, int64_t count, uint32_t stream) {
-  const csa_rng rng = {2, CSA_RNG_TEST, stream};
-  x->count = count;
-  CSA_TRY(csa_new(&x->values, (size_t)count, sizeof *x->values));
-  for (int64_t i = 0; i < count && i < DRAWN; i++) x->values[i] = csa_rng_normal(&rng, (uint64_t)i);
-  for (int64_t i = DRAWN; i < count; i += DRAWN)
-    memcpy(x->values + i, x->values, (size_t)(count - i < DRAWN ? count - i : DRAWN) * sizeof *x->values);
-  return CSA_OK;
+/* Element i of an operand, in [-2, 2), from a multiplicative hash. */
+static float value_of(const operand *x, int64_t i) {
+  const uint32_t hash = ((uint32_t)(i % DRAWN) + x->stream * 0x10001u) * 2654435761u;
+  return (float)(int32_t)hash * 0x1p-30f;
+}
+
+static csa_status upload(csa_device *device, const operand *x) {
+  float *values = NULL;
+  csa_status status = csa_new(&values, DRAWN, sizeof *values);
+  for (int64_t i = 0; i < DRAWN && status == CSA_OK; i++) values[i] = value_of(x, i);
+  for (int64_t i = 0; i < x->count && status == CSA_OK; i += DRAWN)
+    status = csa_tensor_upload_part(device, x->tensor, i, x->count - i < DRAWN ? x->count - i : DRAWN, values);
+  free(values);
+  return status;
 }
 
 /* A matrix of rows `ld` apart, `batch` times. */
@@ -41,13 +45,15 @@ static int64_t room(int64_t rows, int64_t cols, int64_t ld, int64_t batch, int64
   return (batch - 1) * stride + (rows - 1) * ld + cols;
 }
 
-static csa_status draw_operands(product *p, const csa_gemm_call *g) {
+static void size_operands(product *p, const csa_gemm_call *g) {
   const int64_t extra = g->sums != NULL ? g->m : 0;
-  CSA_TRY(draw(&p->a, room(g->trans_a ? g->k : g->m, g->trans_a ? g->m : g->k, g->lda, g->batch, g->batch_a), 1));
-  CSA_TRY(draw(&p->b, room(g->trans_b ? g->n : g->k, g->trans_b ? g->k : g->n, g->ldb, g->batch, g->batch_b), 2));
-  CSA_TRY(draw(&p->c, room(g->m, g->n, g->ldc, g->batch, g->batch_c) + extra, 3));
-  CSA_TRY(draw(&p->bias, g->n, 4));
-  return draw(&p->residual, g->residual != NULL ? (int64_t)g->m * g->n : 1, 5);
+  const int rows_a = g->trans_a ? g->k : g->m, cols_a = g->trans_a ? g->m : g->k;
+  const int rows_b = g->trans_b ? g->n : g->k, cols_b = g->trans_b ? g->k : g->n;
+  p->a = (operand){1, room(rows_a, cols_a, g->lda, g->batch, g->batch_a), NULL};
+  p->b = (operand){2, room(rows_b, cols_b, g->ldb, g->batch, g->batch_b), NULL};
+  p->c = (operand){3, room(g->m, g->n, g->ldc, g->batch, g->batch_c) + extra, NULL};
+  p->bias = (operand){4, g->n, NULL};
+  p->residual = (operand){5, g->residual != NULL ? (int64_t)g->m * g->n : 1, NULL};
 }
 
 static csa_status declare(csa_plan *plan, operand *x, const char *name) {
@@ -80,8 +86,7 @@ static csa_status record(product *p, const csa_gemm_call *like) {
 
 static csa_status run(const product *p, float *got) {
   const operand *all[] = {&p->a, &p->b, &p->c, &p->bias, &p->residual};
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-    CSA_TRY(csa_tensor_upload(p->plan->device, all[i]->tensor, all[i]->values));
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) CSA_TRY(upload(p->plan->device, all[i]));
   CSA_TRY(csa_plan_run(p->plan, 0, p->plan->node_count));
   return csa_tensor_download(p->plan->device, p->c.tensor, got);
 }
@@ -89,16 +94,16 @@ static csa_status run(const product *p, float *got) {
 /* One element of C; `row` and `col` have room for k numbers each. */
 static double element(const product *p, int64_t at, int64_t i, int64_t j, double *row, double *col) {
   const csa_gemm_call *g = &p->call;
-  const float *a = p->a.values + at * g->batch_a, *b = p->b.values + at * g->batch_b;
-  double value = (double)p->c.values[at * g->batch_c + i * g->ldc + j];
+  const int64_t a = at * g->batch_a, b = at * g->batch_b;
+  double value = (double)value_of(&p->c, at * g->batch_c + i * g->ldc + j);
   for (int64_t k = 0; k < g->k; k++) {
-    row[k] = (double)(g->trans_a ? a[k * g->lda + i] : a[i * g->lda + k]);
-    col[k] = (double)(g->trans_b ? b[j * g->ldb + k] : b[k * g->ldb + j]);
+    row[k] = (double)value_of(&p->a, a + (g->trans_a ? k * g->lda + i : i * g->lda + k));
+    col[k] = (double)value_of(&p->b, b + (g->trans_b ? j * g->ldb + k : k * g->ldb + j));
   }
   csa_ref_gemm(false, false, 1, 1, g->k, row, g->k, col, 1, (double)g->beta, &value, 1);
-  if (g->bias != NULL) value += (double)p->bias.values[j];
+  if (g->bias != NULL) value += (double)value_of(&p->bias, j);
   if (g->relu && value < 0.0) value = 0.0;
-  if (g->residual != NULL) value += (double)p->residual.values[i * g->n + j];
+  if (g->residual != NULL) value += (double)value_of(&p->residual, i * g->n + j);
   return value;
 }
 
@@ -147,10 +152,10 @@ static csa_status compare_sums(csa_ledger *ledger, const product *p, const float
   CSA_GO(csa_new(&want, (size_t)g->m, sizeof *want));
   for (int64_t i = 0; i < g->m; i++) {
     mine[i] = (double)got[start + i];
-    want[i] = (double)g->beta * (double)p->c.values[start + i];
+    want[i] = (double)g->beta * (double)value_of(&p->c, start + i);
   }
   for (int64_t k = 0; k < g->k; k++)
-    for (int64_t i = 0; i < g->m; i++) want[i] += (double)p->a.values[k * g->lda + i];
+    for (int64_t i = 0; i < g->m; i++) want[i] += (double)value_of(&p->a, k * g->lda + i);
   status = csa_ledger_probe(ledger, p->plan, g->sums, csa_difference(mine, want, g->m, NULL),
                             TERM_ERROR * sqrt((double)g->k), "%s", what);
 done:
@@ -166,7 +171,7 @@ csa_status csa_selftest_product(csa_ledger *ledger, csa_device *device, csa_choi
   csa_status status;
   csa_gemm_call_text(like, what);
   CSA_GO(csa_plan_create(&p.plan, device, choices));
-  CSA_GO(draw_operands(&p, like));
+  size_operands(&p, like);
   CSA_GO(csa_new(&got, (size_t)p.c.count, sizeof *got));
   CSA_GO(record(&p, like));
   CSA_GO(run(&p, got));
@@ -174,7 +179,6 @@ csa_status csa_selftest_product(csa_ledger *ledger, csa_device *device, csa_choi
   status = compare_sums(ledger, &p, got, what);
 done:
   csa_plan_destroy(p.plan);
-  free(p.a.values), free(p.b.values), free(p.c.values), free(p.bias.values), free(p.residual.values);
   free(got);
   return status;
 }
@@ -184,26 +188,24 @@ enum { SUM_ROWS = 50, SUM_COLS = 1037 };
 csa_status csa_selftest_sum(csa_ledger *ledger, csa_device *device, csa_choices choices) {
   csa_plan *plan = NULL;
   csa_tensor *out;
-  operand x = {0};
+  operand x = {6, SUM_ROWS * SUM_COLS, NULL};
   float got[SUM_COLS];
   double mine[SUM_COLS], want[SUM_COLS] = {0.0};
   csa_status status;
   CSA_GO(csa_plan_create(&plan, device, choices));
-  CSA_GO(draw(&x, SUM_ROWS * SUM_COLS, 6));
   CSA_GO(declare(plan, &x, "x"));
   CSA_GO(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(SUM_COLS), &out, "sums"));
   CSA_GO(csa_sum_rows(plan, x.tensor, SUM_ROWS, SUM_COLS, SUM_COLS, 0.0f, out));
   CSA_GO(csa_plan_place(plan));
   CSA_GO(csa_plan_bind(plan));
-  CSA_GO(csa_tensor_upload(device, x.tensor, x.values));
+  CSA_GO(upload(device, &x));
   CSA_GO(csa_plan_run(plan, 0, plan->node_count));
   CSA_GO(csa_tensor_download(device, out, got));
-  for (int i = 0; i < SUM_ROWS * SUM_COLS; i++) want[i % SUM_COLS] += (double)x.values[i];
+  for (int i = 0; i < SUM_ROWS * SUM_COLS; i++) want[i % SUM_COLS] += (double)value_of(&x, i);
   for (int i = 0; i < SUM_COLS; i++) mine[i] = (double)got[i];
   status = csa_ledger_probe(ledger, plan, out, csa_difference(mine, want, SUM_COLS, NULL), 2e-6, "%d rows of %d",
                             SUM_ROWS, SUM_COLS);
 done:
   csa_plan_destroy(plan);
-  free(x.values);
   return status;
 }
