@@ -1,8 +1,11 @@
-/* clsattn verify: the self-test of a device; with FILE a golden file's numbers against ours. */
+/* clsattn verify: the self-test of a device; with FILE a golden file's numbers against ours; with --against two devices
+ * side by side. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/choices.h"
 #include "cli/commands.h"
+#include "train/against.h"
 #include "train/config.h"
 #include "train/selftest.h"
 #include "train/verify.h"
@@ -10,8 +13,10 @@
 #define BATCH 100 /* whose products the self-test computes: train's default */
 
 typedef struct {
-  const char *device, *dump;
+  const char *device, *dump, *against, *model, *patches;
   csa_choice_texts choices;
+  int steps, batch;
+  uint64_t seed;
   bool json;
 } verify_settings;
 
@@ -71,39 +76,131 @@ done:
   return status;
 }
 
+/* All checks, in a step's order of rows. */
+static csa_status flatten(const csa_divergence *d, csa_verification *v) {
+  *v = (csa_verification){.ok = d->first == NULL};
+  for (size_t i = 0; i < d->count; i++)
+    for (int kind = 0; kind < CSA_KINDS; kind++) {
+      if (d->rows[i].kinds[kind].name[0] == '\0') continue;
+      CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
+      v->checks[v->count++] = d->rows[i].kinds[kind];
+    }
+  return CSA_OK;
+}
+
+static csa_status print_rows(const csa_divergence *d) {
+  printf("%-4s %4s  %-36s", "", "step", "largest relative error of");
+  for (int kind = 0; kind < CSA_KINDS; kind++) printf(" %19s", csa_against_text((csa_against_kind)kind));
+  printf("\n");
+  for (size_t i = 0; i < d->count; i++) {
+    const csa_against_row *row = &d->rows[i];
+    char name[CSA_TENSOR_NAME + 20];
+    bool ok = true;
+    for (int kind = 0; kind < CSA_KINDS; kind++) ok = ok && (row->kinds[kind].name[0] == '\0' || row->kinds[kind].ok);
+    snprintf(name, sizeof name, "%s (%s)", row->layer, row->ops);
+    printf("%-4s %4d  %-36s", ok ? "ok" : "FAIL", row->step, name);
+    for (int kind = 0; kind < CSA_KINDS; kind++)
+      if (row->kinds[kind].name[0] == '\0')
+        printf(" %19s", "-");
+      else
+        printf(" %19.1e", row->kinds[kind].error);
+    printf("\n");
+  }
+  return csa_flush_output();
+}
+
+static csa_status report(const verify_settings *s, const csa_divergence *d, const char *tested, const char *reference) {
+  csa_verification v = {0};
+  csa_status status;
+  CSA_GO(flatten(d, &v));
+  CSA_GO(s->json ? print_json(&v) : print_rows(d));
+  if (d->first != NULL) {
+    const csa_check *c = &d->first->kinds[d->first_kind];
+    status = csa_fail(CSA_FAILED, "verify: %s parts from %s first at %s: error %.2e is above the tolerance %.0e",
+                      tested, reference, c->name, c->error, c->tolerance);
+  }
+done:
+  csa_verification_fini(&v);
+  return status;
+}
+
+static csa_status run_against(const verify_settings *s, csa_device *device, csa_choices choices) {
+  csa_against_config config = {.batch = s->batch, .steps = s->steps, .seed = s->seed};
+  csa_side tested = {device, choices}, reference = {0};
+  csa_divergence d = {0};
+  csa_status status;
+  CSA_GO(csa_architecture_default(&config.architecture, s->model != NULL ? s->model : "vit"));
+  if (s->patches != NULL) CSA_GO(csa_architecture_patches(&config.architecture, s->patches));
+  CSA_GO(csa_device_open(&reference.device, s->against));
+  CSA_GO(csa_against(&d, &tested, &reference, &config));
+  status = report(s, &d, device->info.name, reference.device->info.name);
+done:
+  csa_divergence_fini(&d);
+  csa_device_close(reference.device);
+  return status;
+}
+
 static csa_status run(const verify_settings *s, const char *path) {
   csa_device *device = NULL;
   csa_choices choices;
+  csa_status status;
   CSA_TRY(csa_choices_take(&s->choices, &choices));
   CSA_TRY(csa_device_open(&device, s->device));
-  const csa_status status = path != NULL ? run_file(s, device, choices, path) : run_self_test(s, device, choices);
+  if (path != NULL)
+    status = run_file(s, device, choices, path);
+  else if (s->against != NULL)
+    status = run_against(s, device, choices);
+  else
+    status = run_self_test(s, device, choices);
   csa_device_close(device);
   return status;
 }
 
+/* What belongs to one of the three ways only. */
+static csa_status check_together(const csa_command_line *line, const verify_settings *s, const char *path) {
+  static const char *const of_against[] = {"model", "patches", "steps", "batch", "seed"};
+  if (path != NULL && s->against != NULL) return csa_fail(CSA_USAGE, "--against: not together with a golden FILE");
+  if (path == NULL && s->dump != NULL) return csa_fail(CSA_USAGE, "--dump: goes with a golden FILE");
+  for (size_t i = 0; i < sizeof of_against / sizeof of_against[0]; i++)
+    if (s->against == NULL && csa_option_given(line, of_against[i]))
+      return csa_fail(CSA_USAGE, "--%s: goes with --against", of_against[i]);
+  return CSA_OK;
+}
+
 csa_status csa_command_verify(int argc, char **argv) {
-  verify_settings s = {0};
+  verify_settings s = {.steps = 3, .batch = 20};
   bool help;
   int positional;
   csa_option options[] = {
       {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
       CSA_CHOICE_OPTIONS(s.choices),
       {"dump", "OUT", CSA_OPTION_TEXT, &s.dump, "with FILE: write the computed values to OUT, safetensors", false},
+      {"against", "NAME", CSA_OPTION_TEXT, &s.against,
+       "train some steps there too, with kernels as auto chooses, and compare", false},
+      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "with --against: vit or cnn (default vit)", false},
+      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "with --against: rows or grid (default rows)", false},
+      {"steps", "N", CSA_OPTION_INT, &s.steps, "with --against: steps of training (default 3)", false},
+      {"batch", "N", CSA_OPTION_INT, &s.batch, "with --against: images of a step (default 20)", false},
+      {"seed", "N", CSA_OPTION_SEED, &s.seed, "with --against: of parameters and images (default 0)", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
   const csa_command_line line = {
       "verify",
       "[FILE]",
-      "Tests every kernel and matrix product that the models use on a device, against plain C; with FILE, a golden\n"
-      "file, runs its training steps and compares with the numbers that PyTorch got.",
+      "Without FILE: tests every kernel and matrix product that the models use on a device, against plain C.\n"
+      "With FILE, a golden file: runs its training steps and compares with the numbers that PyTorch got.\n"
+      "With --against: trains the same steps on two devices (or on one, with other kernels), each step from the\n"
+      "reference's parameters, and names the first layer whose numbers part. --kernels, --gemm and --conv are for\n"
+      "--device.",
       "  clsattn verify --device cpu0\n"
-      "  clsattn verify tests/golden/vit-tiny.safetensors\n"
-      "  clsattn verify --gemm clblast --json tests/golden/vit-tiny.safetensors\n",
+      "  clsattn verify --against cpu0 --device amd0 --model cnn\n"
+      "  clsattn verify --against cpu0 --device cpu0 --kernels portable --gemm clblast\n"
+      "  clsattn verify --json tests/golden/vit-tiny.safetensors\n",
       options,
       sizeof options / sizeof options[0]};
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
   const char *path = argv[positional];
   CSA_TRY(csa_options_positionals(&line, argc, argv, positional, path != NULL ? 1 : 0));
-  if (s.dump != NULL && path == NULL) return csa_fail(CSA_USAGE, "--dump: goes with a golden FILE");
+  CSA_TRY(check_together(&line, &s, path));
   return run(&s, path);
 }

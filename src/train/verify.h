@@ -19,6 +19,9 @@ typedef struct {
   bool ok; /* all of them */
 } csa_verification;
 
+/* Whether the gradient is 0 in exact arithmetic: the bias of keys, as softmax ignores a shift of all of them. */
+bool csa_gradient_is_zero(const csa_parameter *parameter);
+
 /* Trains as the file says (its parameters, inputs, labels and learning rate) and compares all that it expects; writes
  * the computed values to `dump`, where not NULL, as a safetensors file. */
 csa_status csa_verify(csa_verification *verification, csa_device *device, csa_choices choices, const char *path,
