@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "model/scaler.h"
 #include "train/trial.h"
 
 #define LEARNING_RATE 1e-3f
+#define HALF_SCALE 1024.0f /* of the loss where activations are halves: every step's gradients fit */
 
 /* Relative L2 errors. Of activations: rounding alone, more of it where convolutions are transformed. Of gradients: a
  * number near 0 may be on either side of a ReLU, or another of two nearly equal ones the maximum, and then a whole
@@ -16,8 +18,9 @@
 typedef struct {
   double kinds[CSA_KINDS];
 } tolerances;
-static const tolerances vit_tolerances = {{1e-5, 2e-3, 2e-3, 5e-2}};
-static const tolerances cnn_tolerances = {{1e-4, 1e-2, 1e-2, 1e-1}};
+static const tolerances vit_tolerances = {{5e-6, 2e-3, 2e-3, 5e-2}};
+static const tolerances cnn_tolerances = {{2e-5, 5e-2, 2e-2, 2e-1}};
+static const tolerances half_tolerances = {{5e-3, 2e-1, 1e-1, 5e-1}}; /* one side, or both */
 
 static const char *const kind_texts[CSA_KINDS] = {"activations", "gradients", "parameter gradients", "parameters"};
 
@@ -26,6 +29,7 @@ const char *csa_against_text(csa_against_kind kind) { return kind_texts[kind]; }
 typedef struct {
   csa_graph *graph;
   csa_optimizer optimizer;
+  float scale; /* of this step's gradients */
 } side;
 
 typedef struct {
@@ -51,6 +55,13 @@ static csa_status copy(const side *from, const csa_tensor *source, const side *t
   if (status == CSA_OK) status = csa_values_upload(to->graph->device, target, values);
   free(values);
   return status;
+}
+
+static csa_status set_scale(const side *s) {
+  csa_scaler_state state;
+  CSA_TRY(csa_scaler_get(s->graph, &state));
+  state.scale = HALF_SCALE;
+  return csa_scaler_set(s->graph, &state);
 }
 
 /* The tested side goes on from where the reference is. */
@@ -85,13 +96,21 @@ done:
   return status;
 }
 
-static csa_status run(const comparison *c, const side *s) {
+static csa_status run(const comparison *c, side *s) {
   csa_step_state state = {.active = c->config->batch};
   csa_optimizer_step(&s->optimizer, c->step, &state);
+  CSA_TRY(set_scale(s));
   CSA_TRY(feed(c, s));
   CSA_TRY(csa_schedule_state(s->graph, &state));
   CSA_TRY(csa_schedule_micro_step(s->graph));
+  CSA_TRY(csa_schedule_scale(s->graph, &s->scale));
   return csa_schedule_update(s->graph);
+}
+
+static csa_status download_gradients(const side *s, const csa_tensor *tensor, double **values) {
+  CSA_TRY(csa_values_download(s->graph->device, tensor, values));
+  for (int64_t i = 0; i < csa_elements(tensor->shape); i++) (*values)[i] /= (double)s->scale;
+  return CSA_OK;
 }
 
 /* |a - b| / |b| in the L2 norm, b being the reference; `before`, where not NULL, is taken off b's norm: what changed.
@@ -106,11 +125,25 @@ static double relative(const double *a, const double *b, const double *before, i
   return difference == 0.0 ? 0.0 : sqrt(difference / whole);
 }
 
-static csa_status compare(const comparison *c, const csa_tensor *tested, const csa_tensor *reference, double *error) {
+static csa_status compare_outputs(const comparison *c, const csa_tensor *tested, const csa_tensor *reference,
+                                  double *error) {
   double *a = NULL, *b = NULL;
   csa_status status;
   CSA_GO(csa_values_download(c->tested.graph->device, tested, &a));
   CSA_GO(csa_values_download(c->reference.graph->device, reference, &b));
+  *error = relative(a, b, NULL, csa_elements(reference->shape));
+done:
+  free(a);
+  free(b);
+  return status;
+}
+
+static csa_status compare_gradients(const comparison *c, const csa_tensor *tested, const csa_tensor *reference,
+                                    double *error) {
+  double *a = NULL, *b = NULL;
+  csa_status status;
+  CSA_GO(download_gradients(&c->tested, tested, &a));
+  CSA_GO(download_gradients(&c->reference, reference, &b));
   *error = relative(a, b, NULL, csa_elements(reference->shape));
 done:
   free(a);
@@ -152,10 +185,10 @@ static csa_status compare_layers(const comparison *c) {
   for (size_t i = 0; i < b->layer_count; i++) {
     const csa_layer *x = &a->layers[i], *y = &b->layers[i];
     double error;
-    CSA_TRY(compare(c, output_of(x), output_of(y), &error));
+    CSA_TRY(compare_outputs(c, output_of(x), output_of(y), &error));
     enter(c, i, CSA_ACTIVATIONS, error);
     if (x->dout == NULL || y->dout == NULL) continue;
-    CSA_TRY(compare(c, x->dout, y->dout, &error));
+    CSA_TRY(compare_gradients(c, x->dout, y->dout, &error));
     enter(c, i, CSA_GRADIENTS, error);
   }
   return CSA_OK;
@@ -186,7 +219,7 @@ static void flat_fini(flat *f) { free(f->tested), free(f->reference), free(f->be
 
 /* A gradient that is 0 in exact arithmetic is rounding on both sides: it need only be tiny beside the others, and its
  * parameters go where the rounding points. */
-static void compare_gradients(const comparison *c, const flat *f, int64_t all) {
+static void compare_parameter_gradients(const comparison *c, const flat *f, int64_t all) {
   const csa_graph *g = c->reference.graph;
   for (size_t i = 0; i < g->parameters.count; i++) {
     const csa_parameter *p = &g->parameters.list[i];
@@ -212,9 +245,9 @@ static csa_status compare_flat(const comparison *c, double **before) {
   flat gradients = {0}, values = {.before = *before};
   csa_status status;
   *before = NULL;
-  CSA_GO(csa_values_download(c->tested.graph->device, a->gradients, &gradients.tested));
-  CSA_GO(csa_values_download(c->reference.graph->device, b->gradients, &gradients.reference));
-  compare_gradients(c, &gradients, csa_elements(b->gradients->shape));
+  CSA_GO(download_gradients(&c->tested, a->gradients, &gradients.tested));
+  CSA_GO(download_gradients(&c->reference, b->gradients, &gradients.reference));
+  compare_parameter_gradients(c, &gradients, csa_elements(b->gradients->shape));
   CSA_GO(csa_values_download(c->tested.graph->device, a->values, &values.tested));
   CSA_GO(csa_values_download(c->reference.graph->device, b->values, &values.reference));
   compare_parameters(c, &values);
@@ -272,7 +305,10 @@ csa_status csa_against(csa_divergence *d, const csa_side *tested, const csa_side
   comparison c = {.result = d, .config = config};
   csa_status status;
   *d = (csa_divergence){0};
-  c.tolerance = csa_architecture_is_vit(&config->architecture) ? vit_tolerances : cnn_tolerances;
+  const bool halves = (tested->choices.precision | reference->choices.precision) == CSA_PRECISION_F16;
+  c.tolerance = halves                                           ? half_tolerances
+                : csa_architecture_is_vit(&config->architecture) ? vit_tolerances
+                                                                 : cnn_tolerances;
   CSA_GO(build(&c.tested, tested, config));
   CSA_GO(build(&c.reference, reference, config));
   CSA_GO(csa_graph_initialize(c.reference.graph, config->seed));

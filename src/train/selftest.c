@@ -129,14 +129,15 @@ static csa_status run_odd_layers(self_test *t) {
 }
 
 static csa_status run_odd_products(self_test *t) {
-  csa_tensor wanted = {.role = CSA_DATA};
+  csa_tensor x = {.dtype = t->choices.precision == CSA_PRECISION_F16 ? CSA_F16 : CSA_F32}, w = {.dtype = CSA_F32};
   csa_gemm_call calls[] = {
-      {.m = 64, .n = 64, .k = 64}, /* alone: nothing is packed, split or added to it */
-      {.m = 65, .n = 17, .k = 64, .trans_b = true, .bias = &wanted, .relu = true, .residual = &wanted},
-      {.m = 33, .n = 10, .k = 130, .beta = 1.0f},
-      {.m = 5, .n = 3, .k = 1300, .trans_a = true, .sums = &wanted},
-      {.m = 53001, .n = 80, .k = 3, .bias = &wanted}, /* no cache holds this C */
-      {.m = 65, .n = 17, .k = 33, .trans_b = true, .batch = 3},
+      /* alone: nothing is packed, split or added to it */
+      {.m = 64, .n = 64, .k = 64, .a = &x, .b = &w, .c = &x},
+      {.m = 65, .n = 17, .k = 64, .trans_b = true, .a = &x, .b = &w, .c = &x, .bias = &w, .relu = true, .residual = &x},
+      {.m = 33, .n = 10, .k = 130, .a = &x, .b = &w, .c = &x, .beta = 1.0f},
+      {.m = 5, .n = 3, .k = 1300, .trans_a = true, .a = &x, .b = &x, .c = &w, .sums = &w},
+      {.m = 53001, .n = 80, .k = 3, .a = &x, .b = &w, .c = &x, .bias = &w}, /* no cache holds this C */
+      {.m = 65, .n = 17, .k = 33, .trans_b = true, .a = &w, .b = &w, .c = &w, .batch = 3},
   };
   for (size_t i = 0; i < LENGTH(calls); i++) {
     csa_gemm_call *c = &calls[i];

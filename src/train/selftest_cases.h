@@ -10,8 +10,8 @@
 /* A layer forward and backward. */
 csa_status csa_selftest_layer(csa_ledger *ledger, csa_device *device, csa_choices choices, const csa_trial_case *c);
 
-/* A product like `like`, whose tensors are only looked at for being there: all of C is computed; of a large C every row
- * and every column is compared somewhere. */
+/* A product like `like`, whose tensors are only looked at for being there and for their types: all of C is computed; of
+ * a large C every row and every column is compared somewhere. */
 csa_status csa_selftest_product(csa_ledger *ledger, csa_device *device, csa_choices choices, const csa_gemm_call *like);
 
 /* The sum of few rows, alone. */

@@ -2,7 +2,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/half.h"
 #include "core/rng.h"
+#include "model/scaler.h"
 #include "reference/reference.h"
 #include "train/feed.h"
 #include "train/selftest_cases.h"
@@ -32,7 +34,8 @@ static csa_status compare_batch(csa_ledger *ledger, const csa_graph *g, const cs
     for (int64_t i = 0; i < image; i++)
       want[n * image + i] =
           ((double)images[order[n] * image + i % channels * pixels + i / channels] / 255.0 - 0.5) / 0.5;
-  status = csa_ledger_probe(ledger, csa_feed_plan(feed), g->input, csa_difference(got, want, count, NULL), 1e-6,
+  status = csa_ledger_probe(ledger, csa_feed_plan(feed), g->input, csa_difference(got, want, count, NULL),
+                            g->input->dtype == CSA_F16 ? CSA_TRIAL_HALF_TOLERANCE : 1e-6,
                             "%lld pixels of %lld channels", (long long)pixels, (long long)channels);
 done:
   free(got), free(want);
@@ -88,19 +91,23 @@ static csa_status compare_history(csa_ledger *ledger, const csa_graph *g, double
                           classes);
 }
 
-static csa_status compare_loss(csa_ledger *ledger, const csa_graph *g, const double *logits, const int32_t *labels,
+static csa_status compare_loss(csa_ledger *ledger, csa_graph *g, const double *logits, const int32_t *labels,
                                int classes) {
   const csa_ref_loss s = {BATCH, classes, ACTIVE};
   const csa_tensor *gradient = g->layers[0].saved[CSA_LOSS_GRADIENT];
   const int64_t count = (int64_t)BATCH * classes;
   double *got = NULL, *want = NULL;
+  float scale;
   int64_t correct = 0;
   csa_status status;
   CSA_GO(csa_new(&want, (size_t)count, sizeof *want));
   CSA_GO(csa_values_download(g->device, gradient, &got));
   csa_ref_loss_backward(&s, logits, labels, want);
-  CSA_GO(csa_ledger_probe(ledger, g->plan, gradient, csa_difference(got, want, count, NULL), 1e-6,
-                          "the gradient, %d classes", classes));
+  CSA_GO(csa_schedule_scale(g, &scale));
+  for (int64_t i = 0; i < count; i++) got[i] /= (double)scale;
+  CSA_GO(csa_ledger_probe(ledger, g->plan, gradient, csa_difference(got, want, count, NULL),
+                          gradient->dtype == CSA_F16 ? CSA_TRIAL_HALF_TOLERANCE : 1e-6, "the gradient, %d classes",
+                          classes));
   const double mean = csa_ref_loss_forward(&s, logits, labels, &correct);
   status = compare_history(ledger, g, mean, correct, classes);
 done:
@@ -117,9 +124,10 @@ csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices
   csa_graph *g = NULL;
   csa_status status;
   CSA_GO(csa_new(&logits, (size_t)count, sizeof *logits));
-  for (int64_t i = 0; i < count; i++) logits[i] = (double)(2.0f * csa_rng_normal(&rng, (uint64_t)i));
+  for (int64_t i = 0; i < count; i++)
+    logits[i] = (double)csa_half_to_float(csa_half_from_float(2.0f * csa_rng_normal(&rng, (uint64_t)i)));
   for (int i = 0; i < BATCH; i++) labels[i] = i * 3 % classes;
-  for (int i = 0; i < BATCH; i += 2) logits[i * classes + labels[i]] += 16.0; /* every other prediction is right */
+  for (int i = 0; i < BATCH; i += 2) logits[i * classes + labels[i]] = 8.0; /* every other prediction is right */
   CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, classes)));
   CSA_GO(csa_graph_record(g));
   CSA_GO(csa_schedule_prepare(g));
@@ -156,11 +164,15 @@ static csa_status take_steps(updates *u) {
   CSA_TRY(csa_values_upload(device, u->graph->parameters.values, u->w));
   for (int64_t step = 1; step <= STEPS; step++) {
     csa_step_state state = {.active = 2};
-    for (int64_t i = 0; i < u->count; i++) u->dw[i] = gradient_of(i, step);
-    CSA_TRY(csa_values_upload(device, u->graph->parameters.gradients, u->dw));
+    float scale;
     csa_optimizer_step(&u->optimizer, step, &state);
     CSA_TRY(csa_schedule_state(u->graph, &state));
+    CSA_TRY(csa_schedule_micro_step(u->graph)); /* with halves: the step's scale */
+    CSA_TRY(csa_schedule_scale(u->graph, &scale));
+    for (int64_t i = 0; i < u->count; i++) u->dw[i] = (double)scale * gradient_of(i, step);
+    CSA_TRY(csa_values_upload(device, u->graph->parameters.gradients, u->dw));
     CSA_TRY(csa_schedule_update(u->graph));
+    for (int64_t i = 0; i < u->count; i++) u->dw[i] = gradient_of(i, step);
     csa_ref_optimizer_step(&u->reference, step, u->count, u->dw, u->w, u->first, u->second);
   }
   return CSA_OK;
@@ -187,6 +199,7 @@ static csa_status update(updates *u, csa_ledger *ledger, csa_device *device, csa
   csa_graph_add(u->graph, &csa_layer_linear, (csa_layer_config){.out = OUTPUTS},
                 csa_graph_input(u->graph, csa_shape2(2, INPUTS)), NULL, "fc");
   CSA_TRY(u->graph->status);
+  CSA_TRY(csa_scaler_begin(u->graph));
   CSA_TRY(csa_optimizer_record(&u->optimizer, u->graph, config)); /* of the layer only the parameters are wanted */
   CSA_TRY(csa_schedule_prepare(u->graph));
   u->count = csa_elements(u->graph->parameters.values->shape);

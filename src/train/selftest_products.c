@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/half.h"
 #include "device/reduce.h"
 #include "reference/reference.h"
 #include "train/selftest_cases.h"
@@ -24,19 +25,30 @@ typedef struct {
   csa_plan *plan;
 } product;
 
-/* Element i of an operand, in [-2, 2), from a multiplicative hash. */
+/* Element i of an operand, in [-2, 2), from a multiplicative hash; its 11 bits fit a half. */
 static float value_of(const operand *x, int64_t i) {
   const uint32_t hash = ((uint32_t)(i % DRAWN) + x->stream * 0x10001u) * 2654435761u;
-  return (float)(int32_t)hash * 0x1p-30f;
+  return (float)((int32_t)(hash >> 21) - 1024) * 0x1p-9f;
+}
+
+/* DRAWN values as the device has them. */
+static csa_status block_of(const operand *x, void **block) {
+  const bool half = x->tensor->dtype == CSA_F16;
+  CSA_TRY(csa_new(block, DRAWN, sizeof(float)));
+  for (int64_t i = 0; i < DRAWN; i++)
+    if (half)
+      ((uint16_t *)*block)[i] = csa_half_from_float(value_of(x, i));
+    else
+      ((float *)*block)[i] = value_of(x, i);
+  return CSA_OK;
 }
 
 static csa_status upload(csa_device *device, const operand *x) {
-  float *values = NULL;
-  csa_status status = csa_new(&values, DRAWN, sizeof *values);
-  for (int64_t i = 0; i < DRAWN && status == CSA_OK; i++) values[i] = value_of(x, i);
+  void *block = NULL;
+  csa_status status = block_of(x, &block);
   for (int64_t i = 0; i < x->count && status == CSA_OK; i += DRAWN)
-    status = csa_tensor_upload_part(device, x->tensor, i, x->count - i < DRAWN ? x->count - i : DRAWN, values);
-  free(values);
+    status = csa_tensor_upload_part(device, x->tensor, i, x->count - i < DRAWN ? x->count - i : DRAWN, block);
+  free(block);
   return status;
 }
 
@@ -56,17 +68,19 @@ static void size_operands(product *p, const csa_gemm_call *g) {
   p->residual = (operand){5, g->residual != NULL ? (int64_t)g->m * g->n : 1, NULL};
 }
 
-static csa_status declare(csa_plan *plan, operand *x, const char *name) {
-  return csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(x->count), &x->tensor, "%s", name);
+/* `like`: a tensor whose type it has; NULL: floats. */
+static csa_status declare(csa_plan *plan, operand *x, const csa_tensor *like, const char *name) {
+  return csa_plan_tensor(plan, CSA_DATA, like != NULL ? like->dtype : CSA_F32, csa_shape1(x->count), &x->tensor, "%s",
+                         name);
 }
 
 static csa_status record(product *p, const csa_gemm_call *like) {
   csa_gemm_call *g = &p->call;
-  CSA_TRY(declare(p->plan, &p->a, "A"));
-  CSA_TRY(declare(p->plan, &p->b, "B"));
-  CSA_TRY(declare(p->plan, &p->c, "C"));
-  CSA_TRY(declare(p->plan, &p->bias, "bias"));
-  CSA_TRY(declare(p->plan, &p->residual, "residual"));
+  CSA_TRY(declare(p->plan, &p->a, like->a, "A"));
+  CSA_TRY(declare(p->plan, &p->b, like->b, "B"));
+  CSA_TRY(declare(p->plan, &p->c, like->c, "C"));
+  CSA_TRY(declare(p->plan, &p->bias, like->bias, "bias"));
+  CSA_TRY(declare(p->plan, &p->residual, like->residual, "residual"));
   *g = *like;
   g->a = p->a.tensor;
   g->b = p->b.tensor;
@@ -88,7 +102,7 @@ static csa_status run(const product *p, float *got) {
   const operand *all[] = {&p->a, &p->b, &p->c, &p->bias, &p->residual};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) CSA_TRY(upload(p->plan->device, all[i]));
   CSA_TRY(csa_plan_run(p->plan, 0, p->plan->node_count));
-  return csa_tensor_download(p->plan->device, p->c.tensor, got);
+  return csa_tensor_read_floats(p->plan->device, p->c.tensor, 0, p->c.count, got);
 }
 
 /* One element of C; `row` and `col` have room for k numbers each. */
@@ -120,6 +134,11 @@ static void sample(const csa_gemm_call *g, int64_t number, int64_t count, int64_
   *j = place < g->m ? other % g->n : place - g->m;
 }
 
+static double tolerance_of(const product *p) {
+  const double floats = TERM_ERROR * sqrt((double)p->call.k);
+  return p->call.c->dtype == CSA_F16 ? fmax(floats, CSA_TRIAL_HALF_TOLERANCE) : floats;
+}
+
 static csa_status compare(csa_ledger *ledger, const product *p, const float *got, const char *what) {
   const csa_gemm_call *g = &p->call;
   const int64_t count = samples_of(g);
@@ -135,8 +154,8 @@ static csa_status compare(csa_ledger *ledger, const product *p, const float *got
     mine[s] = (double)got[at * g->batch_c + i * g->ldc + j];
     want[s] = element(p, at, i, j, row, col);
   }
-  status = csa_ledger_probe(ledger, p->plan, g->c, csa_difference(mine, want, count, NULL),
-                            TERM_ERROR * sqrt((double)g->k), "%s", what);
+  status =
+      csa_ledger_probe(ledger, p->plan, g->c, csa_difference(mine, want, count, NULL), tolerance_of(p), "%s", what);
 done:
   free(row), free(col), free(mine), free(want);
   return status;
@@ -156,8 +175,8 @@ static csa_status compare_sums(csa_ledger *ledger, const product *p, const float
   }
   for (int64_t k = 0; k < g->k; k++)
     for (int64_t i = 0; i < g->m; i++) want[i] += (double)value_of(&p->a, k * g->lda + i);
-  status = csa_ledger_probe(ledger, p->plan, g->sums, csa_difference(mine, want, g->m, NULL),
-                            TERM_ERROR * sqrt((double)g->k), "%s", what);
+  status =
+      csa_ledger_probe(ledger, p->plan, g->sums, csa_difference(mine, want, g->m, NULL), tolerance_of(p), "%s", what);
 done:
   free(mine), free(want);
   return status;
@@ -193,7 +212,7 @@ csa_status csa_selftest_sum(csa_ledger *ledger, csa_device *device, csa_choices 
   double mine[SUM_COLS], want[SUM_COLS] = {0.0};
   csa_status status;
   CSA_GO(csa_plan_create(&plan, device, choices));
-  CSA_GO(declare(plan, &x, "x"));
+  CSA_GO(declare(plan, &x, NULL, "x"));
   CSA_GO(csa_plan_tensor(plan, CSA_DATA, CSA_F32, csa_shape1(SUM_COLS), &out, "sums"));
   CSA_GO(csa_sum_rows(plan, x.tensor, SUM_ROWS, SUM_COLS, SUM_COLS, 0.0f, out));
   CSA_GO(csa_plan_place(plan));

@@ -4,27 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/half.h"
 #include "core/rng.h"
 
-#define STEPS_OF_ONE 8.0 /* values of coarse draws are multiples of an eighth */
+#define COARSE 2.0 /* coarse draws are multiples of 1 / COARSE */
 
 static const csa_layer_ops *const with_maximum[] = {&csa_layer_nonlocal};
 
 /* Whether a layer picks the largest of computed numbers. They must then be the same on device and host, to the bit, or
- * gradients go to different places: values are drawn so coarse that their products and sums are exact in float. */
+ * gradients go to different places: values are drawn so coarse that their products' sums are exact, even in halves. */
 static bool picks(const csa_layer_ops *ops) {
   for (size_t i = 0; i < sizeof with_maximum / sizeof with_maximum[0]; i++)
     if (ops == with_maximum[i]) return true;
   return false;
 }
 
+/* Values that halves hold exactly. */
 static csa_status draw(csa_shape shape, uint32_t stream, bool coarse, double scale, double **values) {
   const csa_rng rng = {1, CSA_RNG_TEST, stream};
   const int64_t count = csa_elements(shape);
   CSA_TRY(csa_new(values, (size_t)count, sizeof **values));
   for (int64_t i = 0; i < count; i++) {
-    const double value = (double)csa_rng_normal(&rng, (uint64_t)i);
-    (*values)[i] = scale * (coarse ? round(STEPS_OF_ONE * value) / STEPS_OF_ONE : value);
+    const double value = (double)csa_half_to_float(csa_half_from_float(csa_rng_normal(&rng, (uint64_t)i)));
+    (*values)[i] = scale * (coarse ? round(COARSE * value) / COARSE : value);
   }
   return CSA_OK;
 }
@@ -34,7 +36,7 @@ csa_status csa_values_upload(csa_device *device, const csa_tensor *tensor, const
   float *floats = NULL;
   CSA_TRY(csa_new(&floats, (size_t)count, sizeof *floats));
   for (int64_t i = 0; i < count; i++) floats[i] = (float)values[i];
-  const csa_status status = csa_tensor_upload(device, tensor, floats);
+  const csa_status status = csa_tensor_write_floats(device, tensor, floats);
   free(floats);
   return status;
 }
@@ -45,7 +47,7 @@ csa_status csa_values_download(csa_device *device, const csa_tensor *tensor, dou
   csa_status status;
   CSA_GO(csa_new(&floats, (size_t)count, sizeof *floats));
   CSA_GO(csa_new(values, (size_t)count, sizeof **values));
-  CSA_GO(csa_tensor_download(device, tensor, floats));
+  CSA_GO(csa_tensor_read_floats(device, tensor, 0, count, floats));
   for (int64_t i = 0; i < count; i++) (*values)[i] = (double)floats[i];
 done:
   free(floats);
@@ -66,8 +68,9 @@ static csa_status build(csa_trial *t, const csa_trial_case *c, csa_tensor **resi
   csa_graph *g = t->graph;
   csa_tensor *in = csa_graph_input(g, c->in);
   *residual = NULL;
-  if (c->joins) CSA_TRY(csa_plan_tensor(g->plan, CSA_DATA, CSA_F32, c->in, &g->gradients[0].gradient, "other"));
-  if (c->residual.rank > 0) CSA_TRY(csa_plan_tensor(g->plan, CSA_DATA, CSA_F32, c->residual, residual, "residual"));
+  CSA_TRY(g->status);
+  if (c->joins) CSA_TRY(csa_plan_tensor(g->plan, CSA_DATA, in->dtype, c->in, &g->gradients[0].gradient, "other"));
+  if (c->residual.rank > 0) CSA_TRY(csa_plan_tensor(g->plan, CSA_DATA, in->dtype, c->residual, residual, "residual"));
   csa_graph_add(g, c->ops, c->config, in, *residual, "layer");
   CSA_TRY(csa_graph_record(g));
   t->layer = &g->layers[0];

@@ -32,6 +32,9 @@ typedef struct {
 csa_status csa_trial_run(csa_trial *trial, csa_device *device, csa_choices choices, const csa_trial_case *c);
 void csa_trial_fini(csa_trial *trial);
 
+/* Activations in halves have 11 bits, and are rounded at every layer's inner steps. */
+#define CSA_TRIAL_HALF_TOLERANCE 1e-2
+
 /* What should have come out, and by how much each may be off: of the largest magnitude, or of 1 if that is larger. */
 typedef struct {
   double *out, *din, *dparam[CSA_LAYER_SLOTS];
