@@ -22,7 +22,7 @@ static csa_status make_graph(csa_graph **graph, csa_device *device, csa_choices 
 
 static uint8_t byte_of(int64_t i) { return (uint8_t)(i * 7 + i / 256 * 13); }
 
-/* By the definition: the bytes of image (b + 1) * 5, from places that are not its number. */
+/* By the definition; images beyond the active ones are zeros. */
 static csa_status compare_batch(csa_ledger *ledger, const csa_graph *g, const csa_feed *feed, const int32_t *order,
                                 const uint8_t *images, int64_t pixels, int64_t channels) {
   const int64_t count = csa_elements(g->input->shape), image = pixels * channels;
@@ -31,9 +31,10 @@ static csa_status compare_batch(csa_ledger *ledger, const csa_graph *g, const cs
   CSA_GO(csa_new(&want, (size_t)count, sizeof *want));
   CSA_GO(csa_values_download(g->device, g->input, &got));
   for (int64_t n = 0; n < ACTIVE; n++)
-    for (int64_t i = 0; i < image; i++)
-      want[n * image + i] =
-          ((double)images[order[n] * image + i % channels * pixels + i / channels] / 255.0 - 0.5) / 0.5;
+    for (int64_t i = 0; i < image; i++) {
+      const int64_t channel = i % channels, pixel = i / channels;
+      want[n * image + i] = ((double)images[order[n] * image + channel * pixels + pixel] / 255.0 - 0.5) / 0.5;
+    }
   status = csa_ledger_probe(ledger, csa_feed_plan(feed), g->input, csa_difference(got, want, count, NULL),
                             g->input->dtype == CSA_F16 ? CSA_TRIAL_HALF_TOLERANCE : 1e-6,
                             "%lld pixels of %lld channels", (long long)pixels, (long long)channels);

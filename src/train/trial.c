@@ -119,8 +119,10 @@ static void take_ones(double *values, csa_shape shape) {
 static csa_status collect(csa_trial *t, csa_device *device, const csa_trial_case *c) {
   const csa_layer *l = t->layer;
   CSA_TRY(csa_values_download(device, l->out, &t->out));
-  if (l->din != NULL) CSA_TRY(csa_values_download(device, l->din, &t->din));
-  if (l->dother != NULL) take_ones(t->din, l->din->shape);
+  if (l->din != NULL) {
+    CSA_TRY(csa_values_download(device, l->din, &t->din));
+    if (l->dother != NULL) take_ones(t->din, l->din->shape);
+  }
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
     if (l->dparam[slot] == NULL) continue;
     CSA_TRY(csa_values_download(device, l->dparam[slot], &t->dparam[slot]));
