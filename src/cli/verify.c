@@ -1,10 +1,24 @@
-/* clsattn verify FILE: a golden file's numbers against ours. */
+/* clsattn verify: the self-test of a device; with FILE a golden file's numbers against ours; with --against two devices
+ * side by side. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/choices.h"
 #include "cli/commands.h"
+#include "train/against.h"
 #include "train/config.h"
+#include "train/selftest.h"
 #include "train/verify.h"
+
+#define BATCH 100 /* whose products the self-test computes: train's default */
+
+typedef struct {
+  const char *device, *dump, *against, *model, *patches;
+  csa_choice_texts choices;
+  int steps, batch;
+  uint64_t seed;
+  bool json;
+} verify_settings;
 
 static csa_status print_json(const csa_verification *v) {
   json_t *checks = json_array();
@@ -20,7 +34,7 @@ static csa_status print_json(const csa_verification *v) {
 static csa_status print_text(const csa_verification *v) {
   for (size_t i = 0; i < v->count; i++) {
     const csa_check *c = &v->checks[i];
-    printf("%-4s %-52s error %.2e, tolerance %.0e\n", c->ok ? "ok" : "FAIL", c->name, c->error, c->tolerance);
+    printf("%-4s %-76s error %.2e, tolerance %.0e\n", c->ok ? "ok" : "FAIL", c->name, c->error, c->tolerance);
   }
   return csa_flush_output();
 }
@@ -35,41 +49,158 @@ static csa_status verdict(const csa_verification *v, const char *path, bool dump
   return CSA_OK;
 }
 
-static csa_status run(const char *path, const char *device_name, csa_choices choices, const char *dump, bool json) {
-  csa_device *device = NULL;
+static csa_status run_file(const verify_settings *s, csa_device *device, csa_choices choices, const char *path) {
   csa_verification v = {0};
   csa_status status;
-  CSA_GO(csa_device_open(&device, device_name));
-  CSA_GO(csa_verify(&v, device, choices, path, dump));
-  if (v.count > 0 || dump != NULL) CSA_GO(json ? print_json(&v) : print_text(&v));
-  status = verdict(&v, path, dump != NULL);
+  CSA_GO(csa_verify(&v, device, choices, path, s->dump));
+  if (v.count > 0 || s->dump != NULL) CSA_GO(s->json ? print_json(&v) : print_text(&v));
+  status = verdict(&v, path, s->dump != NULL);
 done:
   csa_verification_fini(&v);
+  return status;
+}
+
+static csa_status run_self_test(const verify_settings *s, csa_device *device, csa_choices choices) {
+  csa_verification v = {0};
+  char sentence[CSA_SENTENCE];
+  csa_status status;
+  CSA_GO(csa_selftest(&v, sentence, device, choices, BATCH));
+  CSA_GO(s->json ? print_json(&v) : print_text(&v));
+  if (sentence[0] != '\0')
+    status = csa_fail(CSA_FAILED,
+                      "verify: %s: %s\n  try --kernels portable, or --gemm native or clblast, or another version of "
+                      "the driver (%s, %s)",
+                      device->info.name, sentence, device->info.platform, device->info.driver);
+done:
+  csa_verification_fini(&v);
+  return status;
+}
+
+/* All checks, in a step's order of rows. */
+static csa_status flatten(const csa_divergence *d, csa_verification *v) {
+  *v = (csa_verification){.ok = d->first == NULL};
+  for (size_t i = 0; i < d->count; i++)
+    for (int kind = 0; kind < CSA_KINDS; kind++) {
+      if (d->rows[i].kinds[kind].name[0] == '\0') continue;
+      CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
+      v->checks[v->count++] = d->rows[i].kinds[kind];
+    }
+  return CSA_OK;
+}
+
+static csa_status print_rows(const csa_divergence *d) {
+  printf("%-4s %4s  %-36s", "", "step", "largest relative error of");
+  for (int kind = 0; kind < CSA_KINDS; kind++) printf(" %19s", csa_against_text((csa_against_kind)kind));
+  printf("\n");
+  for (size_t i = 0; i < d->count; i++) {
+    const csa_against_row *row = &d->rows[i];
+    char name[CSA_TENSOR_NAME + 20];
+    bool ok = true;
+    for (int kind = 0; kind < CSA_KINDS; kind++) ok = ok && (row->kinds[kind].name[0] == '\0' || row->kinds[kind].ok);
+    snprintf(name, sizeof name, "%s (%s)", row->layer, row->ops);
+    printf("%-4s %4d  %-36s", ok ? "ok" : "FAIL", row->step, name);
+    for (int kind = 0; kind < CSA_KINDS; kind++)
+      if (row->kinds[kind].name[0] == '\0')
+        printf(" %19s", "-");
+      else
+        printf(" %19.1e", row->kinds[kind].error);
+    printf("\n");
+  }
+  return csa_flush_output();
+}
+
+static csa_status report(const verify_settings *s, const csa_divergence *d, const char *tested, const char *reference) {
+  csa_verification v = {0};
+  csa_status status;
+  CSA_GO(flatten(d, &v));
+  CSA_GO(s->json ? print_json(&v) : print_rows(d));
+  if (d->first != NULL) {
+    const csa_check *c = &d->first->kinds[d->first_kind];
+    status = csa_fail(CSA_FAILED, "verify: %s parts from %s first at %s: error %.2e is above the tolerance %.0e",
+                      tested, reference, c->name, c->error, c->tolerance);
+  }
+done:
+  csa_verification_fini(&v);
+  return status;
+}
+
+static csa_status run_against(const verify_settings *s, csa_device *device, csa_choices choices) {
+  csa_against_config config = {.batch = s->batch, .steps = s->steps, .seed = s->seed};
+  csa_side tested = {device, choices}, reference = {0};
+  csa_divergence d = {0};
+  csa_status status;
+  CSA_GO(csa_architecture_default(&config.architecture, s->model != NULL ? s->model : "vit"));
+  if (s->patches != NULL) CSA_GO(csa_architecture_patches(&config.architecture, s->patches));
+  CSA_GO(csa_device_open(&reference.device, s->against));
+  CSA_GO(csa_against(&d, &tested, &reference, &config));
+  status = report(s, &d, device->info.name, reference.device->info.name);
+done:
+  csa_divergence_fini(&d);
+  csa_device_close(reference.device);
+  return status;
+}
+
+static csa_status run(const verify_settings *s, const char *path) {
+  csa_device *device = NULL;
+  csa_choices choices;
+  csa_status status;
+  CSA_TRY(csa_choices_take(&s->choices, &choices));
+  CSA_TRY(csa_device_open(&device, s->device));
+  if (path != NULL)
+    status = run_file(s, device, choices, path);
+  else if (s->against != NULL)
+    status = run_against(s, device, choices);
+  else
+    status = run_self_test(s, device, choices);
   csa_device_close(device);
   return status;
 }
 
+/* What belongs to one of the three ways only. */
+static csa_status check_together(const csa_command_line *line, const verify_settings *s, const char *path) {
+  static const char *const of_against[] = {"model", "patches", "steps", "batch", "seed"};
+  if (path != NULL && s->against != NULL) return csa_fail(CSA_USAGE, "--against: not together with a golden FILE");
+  if (path == NULL && s->dump != NULL) return csa_fail(CSA_USAGE, "--dump: goes with a golden FILE");
+  for (size_t i = 0; i < sizeof of_against / sizeof of_against[0]; i++)
+    if (s->against == NULL && csa_option_given(line, of_against[i]))
+      return csa_fail(CSA_USAGE, "--%s: goes with --against", of_against[i]);
+  return CSA_OK;
+}
+
 csa_status csa_command_verify(int argc, char **argv) {
-  const char *device = NULL, *dump = NULL;
-  csa_choice_texts texts = {0};
-  bool json = false, help;
+  verify_settings s = {.steps = 3, .batch = 20};
+  bool help;
   int positional;
   csa_option options[] = {
-      {"device", "NAME", CSA_OPTION_TEXT, &device, "see clsattn devices (default: the first GPU, else CPU)", false},
-      CSA_CHOICE_OPTIONS(texts),
-      {"dump", "OUT", CSA_OPTION_TEXT, &dump, "write the computed values to OUT, safetensors", false},
-      {"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
-  const csa_command_line line = {"verify",
-                                 "FILE",
-                                 "Runs a golden file's training steps and compares with the numbers that PyTorch got.",
-                                 "  clsattn verify tests/golden/vit-tiny.safetensors\n"
-                                 "  clsattn verify --gemm clblast --json tests/golden/vit-tiny.safetensors\n",
-                                 options,
-                                 sizeof options / sizeof options[0]};
-  csa_choices choices;
+      {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
+      CSA_CHOICE_OPTIONS(s.choices),
+      {"dump", "OUT", CSA_OPTION_TEXT, &s.dump, "with FILE: write the computed values to OUT, safetensors", false},
+      {"against", "NAME", CSA_OPTION_TEXT, &s.against,
+       "train some steps there too, with kernels as auto chooses, and compare", false},
+      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "with --against: vit or cnn (default vit)", false},
+      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "with --against: rows or grid (default rows)", false},
+      {"steps", "N", CSA_OPTION_INT, &s.steps, "with --against: steps of training (default 3)", false},
+      {"batch", "N", CSA_OPTION_INT, &s.batch, "with --against: images of a step (default 20)", false},
+      {"seed", "N", CSA_OPTION_SEED, &s.seed, "with --against: of parameters and images (default 0)", false},
+      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
+  const csa_command_line line = {
+      "verify",
+      "[FILE]",
+      "Without FILE: tests every kernel and matrix product that the models use on a device, against plain C.\n"
+      "With FILE, a golden file: runs its training steps and compares with the numbers that PyTorch got.\n"
+      "With --against: trains the same steps on two devices (or on one, with other kernels), each step from the\n"
+      "reference's parameters, and names the first layer whose numbers part. --kernels, --gemm and --conv are for\n"
+      "--device.",
+      "  clsattn verify --device cpu0\n"
+      "  clsattn verify --against cpu0 --device amd0 --model cnn\n"
+      "  clsattn verify --against cpu0 --device cpu0 --kernels portable --gemm clblast\n"
+      "  clsattn verify --json tests/golden/vit-tiny.safetensors\n",
+      options,
+      sizeof options / sizeof options[0]};
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 1));
-  CSA_TRY(csa_choices_take(&texts, &choices));
-  return run(argv[positional], device, choices, dump, json);
+  const char *path = argv[positional];
+  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, path != NULL ? 1 : 0));
+  CSA_TRY(check_together(&line, &s, path));
+  return run(&s, path);
 }

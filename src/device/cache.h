@@ -1,5 +1,6 @@
-/* The cache of compiled programs: a folder of files, each the binary of one program with a checksum. Only program
- * binaries go there, and the folder belongs to the user alone (0700). Damage is never an error: it is rebuilt. */
+/* The cache of compiled programs: a folder of files, each the binary of one program with a checksum, or the note that
+ * the self-test of some programs held. Nothing else goes there, and the folder belongs to the user alone (0700). Damage
+ * is never an error: it is rebuilt. */
 #ifndef CSA_DEVICE_CACHE_H
 #define CSA_DEVICE_CACHE_H
 

@@ -211,6 +211,16 @@ static csa_status widen_operands(csa_plan *plan, csa_gemm_call *g) {
   return widen(plan, &g->b, g->trans_b ? g->n : g->k, g->trans_b ? g->k : g->n, &g->ldb);
 }
 
+/* Every launch from `first` on keeps what was asked for. */
+static csa_status keep_call(csa_plan *plan, size_t first, const csa_gemm_call *call) {
+  for (size_t i = first; i < plan->node_count; i++) {
+    csa_plan_node *node = &plan->nodes[i];
+    CSA_TRY(csa_new(&node->product, 1, sizeof *node->product));
+    *node->product = *call;
+  }
+  return CSA_OK;
+}
+
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
   csa_gemm_call call = *given;
   if (call.lda == 0) call.lda = call.trans_a ? call.m : call.k;
@@ -221,6 +231,8 @@ csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
     return csa_fail(CSA_USAGE, "gemm: [%d, %d] over %d, %s: no such product", call.m, call.n, call.k,
                     call.trans_a && call.trans_b ? "both transposed" : "not both transposed");
   assert(call.sums == NULL || (call.trans_a && call.batch == 1));
+  const csa_gemm_call asked = call;
+  const size_t first = plan->node_count;
   const bool plain = call.bias == NULL && !call.relu && call.residual == NULL && call.ldc == call.n;
   const bool weight_gradient = call.trans_a && call.batch == 1 && plain && call.k > SPLIT_ABOVE;
   if (call.sums != NULL && !(weight_gradient && is_cpu(plan))) {
@@ -228,5 +240,18 @@ csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
     call.sums = NULL;
   }
   if (plan->choices.gemm == CSA_GEMM_CLBLAST) CSA_TRY(widen_operands(plan, &call));
-  return weight_gradient ? record_split(plan, &call) : record(plan, &call, 1, call.k);
+  CSA_TRY(weight_gradient ? record_split(plan, &call) : record(plan, &call, 1, call.k));
+  return keep_call(plan, first, &asked);
+}
+
+const char *csa_gemm_call_text(const csa_gemm_call *c, char text[CSA_GEMM_TEXT]) {
+  char strides[48] = "", batch[24] = "";
+  if (c->lda != (c->trans_a ? c->m : c->k) || c->ldb != (c->trans_b ? c->k : c->n) || c->ldc != c->n)
+    snprintf(strides, sizeof strides, ", rows %d, %d, %d apart", c->lda, c->ldb, c->ldc);
+  if (c->batch > 1) snprintf(batch, sizeof batch, "%d of ", c->batch);
+  snprintf(text, CSA_GEMM_TEXT, "%s%c%c %d x %d over %d%s%s%s%s%s%s", batch, c->trans_a ? 'T' : 'N',
+           c->trans_b ? 'T' : 'N', c->m, c->n, c->k, strides, c->beta != 0.0f ? ", beta" : "",
+           c->bias != NULL ? ", bias" : "", c->relu ? ", ReLU" : "", c->residual != NULL ? ", residual" : "",
+           c->sums != NULL ? ", sums" : "");
+  return text;
 }

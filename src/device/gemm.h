@@ -11,7 +11,7 @@
  * C = op(A) op(B) + beta C, all row-major, op(A) [m, k], op(B) [k, n], C [m, n]; then, where given, + bias [n], ReLU,
  * + residual [m, n]. At most one of A and B is transposed: NN, NT (linear forward), TN (weight gradients; a long k is
  * split, and the parts are added in a fixed order). */
-typedef struct {
+typedef struct csa_gemm_call {
   int m, n, k;
   bool trans_a, trans_b;
   const csa_tensor *a, *b;
@@ -27,7 +27,12 @@ typedef struct {
       *sums; /* [m], of one product with trans_a: the sums over k of A's columns, + beta sums: a bias's gradient */
 } csa_gemm_call;
 
-/* Records the product with the plan's provider. */
+/* Records the product with the plan's provider; its launches keep the call, with every size filled in.
+ */
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *call);
+
+/* All that tells one product from another, "NT 6500 x 64 over 256, bias, residual", into `text`, which is returned. */
+#define CSA_GEMM_TEXT 128
+const char *csa_gemm_call_text(const csa_gemm_call *call, char text[CSA_GEMM_TEXT]);
 
 #endif

@@ -87,6 +87,8 @@ csa_status csa_plan_node_enqueue(csa_device *device, const csa_plan_node *node, 
 void csa_plan_node_release(csa_plan_node *node) {
   if (node->bound != NULL) clReleaseKernel(node->bound);
   free(node->call_data);
+  free(node->product);
   node->bound = NULL;
   node->call_data = NULL;
+  node->product = NULL;
 }

@@ -86,7 +86,9 @@ typedef struct csa_plan_node {
   csa_status (*call)(csa_device *device, const struct csa_plan_node *node, cl_event *event); /* NULL for a kernel */
   void *call_data; /* on the heap, the node's */
   cl_kernel bound;
-  double flops; /* of its product, 2 per multiply-add; 0 for launches that are no product */
+  double flops;                  /* of its product, 2 per multiply-add; 0 for launches that are no product */
+  struct csa_gemm_call *product; /* of one that belongs to a matrix product: what was asked for; on the heap, the
+                                    node's; else NULL */
 } csa_plan_node;
 
 /* Builds the node's kernel and sets its arguments, which must agree in number and type with the kernel's; every tensor

@@ -328,8 +328,7 @@ static csa_status allocate(csa_plan *plan, csa_role role) {
   return CSA_OK;
 }
 
-/* All programs of the plan, before the first kernel needs one. */
-static csa_status compile_ahead(const csa_plan *plan) {
+csa_status csa_plan_compile(const csa_plan *plan) {
   csa_program_name *names = NULL;
   size_t count = 0;
   CSA_TRY(csa_new(&names, plan->node_count + 1, sizeof *names));
@@ -343,7 +342,7 @@ static csa_status compile_ahead(const csa_plan *plan) {
 
 csa_status csa_plan_bind(csa_plan *plan) {
   for (int role = 0; role < CSA_ROLES; role++) CSA_TRY(allocate(plan, (csa_role)role));
-  CSA_TRY(compile_ahead(plan)); /* takes long: after what may fail at once */
+  CSA_TRY(csa_plan_compile(plan)); /* takes long: after what may fail at once */
   for (size_t i = 0; i < plan->tensor_count; i++) {
     csa_tensor *tensor = plan->tensors[i];
     if (plan->arenas[tensor->role].count > 0) tensor->memory = plan->arenas[tensor->role].memory[tensor->buffer];

@@ -115,6 +115,10 @@ csa_status csa_plan_place(csa_plan *plan);
 uint64_t csa_plan_bytes(const csa_plan *plan);
 uint64_t csa_arena_bytes(const csa_plan *plan, csa_role role);
 
+/* Builds every program that the recorded plan needs and no cache has, side by side where the device's compiler can.
+ * What fails to build fails again, with its sentence, when it is bound. */
+csa_status csa_plan_compile(const csa_plan *plan);
+
 /* Allocates the arenas (zeroed, but for the transient one), builds and binds every kernel. */
 csa_status csa_plan_bind(csa_plan *plan);
 

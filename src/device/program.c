@@ -180,6 +180,14 @@ static cl_program find(const struct csa_program_table *table, const char *key) {
   return NULL;
 }
 
+csa_status csa_program_key(const csa_device *device, const char *name, const char *options, char key[33]) {
+  recipe r;
+  const csa_status status = recipe_of(device, name, options, &r);
+  if (status == CSA_OK) memcpy(key, r.key, sizeof r.key);
+  free(r.source);
+  return status;
+}
+
 bool csa_program_is_ready(const csa_device *device, const char *name, const char *options) {
   recipe r;
   const bool ready =

@@ -23,6 +23,9 @@ csa_status csa_program_get(csa_device *device, const char *name, const char *opt
 /* The text that it is compiled from, on the heap, *source also after a failure. */
 csa_status csa_program_source(const char *name, char **source);
 
+/* What tells the program from every other, in hexadecimal: its key in the cache, made of source, options and device. */
+csa_status csa_program_key(const csa_device *device, const char *name, const char *options, char key[33]);
+
 /* A program by its file and options, as csa_program_get takes them. */
 typedef struct {
   const char *name, *options;

@@ -81,7 +81,7 @@ csa_status csa_winograd_input(csa_plan *p, csa_layer *l, const csa_conv_sizes *s
   const tiling w = tiling_of(p, s, s->inputs);
   csa_tensor *u;
   CSA_TRY(filters(p, l, s, &w, true, &u));
-  return convolve(p, s, &w, s->outputs, s->inputs, dz, u, l->param[CSA_CONV_BIAS], dz, 0, l->din);
+  return convolve(p, s, &w, s->outputs, s->inputs, dz, u, l->param[CSA_CONV_BIAS], dz, 0, l->din); /* no bias is read */
 }
 
 /* dW from chunks of tiles whose points stay in the last-level cache, added in order. */

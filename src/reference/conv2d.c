@@ -26,23 +26,31 @@ void csa_ref_conv2d_forward(const csa_ref_conv2d *s, const double *x, const doub
   }
 }
 
+/* The gradient of element `at` before the ReLU. */
+static double through(const csa_ref_conv2d *s, const double *y, const double *dy, int64_t at) {
+  return s->relu && y[at] <= 0 ? 0 : dy[at];
+}
+
 void csa_ref_conv2d_backward(const csa_ref_conv2d *s, const double *x, const double *w, const double *y,
                              const double *dy, double *dx, double *dw, double *db) {
   const int64_t pixels = s->height * s->width;
   memset(dx, 0, (size_t)(s->images * pixels * s->in) * sizeof *dx);
   memset(dw, 0, (size_t)(s->kernel * s->kernel * s->in * s->out) * sizeof *dw);
   memset(db, 0, (size_t)s->out * sizeof *db);
-  for (int64_t n = 0; n < s->images * pixels; n++)
-    for (int64_t o = 0; o < s->out; o++) {
-      const int64_t image = n / pixels * pixels * s->in;
-      const double d = s->relu && y[n * s->out + o] <= 0 ? 0 : dy[n * s->out + o];
-      db[o] += d;
-      for (int64_t k = 0; k < s->kernel * s->kernel; k++) {
-        const int64_t from = tap(s, n % pixels / s->width, n % s->width, k);
-        for (int64_t i = 0; i < s->in && from >= 0; i++) {
-          dx[image + from * s->in + i] += d * w[(k * s->in + i) * s->out + o];
-          dw[(k * s->in + i) * s->out + o] += d * x[image + from * s->in + i];
+  for (int64_t n = 0; n < s->images * pixels; n++) {
+    for (int64_t o = 0; o < s->out; o++) db[o] += through(s, y, dy, n * s->out + o);
+    for (int64_t k = 0; k < s->kernel * s->kernel; k++) {
+      const int64_t from = tap(s, n % pixels / s->width, n % s->width, k);
+      for (int64_t i = 0; i < s->in && from >= 0; i++) {
+        const int64_t at = (n / pixels * pixels + from) * s->in + i, row = (k * s->in + i) * s->out;
+        double sum = 0;
+        for (int64_t o = 0; o < s->out; o++) {
+          const double d = through(s, y, dy, n * s->out + o);
+          sum += d * w[row + o];
+          dw[row + o] += d * x[at];
         }
+        dx[at] += sum;
       }
     }
+  }
 }

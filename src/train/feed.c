@@ -123,4 +123,6 @@ csa_status csa_feed_batch(csa_feed *feed, int64_t offset, int count, csa_step_st
   return csa_plan_run(feed->plan, 0, feed->plan->node_count);
 }
 
+const csa_plan *csa_feed_plan(const csa_feed *feed) { return feed->plan; }
+
 uint64_t csa_feed_bytes(const csa_feed *feed) { return csa_plan_bytes(feed->plan); }

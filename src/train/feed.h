@@ -30,6 +30,9 @@ csa_status csa_feed_order(csa_feed *feed, const int32_t *indices);
  * state->active with it; the state is queued too. */
 csa_status csa_feed_batch(csa_feed *feed, int64_t offset, int count, csa_step_state *state);
 
+/* Its launch: the gather. */
+const csa_plan *csa_feed_plan(const csa_feed *feed);
+
 /* Device memory that the feed holds, beside the graph's own. */
 uint64_t csa_feed_bytes(const csa_feed *feed);
 

@@ -9,6 +9,7 @@
 #include "model/weights.h"
 #include "train/checkpoint.h"
 #include "train/fit.h"
+#include "train/selftest.h"
 
 static csa_status check_data(const csa_config *c, const csa_dataset *d) {
   const csa_architecture *a = &c->architecture;
@@ -58,6 +59,7 @@ void csa_trainer_destroy(csa_trainer *t) {
 }
 
 csa_status csa_trainer_prepare(csa_trainer *t) {
+  CSA_TRY(csa_selftest_once(t->graph, t->config.optimizer)); /* while the device is empty */
   CSA_TRY(csa_schedule_bind(t->graph));
   CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->dataset->train, 0));
   return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, 0);

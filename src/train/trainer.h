@@ -55,7 +55,7 @@ csa_status csa_trainer_create(csa_trainer **trainer, const csa_config *config, c
                               csa_dataset *dataset);
 void csa_trainer_destroy(csa_trainer *trainer);
 
-/* Allocates on the device and sends the data there. */
+/* Tests the device's kernels (train/selftest.h), allocates on it and sends the data there. */
 csa_status csa_trainer_prepare(csa_trainer *trainer);
 
 /* Makes a new run folder and sets the parameters (drawn from the seed, or read from config.init); or opens the folder

@@ -52,8 +52,7 @@ static csa_status expected(const golden_run *g, const char *name, csa_shape shap
   return csa_safetensors_f32(g->file, name, &shape, *values);
 }
 
-/* Ends the name of a bias whose true gradient is 0. */
-static bool has_zero_gradient(const csa_parameter *p) {
+bool csa_gradient_is_zero(const csa_parameter *p) {
   return strstr(p->name, "key.bias") != NULL || strstr(p->name, "phi.bias") != NULL;
 }
 
@@ -223,13 +222,13 @@ static csa_status compare_gradient(golden_run *g, const compared *c, totals *sum
     sums->whole += want * want;
   }
   const double worst = max_error(c->got, c->want, c->count);
-  if (has_zero_gradient(c->parameter)) return add_check(g, c->name, worst, g->tolerance.zero_gradient);
+  if (csa_gradient_is_zero(c->parameter)) return add_check(g, c->name, worst, g->tolerance.zero_gradient);
   return add_check(g, c->name, worst == 0.0 ? 0.0 : worst / largest, g->tolerance.gradient);
 }
 
 static csa_status compare_after1(golden_run *g, const compared *c, totals *sums) {
   (void)g;
-  if (has_zero_gradient(c->parameter)) return CSA_OK; /* noise divided by noise */
+  if (csa_gradient_is_zero(c->parameter)) return CSA_OK; /* noise divided by noise */
   for (int64_t e = 0; e < c->count; e++) sums->part += !(max_error(&c->got[e], &c->want[e], 1) <= AFTER1_STEP);
   sums->whole += (double)c->count;
   return CSA_OK;

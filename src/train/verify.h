@@ -5,8 +5,10 @@
 #include "model/safetensors.h"
 #include "train/optimizer.h"
 
+#define CSA_CHECK_NAME 192
+
 typedef struct {
-  char name[CSA_TENSOR_NAME + 16];
+  char name[CSA_CHECK_NAME];
   double error, tolerance;
   bool ok;
 } csa_check;
@@ -16,6 +18,9 @@ typedef struct {
   size_t count, capacity;
   bool ok; /* all of them */
 } csa_verification;
+
+/* Whether the gradient is 0 in exact arithmetic: the bias of keys, as softmax ignores a shift of all of them. */
+bool csa_gradient_is_zero(const csa_parameter *parameter);
 
 /* Trains as the file says (its parameters, inputs, labels and learning rate) and compares all that it expects; writes
  * the computed values to `dump`, where not NULL, as a safetensors file. */

@@ -27,6 +27,18 @@ expect() {
 
 make_data() { mkdir -p "$1" && "$MAKE_DATA" "$1" "$2" "$3" || fail "make_data"; }
 
+# with_fault FILE FROM TO COMMAND...: with a copy of the kernels in which the first FROM of FILE is TO.
+KERNELS=$(readlink -f "$(dirname "$0")/../../cl")
+with_fault() {
+  local file=$1 from=$2 to=$3
+  shift 3
+  rm -rf "$WORK/faulty" && cp -r "$KERNELS" "$WORK/faulty"
+  awk -v from="$from" -v to="$to" '!done && (at = index($0, from)) {
+    $0 = substr($0, 1, at - 1) to substr($0, at + length(from)); done = 1 } { print }' "$KERNELS/$file" >"$WORK/faulty/$file"
+  cmp -s "$KERNELS/$file" "$WORK/faulty/$file" && fail "$file has no '$from'"
+  CLSATTN_KERNEL_DIR=$WORK/faulty "$@"
+}
+
 # metrics.jsonl without what may differ between two runs: times and rates.
 figures() { sed -E 's/,"images_per_s":[^,}]*//; s/,"seconds":[^,}]*//' "$1"; }
 

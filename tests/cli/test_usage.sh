@@ -39,7 +39,7 @@ expect 2 "--bogus: unknown option of verify" "$CLSATTN" verify file --bogus
 expect 2 "extra: not expected" "$CLSATTN" train extra
 expect 2 "--batch: not together with --resume" "$CLSATTN" train --resume "$WORK/none" --batch 5
 expect 2 "--weights is missing" "$CLSATTN" eval
-expect 2 "FILE is missing" "$CLSATTN" verify
+expect 2 "two: not expected" "$CLSATTN" verify one two
 expect 2 "must be list, info or fetch" "$CLSATTN" data
 expect 2 "guess: must be list, info or fetch" "$CLSATTN" data guess
 expect 2 "PATH is missing" "$CLSATTN" data info

@@ -219,7 +219,7 @@ static void check(const test_variant *variant, const gemm_case *g) {
   double *want = expect(g, &o);
   for (int64_t i = 0; i < o.c.count; i++) again[i] = (float)want[i];
   double *got_inner = inner(what, &o.c, got), *want_inner = inner("reference", &o.c, again);
-  const double tolerance = halves && !g->trans_a ? HALF_TOLERANCE : 1e-6 * sqrt((double)g->k);
+  const double tolerance = halves && !g->trans_a ? CSA_TRIAL_HALF_TOLERANCE : 1e-6 * sqrt((double)g->k);
   assert_close(what, got_inner, want_inner, (int64_t)o.c.batch * g->m * g->n, tolerance);
   free(got), free(again), free(want), free(got_inner), free(want_inner);
   csa_plan_destroy(plan);

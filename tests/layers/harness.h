@@ -2,8 +2,8 @@
 #ifndef CSA_TESTS_LAYERS_HARNESS_H
 #define CSA_TESTS_LAYERS_HARNESS_H
 
-#include "model/schedule.h"
 #include "testing.h"
+#include "train/trial.h"
 
 /* Every kernel family with every GEMM provider; the first four are both families, with floats and with halves. */
 typedef struct {
@@ -25,14 +25,8 @@ void test_small_limits(void (*check)(const test_variant *variant));
  * number of cases is printed at exit, and a program that left out all of them fails. */
 bool test_skips(const test_variant *variant, int64_t work);
 
-/* A layer with everything around it: values are drawn, uploaded, run forward and backward, and downloaded. */
-typedef struct {
-  csa_graph *graph;
-  csa_layer *layer;
-  double *in, *residual, *dout; /* what went in; residual NULL without one */
-  double *out, *din;            /* what came out; the gradient of a residual is dout by construction */
-  double *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS];
-} test_layer;
+/* A layer with everything around it, and all that it computed. */
+typedef csa_trial test_layer;
 
 /* Runs `ops` on a random input of `shape` (and a residual of `residual_shape`, where that has a rank). With
  * `accumulate` gradients of parameters, and the input's of a layer that joins, are added to ones, which are then taken
@@ -42,8 +36,7 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
 void test_layer_fini(test_layer *t);
 
 /* Largest |got - want| is at most `tolerance` times the largest |want| (or times 1, if that is smaller). Where the last
- * layer was run with halves, HALF_TOLERANCE is granted at least. */
-#define HALF_TOLERANCE 1e-2
+ * layer was run with halves, CSA_TRIAL_HALF_TOLERANCE is granted at least. */
 void assert_close(const char *what, const double *got, const double *want, int64_t count, double tolerance);
 
 /* A heap array of `count` zeros. */

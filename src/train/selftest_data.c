@@ -1,0 +1,229 @@
+/* The self-test of what stands around the layers: batches, the loss, optimizers. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/half.h"
+#include "core/rng.h"
+#include "model/scaler.h"
+#include "reference/reference.h"
+#include "train/feed.h"
+#include "train/selftest_cases.h"
+
+enum { BATCH = 7, ACTIVE = 5, SLOT = 3, IMAGES = 37 };
+
+/* A graph of which only the input and what the loss brings is used; nothing is recorded on it. */
+static csa_status make_graph(csa_graph **graph, csa_device *device, csa_choices choices, csa_shape input) {
+  const csa_graph_config config = {
+      .choices = choices, .batch = BATCH, .training = true, .keep_all = true, .input_gradient = true};
+  CSA_TRY(csa_graph_create(graph, device, config));
+  csa_graph_loss(*graph, csa_graph_input(*graph, input));
+  return (*graph)->status;
+}
+
+static uint8_t byte_of(int64_t i) { return (uint8_t)(i * 7 + i / 256 * 13); }
+
+/* By the definition; images beyond the active ones are zeros. */
+static csa_status compare_batch(csa_ledger *ledger, const csa_graph *g, const csa_feed *feed, const int32_t *order,
+                                const uint8_t *images, int64_t pixels, int64_t channels) {
+  const int64_t count = csa_elements(g->input->shape), image = pixels * channels;
+  double *got = NULL, *want = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&want, (size_t)count, sizeof *want));
+  CSA_GO(csa_values_download(g->device, g->input, &got));
+  for (int64_t n = 0; n < ACTIVE; n++)
+    for (int64_t i = 0; i < image; i++) {
+      const int64_t channel = i % channels, pixel = i / channels;
+      want[n * image + i] = ((double)images[order[n] * image + channel * pixels + pixel] / 255.0 - 0.5) / 0.5;
+    }
+  status = csa_ledger_probe(ledger, csa_feed_plan(feed), g->input, csa_difference(got, want, count, NULL),
+                            g->input->dtype == CSA_F16 ? CSA_TRIAL_HALF_TOLERANCE : 1e-6,
+                            "%lld pixels of %lld channels", (long long)pixels, (long long)channels);
+done:
+  free(got), free(want);
+  return status;
+}
+
+static csa_status compare_labels(csa_ledger *ledger, const csa_graph *g, const csa_feed *feed, const int32_t *order) {
+  int32_t labels[BATCH];
+  int wrong = 0;
+  CSA_TRY(csa_tensor_download(g->device, g->labels, labels));
+  for (int n = 0; n < BATCH; n++) wrong += labels[n] != (n < ACTIVE ? order[n] + 1 : 0);
+  return csa_ledger_probe(ledger, csa_feed_plan(feed), g->labels, (double)wrong, 0.0, "labels");
+}
+
+csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choices choices, int image, int channels) {
+  const int64_t pixels = (int64_t)image * image, bytes = IMAGES * pixels * channels;
+  const csa_dataset dataset = {.channels = channels, .height = image, .width = image, .classes = IMAGES};
+  csa_step_state state = {0};
+  int32_t labels[IMAGES], order[IMAGES];
+  uint8_t *images = NULL;
+  csa_graph *g = NULL;
+  csa_feed *feed = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&images, (size_t)bytes, 1));
+  for (int64_t i = 0; i < bytes; i++) images[i] = byte_of(i);
+  for (int i = 0; i < IMAGES; i++) {
+    labels[i] = i + 1;
+    order[i] = i * 5 % IMAGES;
+  }
+  const csa_split split = {images, labels, IMAGES};
+  CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, pixels * channels)));
+  CSA_GO(csa_schedule_prepare(g));
+  CSA_GO(csa_feed_create(&feed, g, &dataset, &split, 0));
+  CSA_GO(csa_feed_order(feed, order));
+  CSA_GO(csa_feed_batch(feed, IMAGES - ACTIVE, ACTIVE, &state));
+  CSA_GO(csa_ledger_use(ledger, csa_feed_plan(feed)));
+  CSA_GO(compare_batch(ledger, g, feed, order + IMAGES - ACTIVE, images, pixels, channels));
+  status = compare_labels(ledger, g, feed, order + IMAGES - ACTIVE);
+done:
+  csa_feed_destroy(feed);
+  csa_graph_destroy(g);
+  free(images);
+  return status;
+}
+
+static csa_status compare_history(csa_ledger *ledger, const csa_graph *g, double mean, int64_t correct, int classes) {
+  float row[2];
+  CSA_TRY(csa_tensor_download_part(g->device, g->history, 2 * SLOT, 2, row));
+  const double loss = (double)row[0] / ACTIVE, right = (double)row[1], want = (double)correct;
+  CSA_TRY(csa_ledger_probe(ledger, g->plan, g->history, csa_difference(&loss, &mean, 1, NULL), 2e-6,
+                           "the loss, %d classes", classes));
+  return csa_ledger_probe(ledger, g->plan, g->history, fabs(right - want), 0.0, "right predictions, %d classes",
+                          classes);
+}
+
+static csa_status compare_loss(csa_ledger *ledger, csa_graph *g, const double *logits, const int32_t *labels,
+                               int classes) {
+  const csa_ref_loss s = {BATCH, classes, ACTIVE};
+  const csa_tensor *gradient = g->layers[0].saved[CSA_LOSS_GRADIENT];
+  const int64_t count = (int64_t)BATCH * classes;
+  double *got = NULL, *want = NULL;
+  float scale;
+  int64_t correct = 0;
+  csa_status status;
+  CSA_GO(csa_new(&want, (size_t)count, sizeof *want));
+  CSA_GO(csa_values_download(g->device, gradient, &got));
+  csa_ref_loss_backward(&s, logits, labels, want);
+  CSA_GO(csa_schedule_scale(g, &scale));
+  for (int64_t i = 0; i < count; i++) got[i] /= (double)scale;
+  CSA_GO(csa_ledger_probe(ledger, g->plan, gradient, csa_difference(got, want, count, NULL),
+                          gradient->dtype == CSA_F16 ? CSA_TRIAL_HALF_TOLERANCE : 1e-6, "the gradient, %d classes",
+                          classes));
+  const double mean = csa_ref_loss_forward(&s, logits, labels, &correct);
+  status = compare_history(ledger, g, mean, correct, classes);
+done:
+  free(got), free(want);
+  return status;
+}
+
+csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices choices, int classes) {
+  const csa_rng rng = {3, CSA_RNG_TEST, 0};
+  const int64_t count = (int64_t)BATCH * classes;
+  const csa_step_state state = {.active = ACTIVE, .slot = SLOT};
+  int32_t labels[BATCH];
+  double *logits = NULL;
+  csa_graph *g = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&logits, (size_t)count, sizeof *logits));
+  for (int64_t i = 0; i < count; i++)
+    logits[i] = (double)csa_half_to_float(csa_half_from_float(2.0f * csa_rng_normal(&rng, (uint64_t)i)));
+  for (int i = 0; i < BATCH; i++) labels[i] = i * 3 % classes;
+  for (int i = 0; i < BATCH; i += 2) logits[i * classes + labels[i]] = 8.0; /* every other prediction is right */
+  CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, classes)));
+  CSA_GO(csa_graph_record(g));
+  CSA_GO(csa_schedule_prepare(g));
+  CSA_GO(csa_values_upload(device, g->input, logits));
+  CSA_GO(csa_tensor_upload(device, g->labels, labels));
+  CSA_GO(csa_schedule_state(g, &state));
+  CSA_GO(csa_schedule_micro_step(g));
+  status = compare_loss(ledger, g, logits, labels, classes);
+done:
+  csa_graph_destroy(g);
+  free(logits);
+  return status;
+}
+
+enum { STEPS = 3, INPUTS = 7, OUTPUTS = 43 };
+
+/* Gradients of very different sizes, down to where epsilon counts; some are 0. */
+static double gradient_of(int64_t i, int64_t step) {
+  const csa_rng rng = {4, CSA_RNG_TEST, (uint32_t)step};
+  return i % 11 == 10 ? 0.0 : (double)(float)(pow(10.0, (double)-(i % 10)) * (double)csa_rng_normal(&rng, (uint64_t)i));
+}
+
+/* Parameters and moments of both sides. */
+typedef struct {
+  csa_graph *graph;
+  csa_optimizer optimizer;
+  csa_ref_optimizer reference;
+  int64_t count;
+  double *w, *dw, *first, *second;
+} updates;
+
+static csa_status take_steps(updates *u) {
+  csa_device *device = u->graph->device;
+  CSA_TRY(csa_values_upload(device, u->graph->parameters.values, u->w));
+  for (int64_t step = 1; step <= STEPS; step++) {
+    csa_step_state state = {.active = 2};
+    float scale;
+    csa_optimizer_step(&u->optimizer, step, &state);
+    CSA_TRY(csa_schedule_state(u->graph, &state));
+    CSA_TRY(csa_schedule_micro_step(u->graph)); /* with halves: the step's scale */
+    CSA_TRY(csa_schedule_scale(u->graph, &scale));
+    for (int64_t i = 0; i < u->count; i++) u->dw[i] = (double)scale * gradient_of(i, step);
+    CSA_TRY(csa_values_upload(device, u->graph->parameters.gradients, u->dw));
+    CSA_TRY(csa_schedule_update(u->graph));
+    for (int64_t i = 0; i < u->count; i++) u->dw[i] = gradient_of(i, step);
+    csa_ref_optimizer_step(&u->reference, step, u->count, u->dw, u->w, u->first, u->second);
+  }
+  return CSA_OK;
+}
+
+static csa_status compare_state(csa_ledger *ledger, const updates *u, const csa_tensor *tensor, const double *want,
+                                double tolerance, const char *what) {
+  double *got = NULL;
+  if (tensor == NULL) return CSA_OK;
+  csa_status status = csa_values_download(u->graph->device, tensor, &got);
+  if (status == CSA_OK)
+    status = csa_ledger_probe(ledger, u->graph->plan, tensor, csa_difference(got, want, u->count, NULL), tolerance,
+                              "%s: %s after %d steps", csa_optimizer_text(u->optimizer.config.kind), what, STEPS);
+  free(got);
+  return status;
+}
+
+static csa_status update(updates *u, csa_ledger *ledger, csa_device *device, csa_choices choices) {
+  const csa_rng rng = {5, CSA_RNG_TEST, 0};
+  const csa_optimizer_config config = {(csa_optimizer_kind)u->reference.kind, (float)u->reference.lr,
+                                       (float)u->reference.weight_decay};
+  const csa_graph_config graph = {.choices = choices, .batch = 2, .training = true};
+  CSA_TRY(csa_graph_create(&u->graph, device, graph));
+  csa_graph_add(u->graph, &csa_layer_linear, (csa_layer_config){.out = OUTPUTS},
+                csa_graph_input(u->graph, csa_shape2(2, INPUTS)), NULL, "fc");
+  CSA_TRY(u->graph->status);
+  CSA_TRY(csa_scaler_begin(u->graph));
+  CSA_TRY(csa_optimizer_record(&u->optimizer, u->graph, config)); /* of the layer only the parameters are wanted */
+  CSA_TRY(csa_schedule_prepare(u->graph));
+  u->count = csa_elements(u->graph->parameters.values->shape);
+  double **const all[] = {&u->w, &u->dw, &u->first, &u->second};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) CSA_TRY(csa_new(all[i], (size_t)u->count, sizeof(double)));
+  for (int64_t i = 0; i < u->count; i++) u->w[i] = (double)csa_rng_normal(&rng, (uint64_t)i);
+  CSA_TRY(take_steps(u));
+  CSA_TRY(compare_state(ledger, u, u->optimizer.first, u->first, 1e-6, "first moment"));
+  CSA_TRY(compare_state(ledger, u, u->optimizer.second, u->second, 2e-6, "second moment"));
+  return compare_state(ledger, u, u->graph->parameters.values, u->w, 3e-6, "parameters");
+}
+
+csa_status csa_selftest_optimizer(csa_ledger *ledger, csa_device *device, csa_choices choices,
+                                  csa_optimizer_kind kind) {
+  updates u = {.reference = {.kind = (csa_ref_optimizer_kind)kind,
+                             .lr = 0.125,
+                             .weight_decay = 0.0625,
+                             .beta1 = 0.9,
+                             .beta2 = 0.999,
+                             .epsilon = 1e-8,
+                             .momentum = 0.9}};
+  const csa_status status = update(&u, ledger, device, choices);
+  csa_graph_destroy(u.graph);
+  free(u.w), free(u.dw), free(u.first), free(u.second);
+  return status;
+}
