@@ -1,0 +1,156 @@
+/* How long kernels take to be ready, with empty caches and with full ones. A process keeps what it has compiled, and
+ * drivers read where their caches are only once, so each figure comes from a process of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/bench_run.h"
+#include "core/file.h"
+
+#define ENVIRONMENT_MAX 4096
+#define ANSWER_MAX 4096
+#define WAIT_MS 300
+
+extern char **environ;
+
+/* Whoever keeps compiled kernels, by the variable that says where: what follows XDG_CACHE_HOME (this program, Mesa,
+ * Intel's and AMD's drivers, where their own variables are not set), and those with a folder of their own. */
+static const char *const caches[] = {
+    "XDG_CACHE_HOME",        /* this program, and all below without their own */
+    "POCL_CACHE_DIR",        /* PoCL */
+    "MESA_SHADER_CACHE_DIR", /* rusticl */
+    "CUDA_CACHE_PATH",       /* NVIDIA */
+    "NEO_CACHE_DIR",         /* Intel's GPUs */
+    "AMD_COMGR_CACHE_DIR",   /* ROCm */
+};
+#define CACHES (sizeof caches / sizeof caches[0])
+
+typedef struct {
+  char *list[ENVIRONMENT_MAX];
+  char own[CACHES][CSA_SCRATCH + 64];
+} environment;
+
+static bool is_cache(const char *variable) {
+  for (size_t i = 0; i < CACHES; i++) {
+    const size_t length = strlen(caches[i]);
+    if (strncmp(variable, caches[i], length) == 0 && variable[length] == '=') return true;
+  }
+  return false;
+}
+
+/* The process's own, but all caches in `folder`, each in a folder that is there: some drivers do not make theirs. */
+static csa_status redirect(environment *e, const char *folder) {
+  size_t count = 0;
+  for (size_t i = 0; i < CACHES; i++) {
+    snprintf(e->own[i], sizeof e->own[i], "%s=%s/%s", caches[i], folder, caches[i]);
+    CSA_TRY(csa_folder_make(strchr(e->own[i], '=') + 1, 0700));
+    e->list[count++] = e->own[i];
+  }
+  for (char **variable = environ; *variable != NULL; variable++) {
+    if (is_cache(*variable)) continue;
+    if (count == ENVIRONMENT_MAX - 1)
+      return csa_fail(CSA_FAILED, "bench: more than %d variables in the environment",
+                      ENVIRONMENT_MAX - 1 - (int)CACHES);
+    e->list[count++] = *variable;
+  }
+  e->list[count] = NULL;
+  return CSA_OK;
+}
+
+/* clsattn bench --compile-only … with the settings that change what is compiled; its stdout goes to `out`. */
+static csa_status start(const csa_bench_settings *s, const char *device, const char *model, environment *e, int out,
+                        pid_t *pid) {
+  posix_spawn_file_actions_t actions;
+  char batch[16];
+  snprintf(batch, sizeof batch, "%d", s->batch);
+  const char *const words[] = {"clsattn",
+                               "bench",
+                               "--compile-only",
+                               "--json",
+                               "--device",
+                               device,
+                               "--model",
+                               model,
+                               "--batch",
+                               batch,
+                               "--gemm",
+                               csa_gemm_text(s->choices.gemm),
+                               "--kernels",
+                               csa_kernels_text(s->choices.kernels),
+                               "--conv",
+                               csa_conv_text(s->choices.conv),
+                               NULL};
+  char *arguments[sizeof words / sizeof words[0]];
+  memcpy(arguments, words, sizeof words); /* posix_spawn takes them without const, and changes nothing */
+  if (posix_spawn_file_actions_init(&actions) != 0) return csa_fail(CSA_MEMORY, "bench: the host has no more memory");
+  int error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  if (error == 0) error = posix_spawn(pid, "/proc/self/exe", &actions, NULL, arguments, e->list);
+  posix_spawn_file_actions_destroy(&actions);
+  return error == 0 ? CSA_OK : csa_fail(CSA_FAILED, "bench: starting itself to compile: %s", strerror(error));
+}
+
+/* What the process says, up to its end; a signal to this one ends it. */
+static size_t listen_to(int from, pid_t pid, char answer[ANSWER_MAX], const volatile sig_atomic_t *stop) {
+  struct pollfd ready = {from, POLLIN, 0};
+  size_t size = 0;
+  for (bool told = false;;) {
+    if (*stop != 0 && !told) told = kill(pid, SIGTERM) == 0;
+    const int events = poll(&ready, 1, WAIT_MS);
+    if (events == 0 || (events < 0 && errno == EINTR)) continue;
+    const ssize_t got = events < 0 ? -1 : read(from, answer + size, ANSWER_MAX - 1 - size);
+    if (got <= 0) break;
+    size += (size_t)got;
+  }
+  answer[size] = '\0';
+  return size;
+}
+
+static csa_status read_answer(const char *answer, size_t size, const char *model, double *seconds) {
+  json_t *root = json_loadb(answer, size, 0, NULL);
+  const json_t *figures = json_object_get(json_object_get(root, "models"), model);
+  const bool found = json_unpack((json_t *)(uintptr_t)figures, "{s:F}", "compile_s", seconds) == 0;
+  json_decref(root);
+  return found ? CSA_OK : csa_fail(CSA_FAILED, "bench: %s: the process that compiled gave no figure", model);
+}
+
+static csa_status compile_once(const csa_bench_settings *s, const char *device, const char *model, environment *e,
+                               double *seconds, const volatile sig_atomic_t *stop) {
+  char answer[ANSWER_MAX];
+  int ends[2], code = -1;
+  pid_t pid;
+  if (pipe(ends) != 0) return csa_fail(CSA_FAILED, "bench: pipe: %s", strerror(errno));
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+  csa_status status = start(s, device, model, e, ends[1], &pid);
+  close(ends[1]);
+  const size_t size = status == CSA_OK ? listen_to(ends[0], pid, answer, stop) : 0;
+  close(ends[0]);
+  if (status != CSA_OK) return status;
+  while (waitpid(pid, &code, 0) < 0 && errno == EINTR) continue;
+  if (*stop != 0) return csa_fail(CSA_INTERRUPTED, "bench: stopped by signal %d", (int)*stop);
+  if (code != 0)
+    return csa_fail(CSA_FAILED, "bench: %s on %s: the process that compiles it failed, as it says above", model,
+                    device);
+  return read_answer(answer, size, model, seconds);
+}
+
+csa_status csa_bench_compile(const csa_bench_settings *s, const char *device, const char *model, double *cold_s,
+                             double *warm_s, const volatile sig_atomic_t *stop) {
+  char folder[CSA_SCRATCH] = "";
+  environment *e = NULL;
+  csa_status status;
+  CSA_GO(csa_scratch_make(folder));
+  CSA_GO(csa_new(&e, 1, sizeof *e));
+  CSA_GO(redirect(e, folder));
+  CSA_GO(compile_once(s, device, model, e, cold_s, stop));
+  status = compile_once(s, device, model, e, warm_s, stop);
+done:
+  csa_scratch_remove(folder);
+  free(e);
+  return status;
+}
