@@ -235,6 +235,8 @@ csa_status csa_command_bench(int argc, char **argv) {
        false},
       {"compile-only", NULL, CSA_OPTION_FLAG, &s.compile_only,
        "only how long kernels take to be ready, with the caches as they are", false},
+      {"no-cold", NULL, CSA_OPTION_FLAG, &s.no_cold,
+       "leave out compiling with empty caches, which takes longer than all else", false},
       {"compare", NULL, CSA_OPTION_FLAG, &s.compare,
        "measure nothing: compare two files that --json made, in Markdown or JSON", false}};
   const csa_command_line line = {"bench",

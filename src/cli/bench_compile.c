@@ -15,6 +15,8 @@
 #define ENVIRONMENT_MAX 4096
 #define ANSWER_MAX 4096
 #define WAIT_MS 300
+#define ERROR_TEXT 2000
+#define ERRORS_MAX ((uint64_t)1 << 20)
 
 extern char **environ;
 
@@ -33,6 +35,7 @@ static const char *const caches[] = {
 typedef struct {
   char *list[ENVIRONMENT_MAX];
   char own[CACHES][CSA_SCRATCH + 64];
+  char errors[CSA_SCRATCH + 16]; /* file that takes what the process says of failures */
 } environment;
 
 static bool is_cache(const char *variable) {
@@ -43,19 +46,20 @@ static bool is_cache(const char *variable) {
   return false;
 }
 
-/* The process's own, but all caches in `folder`, each in a folder that is there: some drivers do not make theirs. */
-static csa_status redirect(environment *e, const char *folder) {
+/* The process's own; `fresh`: but all caches in `folder`, each in a folder that is there, as some drivers do not make
+ * theirs. */
+static csa_status make_environment(environment *e, const char *folder, bool fresh) {
   size_t count = 0;
-  for (size_t i = 0; i < CACHES; i++) {
+  snprintf(e->errors, sizeof e->errors, "%s/errors", folder);
+  for (size_t i = 0; i < CACHES && fresh; i++) {
     snprintf(e->own[i], sizeof e->own[i], "%s=%s/%s", caches[i], folder, caches[i]);
     CSA_TRY(csa_folder_make(strchr(e->own[i], '=') + 1, 0700));
     e->list[count++] = e->own[i];
   }
   for (char **variable = environ; *variable != NULL; variable++) {
-    if (is_cache(*variable)) continue;
+    if (fresh && is_cache(*variable)) continue;
     if (count == ENVIRONMENT_MAX - 1)
-      return csa_fail(CSA_FAILED, "bench: more than %d variables in the environment",
-                      ENVIRONMENT_MAX - 1 - (int)CACHES);
+      return csa_fail(CSA_FAILED, "bench: more than %d variables in the environment", ENVIRONMENT_MAX - 1);
     e->list[count++] = *variable;
   }
   e->list[count] = NULL;
@@ -89,6 +93,8 @@ static csa_status start(const csa_bench_settings *s, const char *device, const c
   memcpy(arguments, words, sizeof words); /* posix_spawn takes them without const, and changes nothing */
   if (posix_spawn_file_actions_init(&actions) != 0) return csa_fail(CSA_MEMORY, "bench: the host has no more memory");
   int error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  if (error == 0)
+    error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, e->errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (error == 0) error = posix_spawn(pid, "/proc/self/exe", &actions, NULL, arguments, e->list);
   posix_spawn_file_actions_destroy(&actions);
   return error == 0 ? CSA_OK : csa_fail(CSA_FAILED, "bench: starting itself to compile: %s", strerror(error));
@@ -108,6 +114,43 @@ static size_t listen_to(int from, pid_t pid, char answer[ANSWER_MAX], const vola
   }
   answer[size] = '\0';
   return size;
+}
+
+/* What an exit code stands for; a code that is not ours, or a signal, is the driver's. */
+static csa_status status_of(int code) {
+  static const csa_status ours[] = {CSA_FAILED, CSA_USAGE, CSA_INPUT, CSA_MEMORY};
+  for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+    if (WIFEXITED(code) && WEXITSTATUS(code) == csa_exit_code(ours[i])) return ours[i];
+  return CSA_DEVICE;
+}
+
+/* Up to the blanks and line ends that it closes with. */
+static int length_of(const char *text) {
+  size_t length = strnlen(text, ERROR_TEXT);
+  while (length > 0 && strchr(" \n", text[length - 1]) != NULL) length--;
+  return (int)length;
+}
+
+/* The process's own sentence, which stands in the first line that begins as all of them do. */
+static csa_status pass_on(const char *errors, const char *model, int code) {
+  static const char begins[] = "clsattn: ";
+  uint8_t *text = NULL;
+  size_t size;
+  const char *at = csa_file_read(errors, ERRORS_MAX, &text, &size) == CSA_OK ? (const char *)text : NULL;
+  while (at != NULL && *at != '\0' && strncmp(at, begins, strlen(begins)) != 0) {
+    const char *end = strchr(at, '\n');
+    at = end != NULL ? end + 1 : NULL;
+  }
+  const char *said = text != NULL ? (const char *)text : "";
+  if (at != NULL && *at != '\0')
+    csa_fail(CSA_FAILED, "bench: compiling %s: %.*s", model, length_of(at + strlen(begins)), at + strlen(begins));
+  else if (WIFSIGNALED(code))
+    csa_fail(CSA_FAILED, "bench: compiling %s: the driver ended the process by signal %d: %.*s", model, WTERMSIG(code),
+             length_of(said), said);
+  else
+    csa_fail(CSA_FAILED, "bench: compiling %s: the driver ended the process: %.*s", model, length_of(said), said);
+  free(text);
+  return status_of(code);
 }
 
 static csa_status read_answer(const char *answer, size_t size, const char *model, double *seconds) {
@@ -133,9 +176,7 @@ static csa_status compile_once(const csa_bench_settings *s, const char *device, 
   if (status != CSA_OK) return status;
   while (waitpid(pid, &code, 0) < 0 && errno == EINTR) continue;
   if (*stop != 0) return csa_fail(CSA_INTERRUPTED, "bench: stopped by signal %d", (int)*stop);
-  if (code != 0)
-    return csa_fail(CSA_FAILED, "bench: %s on %s: the process that compiles it failed, as it says above", model,
-                    device);
+  if (code != 0) return pass_on(e->errors, model, code);
   return read_answer(answer, size, model, seconds);
 }
 
@@ -144,11 +185,12 @@ csa_status csa_bench_compile(const csa_bench_settings *s, const char *device, co
   char folder[CSA_SCRATCH] = "";
   environment *e = NULL;
   csa_status status;
+  double ignored;
   CSA_GO(csa_scratch_make(folder));
   CSA_GO(csa_new(&e, 1, sizeof *e));
-  CSA_GO(redirect(e, folder));
-  CSA_GO(compile_once(s, device, model, e, cold_s, stop));
-  status = compile_once(s, device, model, e, warm_s, stop);
+  CSA_GO(make_environment(e, folder, !s->no_cold));
+  CSA_GO(compile_once(s, device, model, e, s->no_cold ? &ignored : cold_s, stop));
+  if (!s->no_cold) status = compile_once(s, device, model, e, warm_s, stop);
 done:
   csa_scratch_remove(folder);
   free(e);

@@ -83,7 +83,7 @@ static void print_products(const csa_bench_device *d, FILE *out) {
 }
 
 static void print_chips(void *out, const char *names, const char *chip) {
-  fprintf(out, "\n%s are one chip (%s): these are implementations beside each other, not devices.\n", names, chip);
+  fprintf(out, "\n%s are the same chip (%s): what differs is how they use it.\n", names, chip);
 }
 
 static void print_notes(const csa_bench *b, FILE *out) {

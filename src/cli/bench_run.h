@@ -15,7 +15,7 @@ typedef struct {
   uint64_t seed;
   int64_t limit_train;
   double target; /* accuracy; 0: none */
-  bool json, csv, markdown, compare, compile_only;
+  bool json, csv, markdown, compare, compile_only, no_cold;
 } csa_bench_settings;
 
 /* The models that were asked for, of "vit" and "cnn", up to CSA_BENCH_MODELS; returns how many. */
@@ -29,7 +29,9 @@ csa_status csa_bench_measure(csa_bench_device *device, const csa_bench_settings 
                              const volatile sig_atomic_t *stop);
 
 /* How long kernels of a model take to be ready on device "P:D": twice the same in a process of its own, with this
- * program's cache and those of drivers in a new folder; so the first time they are empty, the second they are full. */
+ * program's cache and those of drivers in a new folder; so the first time they are empty, the second they are full.
+ * With settings->no_cold once, with the caches as they are, and nothing is said of times: it is still where a driver
+ * that ends the process fails, which would end all others' measurements, too. */
 csa_status csa_bench_compile(const csa_bench_settings *settings, const char *device, const char *model, double *cold_s,
                              double *warm_s, const volatile sig_atomic_t *stop);
 

@@ -75,7 +75,7 @@ void csa_bench_print(const csa_bench *b, int device, FILE *out) {
 }
 
 static void print_chips(void *out, const char *names, const char *chip) {
-  fprintf(out, "%s are one chip (%s): these are implementations beside each other, not devices\n", names, chip);
+  fprintf(out, "%s are the same chip (%s): what differs is how they use it\n", names, chip);
 }
 
 static void print_figure(const csa_bench *b, const char *model, int figure, FILE *out) {
