@@ -12,7 +12,7 @@ const csa_bench_figure csa_bench_figures[CSA_BENCH_FIGURES] = {
     [CSA_BENCH_WARM] = {"compile_warm_s", "compiling, caches full", "s", 1.0, 2},
     [CSA_BENCH_MEMORY] = {"peak_bytes", "device memory", "MiB", 1.0 / 1048576.0, 1},
     [CSA_BENCH_STEP] = {"step_ms", "a step", "ms", 1.0, 2},
-    [CSA_BENCH_OF_PEAK] = {"of_peak", "a step, of its roofline", "%", 100.0, 1},
+    [CSA_BENCH_OF_PEAK] = {"of_peak", "share of the roofline, all kernels", "%", 100.0, 1},
 };
 
 /* All kernels of a step at their bounds, as a share of the time they took. */

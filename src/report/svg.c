@@ -28,7 +28,7 @@ static void print_lines(FILE *out, int ticks, int count) {
   for (int i = 0; i <= ticks; i++)
     for (int bar = 0; bar < count; bar++)
       fprintf(out, "<line class=\"%s\" x1=\"%.4g%%\" x2=\"%.4g%%\" y1=\"%d\" y2=\"%d\"/>\n",
-              i == 0 ? "zero" : "grid-line", 100.0 * i / ticks, 100.0 * i / ticks, bar * ROW + TOP - 3,
+              i == 0 ? "zero" : "grid-line", 100.0 * i / ticks, 100.0 * i / ticks, bar * ROW + TOP - 1,
               bar * ROW + TOP + HEIGHT + 3);
 }
 
