@@ -54,6 +54,7 @@ static csa_status open_data(csa_bench *b, const csa_bench_settings *s, csa_datas
   if (s->data == NULL) return CSA_OK;
   CSA_TRY(csa_take_existing("data", s->data, path));
   CSA_TRY(csa_fetch_and_open(dataset, path, limits));
+  if (s->target > 0.0) CSA_TRY(csa_target_check(*dataset));
   b->epoch_images = (*dataset)->train.count;
   b->data = s->data;
   return CSA_OK;
@@ -195,7 +196,8 @@ static csa_status check_target(csa_bench_settings *s, const csa_command_line *li
 
 static csa_status check(csa_bench_settings *s, const csa_command_line *line, int argc, char **argv, int positional) {
   static const char *const comparing[] = {"json", NULL};
-  static const char *const compiling[] = {"device", "model", "batch", "seed", "gemm", "kernels", "conv", "json", NULL};
+  static const char *const compiling[] = {"device",  "model", "batch",     "seed", "gemm",
+                                          "kernels", "conv",  "precision", "json", NULL};
   CSA_TRY(csa_options_positionals(line, argc, argv, positional, s->compare ? 2 : 0));
   if (s->compare) CSA_TRY(check_alone(line, "compare", comparing));
   if (s->compile_only) CSA_TRY(check_alone(line, "compile-only", compiling));

@@ -88,6 +88,16 @@ static const json_t *kernel_named(const json_t *kernels, const char *name) {
   return NULL;
 }
 
+static void warn_of_text(json_t *warnings, const char *of, const char *what, const char *a, const char *b) {
+  if (strcmp(a, b) != 0) warn(warnings, "%s: other %s: %s and %s", of, what, a, b);
+}
+
+static void warn_of_choices(json_t *warnings, const char *model, const json_t *a, const json_t *b) {
+  static const char *const keys[] = {"kernels", "gemm", "conv", "precision"};
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0] && a != NULL && b != NULL; i++)
+    warn_of_text(warnings, model, keys[i], text_of(a, keys[i]), text_of(b, keys[i]));
+}
+
 static void compare_model(json_t *rows, json_t *warnings, const char *name, const json_t *a, const json_t *b) {
   const json_t *kernels = json_object_get(a, "kernels");
   size_t i;
@@ -96,6 +106,7 @@ static void compare_model(json_t *rows, json_t *warnings, const char *name, cons
     warn(warnings, "%s: other batches: %lld and %lld images", name,
          (long long)json_integer_value(json_object_get(a, "batch")),
          (long long)json_integer_value(json_object_get(b, "batch")));
+  warn_of_choices(warnings, name, json_object_get(a, "choices"), json_object_get(b, "choices"));
   for (int f = 0; f < CSA_BENCH_FIGURES; f++) {
     const char *key = csa_bench_figures[f].key;
     add_row(rows, name, key, "", json_object_get(a, key), json_object_get(b, key));
@@ -127,10 +138,6 @@ static void compare_products(json_t *rows, const json_t *a, const json_t *b) {
     json_array_foreach(b, j, other) if (same_product(product, other))
         add_row(rows, NULL, what, "GFLOP/s", json_object_get(product, "gflops"), json_object_get(other, "gflops"));
   }
-}
-
-static void warn_of_text(json_t *warnings, const char *device, const char *what, const char *a, const char *b) {
-  if (strcmp(a, b) != 0) warn(warnings, "%s: other %s: %s and %s", device, what, a, b);
 }
 
 static json_t *compare_devices(json_t *warnings, const json_t *a, const json_t *b) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/bench_run.h"
@@ -70,6 +71,7 @@ static csa_status make_environment(environment *e, const char *folder, bool fres
 static csa_status start(const csa_bench_settings *s, const char *device, const char *model, environment *e, int out,
                         pid_t *pid) {
   posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
   char batch[16];
   snprintf(batch, sizeof batch, "%d", s->batch);
   const char *const words[] = {"clsattn",
@@ -88,15 +90,20 @@ static csa_status start(const csa_bench_settings *s, const char *device, const c
                                csa_kernels_text(s->choices.kernels),
                                "--conv",
                                csa_conv_text(s->choices.conv),
+                               "--precision",
+                               csa_precision_text(s->choices.precision),
                                NULL};
   char *arguments[sizeof words / sizeof words[0]];
   memcpy(arguments, words, sizeof words); /* posix_spawn takes them without const, and changes nothing */
-  if (posix_spawn_file_actions_init(&actions) != 0) return csa_fail(CSA_MEMORY, "bench: the host has no more memory");
-  int error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  int error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP); /* with its helpers it can be ended */
+  if (error == 0) error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
   if (error == 0)
     error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, e->errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (error == 0) error = posix_spawn(pid, "/proc/self/exe", &actions, NULL, arguments, e->list);
+  if (error == 0) error = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, arguments, e->list);
   posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   return error == 0 ? CSA_OK : csa_fail(CSA_FAILED, "bench: starting itself to compile: %s", strerror(error));
 }
 
@@ -105,7 +112,7 @@ static size_t listen_to(int from, pid_t pid, char answer[ANSWER_MAX], const vola
   struct pollfd ready = {from, POLLIN, 0};
   size_t size = 0;
   for (bool told = false;;) {
-    if (*stop != 0 && !told) told = kill(pid, SIGTERM) == 0;
+    if (*stop != 0 && !told) told = kill(-pid, SIGTERM) == 0;
     const int events = poll(&ready, 1, WAIT_MS);
     if (events == 0 || (events < 0 && errno == EINTR)) continue;
     const ssize_t got = events < 0 ? -1 : read(from, answer + size, ANSWER_MAX - 1 - size);
@@ -161,6 +168,11 @@ static csa_status read_answer(const char *answer, size_t size, const char *model
   return found ? CSA_OK : csa_fail(CSA_FAILED, "bench: %s: the process that compiled gave no figure", model);
 }
 
+/* Until the last of its helpers is gone, too, that were told to end: they write where a folder is to be removed. */
+static void wait_for_group(pid_t group) {
+  for (int i = 0; i < 500 && kill(-group, 0) == 0; i++) nanosleep(&(struct timespec){0, 10000000}, NULL);
+}
+
 static csa_status compile_once(const csa_bench_settings *s, const char *device, const char *model, environment *e,
                                double *seconds, const volatile sig_atomic_t *stop) {
   char answer[ANSWER_MAX];
@@ -175,6 +187,7 @@ static csa_status compile_once(const csa_bench_settings *s, const char *device, 
   close(ends[0]);
   if (status != CSA_OK) return status;
   while (waitpid(pid, &code, 0) < 0 && errno == EINTR) continue;
+  if (*stop != 0) wait_for_group(pid);
   if (*stop != 0) return csa_fail(CSA_INTERRUPTED, "bench: stopped by signal %d", (int)*stop);
   if (code != 0) return pass_on(e->errors, model, code);
   return read_answer(answer, size, model, seconds);

@@ -67,6 +67,11 @@ const char *csa_product_provider(const csa_product *p) {
   return p->provider == CSA_GEMM_CLBLAST ? "clblast" : "native";
 }
 
+void csa_bench_choices_text(const csa_choices *c, char text[256]) {
+  snprintf(text, 256, "%s kernels, products by %s, %s convolutions, activations in %s", csa_kernels_text(c->kernels),
+           csa_gemm_text(c->gemm), csa_conv_text(c->conv), csa_precision_text(c->precision));
+}
+
 void csa_bench_target_text(const csa_target *t, char text[256]) {
   const char *epochs = t->epochs == 1 ? "epoch" : "epochs";
   if (t->reached)

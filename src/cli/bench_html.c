@@ -150,12 +150,14 @@ static void print_epochs(const csa_bench *b, const char *model, FILE *out) {
     char text[256];
     if (m < 0) continue;
     const csa_bench_model *of = &b->devices[i].models[m];
-    csa_html_element(out, "p class=\"soft\"",
-                     "%s: medians of %d runs by turns, training %.0f to %.0f, evaluation %.0f to %.0f images/s; %d and "
-                     "%d steps were measured. An epoch is %lld images (%s), %lld steps.",
-                     b->devices[i].info.name, CSA_BENCHMARK_RUNS, of->speed.train.slowest, of->speed.train.fastest,
-                     of->speed.eval.slowest, of->speed.eval.fastest, of->speed.train.steps, of->speed.eval.steps,
-                     (long long)b->epoch_images, b->data, (long long)csa_bench_epoch_steps(b, &of->speed));
+    csa_bench_choices_text(&of->speed.choices, text);
+    csa_html_element(
+        out, "p class=\"soft\"",
+        "%s: %s; medians of %d runs by turns, training %.0f to %.0f, evaluation %.0f to %.0f images/s; %d and "
+        "%d steps were measured. An epoch is %lld images (%s), %lld steps.",
+        b->devices[i].info.name, text, CSA_BENCHMARK_RUNS, of->speed.train.slowest, of->speed.train.fastest,
+        of->speed.eval.slowest, of->speed.eval.fastest, of->speed.train.steps, of->speed.eval.steps,
+        (long long)b->epoch_images, b->data, (long long)csa_bench_epoch_steps(b, &of->speed));
     csa_bench_target_text(&of->target, text);
     if (of->target.wanted > 0.0) csa_html_element(out, "p class=\"soft\"", "%s: %s.", b->devices[i].info.name, text);
   }

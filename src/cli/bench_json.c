@@ -43,6 +43,11 @@ static json_t *model_json(const csa_bench *b, int device, int model) {
     json_object_set_new(root, csa_bench_figures[f].key,
                         f == CSA_BENCH_MEMORY ? json_integer((json_int_t)value) : json_real(value));
   }
+  const csa_choices *c = &m->speed.choices;
+  json_object_set_new(
+      root, "choices",
+      json_pack("{s:s, s:s, s:s, s:s}", "kernels", csa_kernels_text(c->kernels), "gemm", csa_gemm_text(c->gemm), "conv",
+                csa_conv_text(c->conv), "precision", csa_precision_text(c->precision)));
   if (m->target.wanted > 0.0) json_object_set_new(root, "target", target_json(b, &m->target));
   return root;
 }

@@ -94,8 +94,9 @@ static void print_notes(const csa_bench *b, FILE *out) {
     for (int m = 0; m < d->model_count; m++) {
       const csa_bench_model *model = &d->models[m];
       char text[256];
-      fprintf(out, "\n%s on %s: batch %d, %d and %d steps measured; an epoch is %lld images (%s), %lld steps.\n",
-              model->name, d->info.name, model->speed.batch, model->speed.train.steps, model->speed.eval.steps,
+      csa_bench_choices_text(&model->speed.choices, text);
+      fprintf(out, "\n%s on %s: %s; batch %d, %d and %d steps measured; an epoch is %lld images (%s), %lld steps.\n",
+              model->name, d->info.name, text, model->speed.batch, model->speed.train.steps, model->speed.eval.steps,
               (long long)b->epoch_images, b->data, (long long)csa_bench_epoch_steps(b, &model->speed));
       csa_bench_target_text(&model->target, text);
       if (model->target.wanted > 0.0) fprintf(out, "%s.\n", text);
@@ -108,7 +109,7 @@ void csa_bench_print_markdown(const csa_bench *b, FILE *out) {
   if (b->machine.processor[0] != '\0') fprintf(out, "%s, ", b->machine.processor);
   fprintf(out, "%d processors, seed %llu\n\n", b->machine.cores, (unsigned long long)b->seed);
   print_devices(b, out);
-  print_models(b, out);
+  if (b->devices[0].model_count > 0 || b->count > 1) print_models(b, out);
   print_notes(b, out);
   for (int i = 0; i < b->count; i++) {
     for (int m = 0; m < b->devices[i].model_count; m++) print_kernels(&b->devices[i], &b->devices[i].models[m], out);

@@ -88,6 +88,9 @@ int64_t csa_bench_epoch_steps(const csa_bench *bench, const csa_benchmark *model
 const char *csa_product_form(const csa_product *product);
 const char *csa_product_provider(const csa_product *product);
 
+/* "cpu kernels, products by native, winograd convolutions, activations in f32" */
+void csa_bench_choices_text(const csa_choices *choices, char text[256]);
+
 /* "accuracy 0.500 on … reached after 3 epochs, 12.1 s of training …", or what was reached instead. */
 void csa_bench_target_text(const csa_target *target, char text[256]);
 

@@ -184,6 +184,7 @@ csa_status csa_benchmark_model(csa_benchmark *b, csa_device *device, const csa_b
   csa_status status;
   *b = (csa_benchmark){.batch = c->batch};
   CSA_GO(prepare(&b->compile_s, &t, device, c));
+  b->choices = t.graph->plan->choices;
   b->bytes = csa_plan_bytes(t.graph->plan) + csa_feed_bytes(t.feed);
   CSA_GO(measure_rates(b, &t));
   status = profile(b, t.graph->plan);

@@ -29,6 +29,7 @@ typedef struct {
 
 typedef struct {
   int batch;
+  csa_choices choices; /* what was asked for, with `auto` as it came out */
   csa_rate train, eval;
   double compile_s;             /* until kernels were ready, with whatever the caches had */
   double step_s, kernels_s;     /* a queued step: first launch to last, and the launches' own time */

@@ -1,14 +1,20 @@
 #include "train/target.h"
 
+#include "model/scaler.h"
+
 #define VALIDATION 10 /* one image in so many, the last ones */
+
+csa_status csa_target_check(const csa_dataset *d) {
+  if (d->train.count >= VALIDATION) return CSA_OK;
+  return csa_fail(CSA_INPUT, "data: %s: %lld training images are too few to hold a tenth of them back for validation",
+                  d->path, (long long)d->train.count);
+}
 
 /* The training images as a data set of their own: what the trainer tests on is their last part. */
 static csa_status split(const csa_dataset *from, csa_dataset *to) {
   const size_t image = (size_t)from->channels * (size_t)from->height * (size_t)from->width;
   const int64_t held = from->train.count / VALIDATION, kept = from->train.count - held;
-  if (held < 1)
-    return csa_fail(CSA_INPUT, "data: %s: %lld training images are too few to hold a tenth of them back for validation",
-                    from->path, (long long)from->train.count);
+  CSA_TRY(csa_target_check(from));
   *to = *from;
   to->train.count = kept;
   to->test = (csa_split){from->train.images + (size_t)kept * image, from->train.labels + kept, held};
@@ -24,7 +30,8 @@ static csa_status warm_up(csa_trainer *t) {
   CSA_TRY(csa_feed_batch(t->train_feed, 0, images, &state));
   CSA_TRY(csa_schedule_update(t->graph));
   CSA_TRY(csa_schedule_micro_step(t->graph));
-  return csa_device_finish(t->device);
+  CSA_TRY(csa_device_finish(t->device));
+  return csa_scaler_reset(t->graph);
 }
 
 static csa_status train(csa_target *target, csa_trainer *t, const char *folder) {

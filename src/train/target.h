@@ -15,6 +15,9 @@ typedef struct {
   int64_t train_images, validation_images; /* of an epoch; of an evaluation */
 } csa_target;
 
+/* CSA_INPUT where there are fewer than 10 training images: too few to hold a tenth of them back. */
+csa_status csa_target_check(const csa_dataset *dataset);
+
 /* Trains as `train` does with `config`, in `folder`, which is new. Kernels are compiled before time counts.
  * `epoch_done` may be NULL. Fewer than 10 training images are CSA_INPUT; CSA_INTERRUPTED as csa_trainer_run says. */
 csa_status csa_target_measure(csa_target *target, double wanted, const csa_config *config, csa_device *device,
