@@ -223,10 +223,10 @@ csa_status csa_command_bench(int argc, char **argv) {
        false},
       CSA_CHOICE_OPTIONS(s.texts),
       {"target-accuracy", "X", CSA_OPTION_REAL, &s.target,
-       "also train until the last tenth of the training images, held back, is told with this accuracy", false},
+       "also train until this accuracy on the last tenth of the training images, held back for it", false},
       {"max-epochs", "N", CSA_OPTION_INT, &s.max_epochs, "or so long (default 20)", false},
-      {"data", "PATH", CSA_OPTION_TEXT, &s.data,
-       "what is trained on, and how many images an epoch is (default cifar10)", false},
+      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "what is trained on, and whose size an epoch has (default cifar10)",
+       false},
       {"limit-train", "N", CSA_OPTION_COUNT, &s.limit_train, "only the first N training images (default: all)", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json,
        "print one JSON document; of several devices: {\"devices\": [a document each]}", false},
@@ -241,17 +241,18 @@ csa_status csa_command_bench(int argc, char **argv) {
        "leave out compiling with empty caches, which takes longer than all else", false},
       {"compare", NULL, CSA_OPTION_FLAG, &s.compare,
        "measure nothing: compare two files that --json made, in Markdown or JSON", false}};
-  const csa_command_line line = {"bench",
-                                 "[--compare A.json B.json]",
-                                 "Measures models, kernels and matrix products, beside the device's own measured peak. "
-                                 "Of several devices one may\n"
-                                 "fail: its error is in the report, the others are measured, and the exit code is 1.",
-                                 "  clsattn bench --device cpu0 --model vit\n"
-                                 "  clsattn bench --device all --html report.html --json > today.json\n"
-                                 "  clsattn bench --device nv0,amd0 --model vit --target-accuracy 0.5 --markdown\n"
-                                 "  clsattn bench --compare before.json today.json\n",
-                                 options,
-                                 sizeof options / sizeof options[0]};
+  const csa_command_line line = {
+      "bench",
+      "[--compare A.json B.json]",
+      "Measures models, kernels and matrix products, beside the device's own measured peak: one\n"
+      "device after the other, with the same model, seed and images. Of several one may fail: its\n"
+      "error is in the report, the others are measured, and the exit code is 1.",
+      "  clsattn bench --device cpu0 --model vit\n"
+      "  clsattn bench --device all --html report.html --json > today.json\n"
+      "  clsattn bench --device nv0,amd0 --model vit --target-accuracy 0.5 --markdown\n"
+      "  clsattn bench --compare before.json today.json\n",
+      options,
+      sizeof options / sizeof options[0]};
   bool help;
   int positional;
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));

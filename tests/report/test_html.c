@@ -28,6 +28,7 @@ static void test_damage(void **state) {
       {"a\x01z", "a\xEF\xBF\xBDz"},                                             /* control */
       {"a\x80z", "a\xEF\xBF\xBDz"},                                             /* continuation without a beginning */
       {"a\xC0\xBCz", "a\xEF\xBF\xBD\xEF\xBF\xBDz"},                             /* a '<' written too long */
+      {"a\xE0\x80\xBCz", "a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz"},             /* likewise, in three bytes */
       {"a\xE2\x82<", "a\xEF\xBF\xBD\xEF\xBF\xBD&lt;"},                          /* cut short before markup */
       {"a\xC3", "a\xEF\xBF\xBD"},                                               /* cut short at the end */
       {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},                 /* a surrogate */
