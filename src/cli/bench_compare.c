@@ -21,12 +21,17 @@ static csa_status refuse(const char *path, const char *why) {
   return csa_fail(CSA_INPUT, "bench: %s: not what clsattn bench --json prints: %s", path, why);
 }
 
+/* A device that failed before anything was measured. */
+static bool has_failed(const json_t *d) {
+  return json_is_string(json_object_get(d, "error")) && json_object_get(d, "models") == NULL;
+}
+
 /* A device's document, or what a failed device left. */
 static csa_status check_device(const json_t *d, const char *path) {
   const char *name;
   json_t *model;
   if (!json_is_object(json_object_get(d, "device"))) return refuse(path, "a device's document has no \"device\"");
-  if (json_is_string(json_object_get(d, "error"))) return CSA_OK;
+  if (has_failed(d)) return CSA_OK;
   if (!json_is_object(json_object_get(d, "peak"))) return refuse(path, "a device's document has no \"peak\"");
   if (!json_is_object(json_object_get(d, "models"))) return refuse(path, "a device's document has no \"models\"");
   if (!json_is_array(json_object_get(d, "gemm"))) return refuse(path, "a device's document has no \"gemm\"");
@@ -163,8 +168,6 @@ static json_t *compare_devices(json_t *warnings, const json_t *a, const json_t *
                    rows);
 }
 
-static bool has_failed(const json_t *d) { return json_object_get(d, "error") != NULL; }
-
 /* The n-th device of that platform and name; NULL: none. */
 static const json_t *device_like(const json_t *devices, const json_t *wanted, int n) {
   const json_t *x = json_object_get(wanted, "device");
@@ -198,7 +201,7 @@ static void warn_of_missing(json_t *warnings, const json_t *here, const json_t *
   json_t *d;
   json_array_foreach(here, i, d) {
     const json_t *device = json_object_get(d, "device");
-    if (has_failed(d))
+    if (json_object_get(d, "error") != NULL)
       warn(warnings, "%s (%s) failed in %s: %s", text_of(device, "name"), text_of(device, "device"), which,
            text_of(d, "error"));
     else if (partner_of(here, i, there) == NULL)

@@ -88,6 +88,8 @@ void csa_bench_target_text(const csa_target *t, char text[256]) {
              t->accuracy, t->evaluation_s);
 }
 
+bool csa_bench_has_figures(const csa_bench_device *d) { return d->model_count > 0 || d->product_count > 0; }
+
 int csa_bench_same_chip(const csa_bench *b, int device) {
   for (int i = 0; i < device; i++)
     if (csa_chip_same(b->devices[i].chip, b->devices[device].chip)) return i;

@@ -70,7 +70,7 @@ static void print_device(const csa_bench_device *d, FILE *out) {
   snprintf(text, sizeof text, "%s, %d compute units", csa_device_type_text(d->info.type), d->info.compute_units);
   print_entry(out, "kind", text);
   print_entry(out, "chip", d->chip[0] != '\0' ? d->chip : "not known");
-  if (d->status == CSA_OK) {
+  if (d->gflops > 0.0) {
     snprintf(text, sizeof text, "%.1f GFLOP/s, copying %.1f GB/s", d->gflops, d->gbytes_per_s);
     print_entry(out, "measured peak", text);
   }
@@ -98,7 +98,7 @@ static void print_devices(const csa_bench *b, FILE *out) {
 /* The model's number on a device; -1 where it is not there. */
 static int model_on(const csa_bench_device *d, const char *name) {
   for (int m = 0; m < d->model_count; m++)
-    if (d->status == CSA_OK && strcmp(d->models[m].name, name) == 0) return m;
+    if (strcmp(d->models[m].name, name) == 0) return m;
   return -1;
 }
 
@@ -281,25 +281,26 @@ static const char explanation[] =
 static csa_status print_details(const csa_bench *b, FILE *out) {
   bool models = false, products = false;
   for (int i = 0; i < b->count; i++) {
-    models |= b->devices[i].status == CSA_OK && b->devices[i].model_count > 0;
-    products |= b->devices[i].status == CSA_OK && b->devices[i].product_count > 0;
+    models |= b->devices[i].model_count > 0;
+    products |= b->devices[i].product_count > 0;
   }
   if (models) fprintf(out, "<section>\n<h2>Where a step's time goes</h2>\n%s", explanation);
   for (int i = 0; i < b->count; i++)
-    for (int m = 0; m < b->devices[i].model_count && b->devices[i].status == CSA_OK; m++)
+    for (int m = 0; m < b->devices[i].model_count; m++)
       CSA_TRY(print_kernels(&b->devices[i], &b->devices[i].models[m], out));
   if (models) fprintf(out, "</section>\n");
   if (products) fprintf(out, "<section>\n<h2>Matrix products</h2>\n");
   for (int i = 0; i < b->count; i++)
-    if (b->devices[i].status == CSA_OK && b->devices[i].product_count > 0) print_products(&b->devices[i], out);
+    if (b->devices[i].product_count > 0) print_products(&b->devices[i], out);
   if (products) fprintf(out, "</section>\n");
   return CSA_OK;
 }
 
-/* Models in the order of the first device that has them all: all that did not fail have. */
+/* Those of the device that has most, as what fails ends the list. */
 static csa_status print_models(const csa_bench *b, FILE *out) {
   const csa_bench_device *d = b->devices;
-  while (d->status != CSA_OK) d++;
+  for (int i = 1; i < b->count; i++)
+    if (b->devices[i].model_count > d->model_count) d = &b->devices[i];
   for (int m = 0; m < d->model_count; m++) CSA_TRY(print_model(b, &d->models[m], out));
   return CSA_OK;
 }

@@ -71,17 +71,9 @@ static void add_circumstances(const csa_bench *b, const csa_bench_device *d, jso
   json_object_set_new(root, "machine", machine);
 }
 
-static json_t *document(const csa_bench *b, int device) {
+static void add_figures(const csa_bench *b, int device, json_t *root) {
   const csa_bench_device *d = &b->devices[device];
   json_t *models = json_object(), *products = json_array();
-  if (d->status != CSA_OK) {
-    json_decref(models);
-    json_decref(products);
-    json_t *failed =
-        json_pack("{s:o, s:s, s:i}", "device", device_json(d), "error", d->error, "exit", csa_exit_code(d->status));
-    add_circumstances(b, d, failed);
-    return failed;
-  }
   for (int i = 0; i < d->model_count; i++) json_object_set_new(models, d->models[i].name, model_json(b, device, i));
   for (int i = 0; i < d->product_count; i++) {
     const csa_product *p = &d->products[i];
@@ -89,9 +81,20 @@ static json_t *document(const csa_bench *b, int device) {
         products, json_pack("{s:i, s:i, s:i, s:s, s:s, s:f}", "m", p->m, "n", p->n, "k", p->k, "form",
                             csa_product_form(p), "provider", csa_product_provider(p), "gflops", d->product_gflops[i]));
   }
-  json_t *root = json_pack("{s:o, s:{s:f, s:f}, s:o, s:o}", "device", device_json(d), "peak", "gflops", d->gflops,
-                           "gbytes_per_s", d->gbytes_per_s, "models", models, "gemm", products);
+  json_object_set_new(root, "peak", json_pack("{s:f, s:f}", "gflops", d->gflops, "gbytes_per_s", d->gbytes_per_s));
+  json_object_set_new(root, "models", models);
+  json_object_set_new(root, "gemm", products);
+}
+
+static json_t *document(const csa_bench *b, int device) {
+  const csa_bench_device *d = &b->devices[device];
+  json_t *root = json_pack("{s:o}", "device", device_json(d));
   add_circumstances(b, d, root);
+  if (d->status != CSA_OK) {
+    json_object_set_new(root, "error", json_string(d->error));
+    json_object_set_new(root, "exit", json_integer(csa_exit_code(d->status)));
+  }
+  if (d->status == CSA_OK || csa_bench_has_figures(d)) add_figures(b, device, root);
   return root;
 }
 
@@ -139,7 +142,7 @@ static void add_events(json_t *events, const csa_bench_device *d, int process) {
 csa_status csa_bench_write_trace(const csa_bench *b, const char *path) {
   json_t *events = json_array();
   for (int i = 0; i < b->count; i++)
-    if (b->devices[i].status == CSA_OK) add_events(events, &b->devices[i], i + 1);
+    if (csa_bench_has_figures(&b->devices[i])) add_events(events, &b->devices[i], i + 1);
   json_t *root = json_pack("{s:o}", "traceEvents", events);
   char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
   json_decref(root);

@@ -25,10 +25,10 @@ static void print_devices(const csa_bench *b, FILE *out) {
     putc(' ', out);
     print_cell(d->info.driver, out);
     fprintf(out, " %d |", d->info.compute_units);
-    if (d->status == CSA_OK)
+    if (d->gflops > 0.0)
       fprintf(out, " %.1f | %.1f |", d->gflops, d->gbytes_per_s);
     else
-      fprintf(out, " failed | |");
+      fprintf(out, " - | - |");
     fprintf(out, " %s |", d->chip[0] != '\0' ? d->chip : "not known");
     if (d->load >= 0.0)
       fprintf(out, " %.2f |\n", d->load);

@@ -123,9 +123,12 @@ static csa_status measure(csa_bench_device *d, csa_device *device, const csa_ben
   CSA_GO(csa_peak_create(&peak, device));
   CSA_GO(measure_peak(d, &peak));
   for (int i = 0; i < count; i++) {
-    csa_bench_model *m = &d->models[d->model_count++];
+    csa_bench_model *m = &d->models[d->model_count];
     *m = (csa_bench_model){.name = names[i], .cold_s = -1.0, .warm_s = -1.0};
-    CSA_GO(measure_model(m, device, s, dataset, stop));
+    status = measure_model(m, device, s, dataset, stop);
+    if (status != CSA_OK) csa_benchmark_fini(&m->speed);
+    CSA_GO(status);
+    d->model_count++;
     CSA_GO(measure_peak(d, &peak));
   }
   if (wants(s, "gemm")) {

@@ -28,7 +28,7 @@ typedef struct {
   char date[32];       /* when it was begun, ISO 8601 */
   double load;         /* of the machine before; below 0: not known */
   csa_status status;
-  char error[CSA_BENCH_ERROR]; /* why it failed */
+  char error[CSA_BENCH_ERROR]; /* why it failed; what was measured before is there */
   double gflops, gbytes_per_s; /* the device's measured peak */
   csa_bench_model models[CSA_BENCH_MODELS];
   int model_count;
@@ -93,6 +93,9 @@ void csa_bench_choices_text(const csa_choices *choices, char text[256]);
 
 /* "accuracy 0.500 on … reached after 3 epochs, 12.1 s of training …", or what was reached instead. */
 void csa_bench_target_text(const csa_target *target, char text[256]);
+
+/* Whether anything was measured, be it that the device failed later. */
+bool csa_bench_has_figures(const csa_bench_device *device);
 
 /* The first device before this one that is the same chip; -1: none is known to be. */
 int csa_bench_same_chip(const csa_bench *bench, int device);

@@ -61,7 +61,7 @@ void csa_bench_print(const csa_bench *b, int device, FILE *out) {
   if (same >= 0) fprintf(out, "the same chip as %s: %s\n", b->devices[same].info.name, d->chip);
   if (d->status != CSA_OK) {
     fprintf(out, "failed: %s\n", d->error);
-    return;
+    if (!csa_bench_has_figures(d)) return;
   }
   fprintf(out, "measured peak: %.1f GFLOP/s, copying %.1f GB/s\n", d->gflops, d->gbytes_per_s);
   for (int i = 0; i < d->model_count; i++) print_model(b, device, i, out);
@@ -99,10 +99,10 @@ static void print_figure(const csa_bench *b, const char *model, int figure, FILE
 }
 
 void csa_bench_print_summary(const csa_bench *b, FILE *out) {
-  const csa_bench_device *done = NULL; /* one that has all models */
-  for (int i = 0; i < b->count && done == NULL; i++)
-    if (b->devices[i].status == CSA_OK) done = &b->devices[i];
-  if (done == NULL || b->count < 2) return;
+  const csa_bench_device *done = b->devices; /* the one that has most models */
+  for (int i = 1; i < b->count; i++)
+    if (b->devices[i].model_count > done->model_count) done = &b->devices[i];
+  if (b->count < 2) return;
   fprintf(out, "\n%-40s", "");
   for (int i = 0; i < b->count; i++) fprintf(out, " %12s", b->devices[i].info.name);
   fprintf(out, "\n");

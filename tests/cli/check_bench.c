@@ -103,7 +103,7 @@ static void check_device(const json_t *d) {
   HAS(json_object_get(d, "machine"), "processor:s", "cores:i");
   if (json_object_get(d, "error") != NULL) {
     HAS(d, "error:s", "exit:i");
-    return;
+    if (json_object_get(d, "models") == NULL) return;
   }
   HAS(d, "peak:o", "models:o", "gemm:a");
   const json_t *peak = json_object_get(d, "peak");

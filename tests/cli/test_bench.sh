@@ -134,6 +134,15 @@ expect 4 "CL_DEVICE_NOT_AVAILABLE" layered bench --device 0:1 --model vit --batc
 late 1 "1 of 2 devices failed" layered bench --device all --model vit --batch 5 --no-cold --markdown
 grep -q "^cpu1 failed:" stdout && grep -q "| vit | cpu0 |" stdout || fail "Markdown: $(cat stdout)"
 
+# One that fails at the second model keeps the first one's figures, also where no device did all.
+export CLSATTN_FAIL_BYTES=160000000 # more than what the peak copies takes; a batch of 40 of the CNN takes more
+late 1 "2 of 2 devices failed" layered bench --device all --batch 40 --no-cold --json
+unset CLSATTN_FAIL_BYTES
+cp stdout half.json
+check_document half.json
+grep -q "CL_MEM_OBJECT_ALLOCATION_FAILURE" half.json && grep -q '"exit": 5' half.json || fail "no error: $(cat half.json)"
+[ "$(grep -c '"train_images_per_s"' half.json)" = 1 ] || fail "the vit's figures are lost: $(cat half.json)"
+
 # A signal: nothing is printed, nothing is left behind.
 "$CLSATTN" bench --device 0:0 --model vit --batch 10 --json >stdout 2>stderr &
 pid=$!
