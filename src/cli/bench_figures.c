@@ -90,6 +90,17 @@ void csa_bench_target_text(const csa_target *t, char text[256]) {
 
 bool csa_bench_has_figures(const csa_bench_device *d) { return d->model_count > 0 || d->product_count > 0; }
 
+bool csa_bench_busy_text(const csa_bench *b, char text[256]) {
+  const bool busy = b->machine.load > 0.5 * b->machine.cores;
+  text[0] = '\0';
+  if (busy)
+    snprintf(text, 256,
+             "the machine was busy before (load %.1f on %d processors): figures are what that left, and shares of the "
+             "roofline are of a peak that was disturbed, too",
+             b->machine.load, b->machine.cores);
+  return busy;
+}
+
 int csa_bench_same_chip(const csa_bench *b, int device) {
   for (int i = 0; i < device; i++)
     if (csa_chip_same(b->devices[i].chip, b->devices[device].chip)) return i;

@@ -84,10 +84,12 @@ static void print_chips(void *out, const char *names, const char *chip) {
 }
 
 static void print_devices(const csa_bench *b, FILE *out) {
+  char busy[256];
   fprintf(out, "<section class=\"grid\">\n");
   for (int i = 0; i < b->count; i++) print_device(&b->devices[i], out);
   fprintf(out, "</section>\n");
   csa_bench_chips(b, print_chips, out);
+  if (csa_bench_busy_text(b, busy)) csa_html_element(out, "p class=\"note\"", "Note: %s.", busy);
   for (int i = 0; i < b->count; i++)
     if (b->devices[i].status != CSA_OK)
       csa_html_element(out, "p class=\"note\"", "%s failed: %s", b->devices[i].info.name, b->devices[i].error);

@@ -87,7 +87,9 @@ static void print_chips(void *out, const char *names, const char *chip) {
 }
 
 static void print_notes(const csa_bench *b, FILE *out) {
+  char busy[256];
   csa_bench_chips(b, print_chips, out);
+  if (csa_bench_busy_text(b, busy)) fprintf(out, "\nNote: %s.\n", busy);
   for (int i = 0; i < b->count; i++) {
     const csa_bench_device *d = &b->devices[i];
     if (d->status != CSA_OK) fprintf(out, "\n%s failed:\n\n```\n%s\n```\n", d->info.name, d->error);

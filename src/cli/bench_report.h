@@ -97,6 +97,10 @@ void csa_bench_target_text(const csa_target *target, char text[256]);
 /* Whether anything was measured, be it that the device failed later. */
 bool csa_bench_has_figures(const csa_bench_device *device);
 
+/* "the machine was busy before (load 3.1 on 2 processors): …"; false, and no text, where it was not, or nobody knows.
+ */
+bool csa_bench_busy_text(const csa_bench *bench, char text[256]);
+
 /* The first device before this one that is the same chip; -1: none is known to be. */
 int csa_bench_same_chip(const csa_bench *bench, int device);
 
@@ -106,7 +110,7 @@ void csa_bench_chips(const csa_bench *bench, void (*say)(void *user, const char 
 /* ---- forms */
 
 void csa_bench_print(const csa_bench *bench, int device, FILE *out); /* text */
-void csa_bench_print_summary(const csa_bench *bench, FILE *out);     /* text: several devices side by side */
+void csa_bench_print_summary(const csa_bench *bench, FILE *out);     /* text: what is of all */
 void csa_bench_print_markdown(const csa_bench *bench, FILE *out);
 void csa_bench_print_csv(const csa_bench *bench, FILE *out);
 

@@ -98,18 +98,24 @@ static void print_figure(const csa_bench *b, const char *model, int figure, FILE
   fprintf(out, "\n");
 }
 
-void csa_bench_print_summary(const csa_bench *b, FILE *out) {
-  const csa_bench_device *done = b->devices; /* the one that has most models */
+/* Devices side by side. */
+static void print_table(const csa_bench *b, FILE *out) {
+  const csa_bench_device *most = b->devices; /* the one that has most models */
   for (int i = 1; i < b->count; i++)
-    if (b->devices[i].model_count > done->model_count) done = &b->devices[i];
-  if (b->count < 2) return;
+    if (b->devices[i].model_count > most->model_count) most = &b->devices[i];
   fprintf(out, "\n%-40s", "");
   for (int i = 0; i < b->count; i++) fprintf(out, " %12s", b->devices[i].info.name);
   fprintf(out, "\n");
-  for (int m = 0; m < done->model_count; m++)
+  for (int m = 0; m < most->model_count; m++)
     for (int f = 0; f < CSA_BENCH_FIGURES; f++)
-      if (f != CSA_BENCH_TARGET || done->models[m].target.wanted > 0.0) print_figure(b, done->models[m].name, f, out);
+      if (f != CSA_BENCH_TARGET || most->models[m].target.wanted > 0.0) print_figure(b, most->models[m].name, f, out);
   csa_bench_chips(b, print_chips, out);
+}
+
+void csa_bench_print_summary(const csa_bench *b, FILE *out) {
+  char busy[256];
+  if (b->count > 1) print_table(b, out);
+  if (csa_bench_busy_text(b, busy)) fprintf(out, "\n%s\n", busy);
 }
 
 #define CSV_FIGURES CSA_BENCH_STEP /* those before it; it and the share have a kernel's columns */

@@ -22,7 +22,7 @@ late() {
 check_page() {
   grep -qiE '<script|<link|<img|<iframe|@import|url\(|https?:' "$1" && fail "$1 loads something"
   for tag in html head style body main section div svg table tr details p h1 h2 h3; do
-    opened=$(grep -oE "<$tag[ >]" "$1" | wc -l) closed=$(grep -o "</$tag>" "$1" | wc -l)
+    opened=$(grep -oE "<${tag}[ >]" "$1" | wc -l) closed=$(grep -o "</$tag>" "$1" | wc -l)
     [ "$opened" = "$closed" ] || fail "$1: $opened <$tag>, $closed </$tag>"
   done
 }
