@@ -277,7 +277,8 @@ static const char explanation[] =
     "<p><span class=\"key full\"></span>the shortest time that the device's measured peak allows "
     "<span class=\"key\"></span>what it took beyond that. The percentage is the share of the roofline: "
     "arithmetic at the peak multiply-add rate, or bytes at the rate of copying a large buffer, whichever takes longer. "
-    "It passes 100 % where caches spare the memory its bytes, where Winograd's filtering spares arithmetic (operations "
+    "It passes 100&nbsp;% where caches spare the memory its bytes, where Winograd's filtering spares arithmetic "
+    "(operations "
     "are counted as those of a direct convolution), or where the machine was busier while the peak was measured.</p>\n";
 
 static csa_status print_details(const csa_bench *b, FILE *out) {
