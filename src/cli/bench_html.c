@@ -278,8 +278,8 @@ static const char explanation[] =
     "<span class=\"key\"></span>what it took beyond that. The percentage is the share of the roofline: "
     "arithmetic at the peak multiply-add rate, or bytes at the rate of copying a large buffer, whichever takes longer. "
     "It passes 100&nbsp;% where caches spare the memory its bytes, where Winograd's filtering spares arithmetic "
-    "(operations "
-    "are counted as those of a direct convolution), or where the machine was busier while the peak was measured.</p>\n";
+    "(operations are counted as those of a direct convolution), or where the machine was busier while the peak was "
+    "measured.</p>\n";
 
 static csa_status print_details(const csa_bench *b, FILE *out) {
   bool models = false, products = false;
