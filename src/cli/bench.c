@@ -1,190 +1,265 @@
-/* clsattn bench: how fast models, kernels and matrix products are on a device, beside what the device can do. */
-#include <stdio.h>
+/* clsattn bench: how fast models, kernels and matrix products are on devices, beside what the devices can do. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench_report.h"
-#include "cli/choices.h"
+#include "cli/bench_run.h"
 #include "cli/commands.h"
-#include "device/peak.h"
-#include "train/config.h"
+#include "cli/fetch.h"
+#include "cli/stop.h"
+#include "cli/training.h"
+#include "core/file.h"
 
-#define PEAK_RUNS 9
-#define DEVICES_MAX 64
+#define EPOCH_IMAGES 50000 /* CIFAR-10's training images */
 
-typedef struct {
-  const char *devices, *model, *trace;
-  csa_choice_texts texts;
-  int batch;
-  bool json, csv, compare;
-  csa_choices choices;
-} bench_settings;
-
-/* The models' own products at batch 100, and squares. */
-static const csa_product shapes[] = {
-    {.m = 1024, .n = 256, .k = 32},
-    {.m = 10240, .n = 64, .k = 288},
-    {.m = 10240, .n = 128, .k = 576},
-    {.m = 10240, .n = 256, .k = 1152},
-    {.m = 10240, .n = 128, .k = 2304},
-    {.m = 6500, .n = 64, .k = 64, .trans_b = true},
-    {.m = 6500, .n = 256, .k = 64, .trans_b = true},
-    {.m = 6500, .n = 64, .k = 256, .trans_b = true},
-    {.m = 64, .n = 256, .k = 6500, .trans_a = true},
-    {.m = 1152, .n = 256, .k = 102400, .trans_a = true},
-    {.m = 1024, .n = 1024, .k = 1024},
-    {.m = 2048, .n = 2048, .k = 2048},
-};
-
-/* By both providers, unless one was asked for. */
-static csa_status measure_products(csa_bench *b, csa_device *device, csa_gemm_provider asked) {
-  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-    for (int provider = CSA_GEMM_CLBLAST; provider <= CSA_GEMM_NATIVE; provider++) {
-      if (asked != CSA_GEMM_AUTO && asked != (csa_gemm_provider)provider) continue;
-      csa_product *p = &b->products[b->product_count];
-      *p = shapes[i];
-      p->provider = (csa_gemm_provider)provider;
-      CSA_TRY(csa_benchmark_product(device, p, &b->product_gflops[b->product_count]));
-      b->product_count++;
-    }
+static csa_status add_device(csa_bench *b, const csa_device_list *list, const char *name) {
+  int index;
+  CSA_TRY(csa_device_choose(list, name, &index));
+  for (int i = 0; i < b->count; i++)
+    if (b->devices[i].info.id == list->devices[index].id)
+      return csa_fail(CSA_USAGE, "--device: %s: named twice", list->devices[index].name);
+  b->devices[b->count++].info = list->devices[index];
   return CSA_OK;
 }
 
-static bool wants(const bench_settings *s, const char *part) {
-  return strcmp(s->model, "all") == 0 || strcmp(s->model, part) == 0;
-}
-
-static csa_status measure_models(csa_bench *b, csa_device *device, const bench_settings *s) {
-  static const char *const names[] = {"vit", "cnn"};
-  for (int i = 0; i < 2; i++) {
-    csa_architecture architecture;
-    if (!wants(s, names[i])) continue;
-    CSA_TRY(csa_architecture_default(&architecture, names[i]));
-    fprintf(stderr, "%s: %s\n", b->info.name, names[i]);
-    b->names[b->model_count] = names[i];
-    CSA_TRY(csa_benchmark_model(&b->models[b->model_count], device, &architecture, s->batch, s->choices));
-    b->model_count++;
+static csa_status add_named(csa_bench *b, const csa_device_list *list, const char *names) {
+  for (const char *at = names;; at += strcspn(at, ",") + 1) {
+    char name[32];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ","), at);
+    if (name[0] == '\0') return csa_fail(CSA_USAGE, "--device: %s: a name is empty", names);
+    CSA_TRY(add_device(b, list, name));
+    if (at[strcspn(at, ",")] == '\0') return CSA_OK;
   }
-  return CSA_OK;
 }
 
-static csa_status measure(csa_bench *b, csa_device *device, const bench_settings *s) {
-  csa_peak peak = {0};
-  csa_status status;
-  b->info = device->info;
-  CSA_GO(csa_peak_create(&peak, device));
-  CSA_GO(csa_peak_measure(&peak, PEAK_RUNS, &b->gflops, &b->gbytes_per_s));
-  CSA_GO(measure_models(b, device, s));
-  if (wants(s, "gemm")) {
-    fprintf(stderr, "%s: matrix products\n", b->info.name);
-    CSA_GO(measure_products(b, device, s->choices.gemm));
-  }
-done:
-  csa_peak_destroy(&peak);
-  return status;
-}
-
-static csa_status report(const csa_bench *b, const bench_settings *s, bool first, json_t *documents) {
-  if (s->trace != NULL) CSA_TRY(csa_bench_write_trace(b, s->trace));
-  if (s->json)
-    json_array_append_new(documents, csa_bench_json(b));
-  else if (s->csv)
-    csa_bench_print_csv(b, stdout, first);
-  else
-    csa_bench_print(b, stdout);
-  return CSA_OK;
-}
-
-static csa_status bench_device(const bench_settings *s, const char *name, bool first, json_t *documents) {
-  csa_bench *b = NULL;
-  csa_device *device = NULL;
-  csa_status status;
-  CSA_GO(csa_new(&b, 1, sizeof *b));
-  CSA_GO(csa_device_open(&device, name));
-  CSA_GO(measure(b, device, s));
-  status = report(b, s, first, documents);
-done:
-  for (int i = 0; b != NULL && i < b->model_count; i++) csa_benchmark_fini(&b->models[i]);
-  free(b);
-  csa_device_close(device);
-  return status;
-}
-
-/* "all", or names between commas; NULL: the default device. */
-static csa_status list_devices(const char *wanted, char names[DEVICES_MAX][32], int *count) {
+/* "all", or names between commas; NULL: the default device. All must be there before anything is measured. */
+static csa_status list_devices(csa_bench *b, const char *wanted) {
   csa_device_list list;
-  *count = 0;
-  if (wanted != NULL && strcmp(wanted, "all") == 0) {
-    CSA_TRY(csa_device_list_init(&list));
-    for (; *count < list.count && *count < DEVICES_MAX; ++*count)
-      snprintf(names[*count], 32, "%d:%d", list.devices[*count].platform_number, list.devices[*count].device_number);
-    csa_device_list_fini(&list);
-    return CSA_OK;
-  }
-  for (const char *at = wanted; at != NULL && *count < DEVICES_MAX; at = strchr(at, ',')) {
-    if (*at == ',') at++;
-    snprintf(names[(*count)++], 32, "%.*s", (int)strcspn(at, ","), at);
+  csa_status status;
+  CSA_TRY(csa_device_list_init(&list));
+  CSA_GO(csa_new(&b->devices, (size_t)list.count + 1, sizeof *b->devices));
+  const bool all = wanted != NULL && strcmp(wanted, "all") == 0 && list.count > 0;
+  if (wanted != NULL && !all) CSA_GO(add_named(b, &list, wanted));
+  if (wanted == NULL) CSA_GO(add_device(b, &list, NULL));
+  for (int i = 0; i < list.count && all; i++) b->devices[b->count++].info = list.devices[i];
+done:
+  csa_device_list_fini(&list);
+  return status;
+}
+
+static csa_status open_data(csa_bench *b, const csa_bench_settings *s, csa_dataset **dataset) {
+  const csa_dataset_limits limits = {s->limit_train, 1}; /* the test images are not looked at */
+  char path[CSA_PATH];
+  b->epoch_images = EPOCH_IMAGES;
+  b->data = "as many as CIFAR-10 has";
+  if (s->data == NULL) return CSA_OK;
+  CSA_TRY(csa_take_existing("data", s->data, path));
+  CSA_TRY(csa_fetch_and_open(dataset, path, limits));
+  if (s->target > 0.0) CSA_TRY(csa_target_check(*dataset));
+  b->epoch_images = (*dataset)->train.count;
+  b->data = s->data;
+  return CSA_OK;
+}
+
+/* Whether a file can be written is known before an hour of measuring. */
+static csa_status try_output(const char *option, const char *path) {
+  csa_file_writer *writer;
+  if (path == NULL) return CSA_OK;
+  const csa_status status = csa_file_begin(&writer, path);
+  if (status != CSA_OK) return csa_fail_in(status, "--%s", option);
+  csa_file_drop(writer);
+  return CSA_OK;
+}
+
+static bool is_text(const csa_bench_settings *s) { return !s->json && !s->csv && !s->markdown; }
+
+/* One device after the other; of several, one that fails does not keep the others from being measured. Text is told as
+ * soon as there is some. */
+static csa_status measure_all(csa_bench *b, const csa_bench_settings *s, const csa_dataset *dataset, int *failed) {
+  const volatile sig_atomic_t *stop = csa_stop_catch();
+  *failed = 0;
+  for (int i = 0; i < b->count; i++) {
+    const csa_status status = csa_bench_measure(&b->devices[i], s, dataset, stop);
+    if (status == CSA_INTERRUPTED || (status != CSA_OK && b->count == 1)) return status;
+    if (status != CSA_OK) {
+      fprintf(stderr, "%s: failed: %s\n", b->devices[i].info.name, b->devices[i].error);
+      ++*failed;
+    }
+    if (is_text(s)) csa_bench_print(b, i, stdout);
+    if (is_text(s)) CSA_TRY(csa_flush_output());
   }
   return CSA_OK;
 }
 
-static csa_status run(const bench_settings *s) {
-  char names[DEVICES_MAX][32];
-  int count;
-  csa_status status = CSA_OK;
-  CSA_TRY(list_devices(s->devices, names, &count));
-  if (s->trace != NULL && count > 1)
-    return csa_fail(CSA_USAGE, "--trace: one file takes one device; %d are asked for", count);
-  json_t *documents = json_array();
-  if (count == 0) status = bench_device(s, NULL, true, documents);
-  for (int i = 0; i < count && status == CSA_OK; i++) status = bench_device(s, names[i], i == 0, documents);
-  if (status == CSA_OK && s->json) {
-    json_t *one = json_incref(json_array_get(documents, 0));
-    status = csa_print_json(count > 1 ? json_incref(documents) : json_incref(one));
-    json_decref(one);
-  }
-  json_decref(documents);
-  return status == CSA_OK ? csa_flush_output() : status;
+static csa_status report(const csa_bench *b, const csa_bench_settings *s) {
+  if (s->trace != NULL) CSA_TRY(csa_bench_write_trace(b, s->trace));
+  if (s->html != NULL) CSA_TRY(csa_bench_write_html(b, s->html));
+  if (s->json) return csa_print_json(csa_bench_json(b));
+  if (s->csv) csa_bench_print_csv(b, stdout);
+  if (s->markdown) csa_bench_print_markdown(b, stdout);
+  if (is_text(s)) csa_bench_print_summary(b, stdout);
+  return csa_flush_output();
 }
 
-static csa_status check(bench_settings *s, const csa_command_line *line, int argc, char **argv, int positional) {
+/* Of several devices: what failed is in the report, and the work as a whole has failed. */
+static csa_status verdict(const csa_bench *b, int failed) {
+  const csa_bench_device *first = b->devices;
+  while (failed > 0 && first->status == CSA_OK) first++;
+  if (failed == 0) return CSA_OK;
+  return csa_fail(CSA_FAILED, "bench: %d of %d devices failed: %s: %s", failed, b->count, first->info.name,
+                  first->error);
+}
+
+static void release(csa_bench *b) {
+  for (int i = 0; i < b->count; i++)
+    for (int m = 0; m < b->devices[i].model_count; m++) csa_benchmark_fini(&b->devices[i].models[m].speed);
+  free(b->devices);
+}
+
+static csa_status run(const csa_bench_settings *s) {
+  csa_bench b = {.seed = s->seed};
+  csa_dataset *dataset = NULL;
+  csa_status status;
+  int failed;
+  csa_machine_read(&b.machine);
+  CSA_GO(list_devices(&b, s->devices));
+  CSA_GO(try_output("trace", s->trace));
+  CSA_GO(try_output("html", s->html));
+  CSA_GO(open_data(&b, s, &dataset));
+  CSA_GO(measure_all(&b, s, dataset, &failed));
+  bool any = false;
+  for (int i = 0; i < b.count; i++) any |= b.devices[i].status == CSA_OK || csa_bench_has_figures(&b.devices[i]);
+  if (!any) {
+    status = csa_fail(b.devices[0].status, "%s", b.devices[0].error);
+    goto done;
+  }
+  CSA_GO(report(&b, s));
+  status = verdict(&b, failed);
+done:
+  csa_dataset_close(dataset);
+  release(&b);
+  return status;
+}
+
+/* --compile-only: what is measured of it in a process of its own by a whole benchmark. */
+static csa_status compile_only(const csa_bench_settings *s) {
+  const char *names[CSA_BENCH_MODELS];
+  const int count = csa_bench_models(s, names);
+  csa_device *device;
+  json_t *models = json_object();
+  csa_status status = csa_device_open(&device, s->devices);
+  for (int i = 0; i < count && status == CSA_OK; i++) {
+    csa_benchmark_config config;
+    double seconds;
+    CSA_GO(csa_bench_config(s, names[i], &config));
+    CSA_GO(csa_benchmark_compile(&seconds, device, &config));
+    json_object_set_new(models, names[i], json_pack("{s:i, s:f}", "batch", s->batch, "compile_s", seconds));
+    if (!s->json) printf("%s, batch %d: kernels ready after %.2f s\n", names[i], s->batch, seconds);
+  }
+  if (status == CSA_OK && s->json)
+    status = csa_print_json(json_pack("{s:{s:s, s:s}, s:O}", "device", "name", device->info.name, "device",
+                                      device->info.device, "models", models));
+  if (status == CSA_OK) status = csa_flush_output();
+done:
+  csa_device_close(device);
+  json_decref(models);
+  return status;
+}
+
+/* Beside --compare, and beside --compile-only, there is little to say. */
+static csa_status check_alone(const csa_command_line *line, const char *option, const char *const *allowed) {
+  for (int i = 0; i < line->count; i++) {
+    bool fine = !line->options[i].given || strcmp(line->options[i].name, option) == 0;
+    for (int a = 0; allowed[a] != NULL; a++) fine |= strcmp(line->options[i].name, allowed[a]) == 0;
+    if (!fine) return csa_fail(CSA_USAGE, "--%s: not together with --%s", line->options[i].name, option);
+  }
+  return CSA_OK;
+}
+
+static csa_status check_model(const csa_bench_settings *s) {
   static const char *const models[] = {"all", "vit", "cnn", "gemm"};
-  bool known = false;
+  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
+    if (strcmp(s->model, models[i]) == 0) return CSA_OK;
+  return csa_fail(CSA_USAGE, "--model: %s: must be all, vit, cnn or gemm", s->model);
+}
+
+static csa_status check_target(csa_bench_settings *s, const csa_command_line *line) {
+  const bool wanted = csa_option_given(line, "target-accuracy");
+  if (wanted && !(s->target > 0.0 && s->target <= 1.0))
+    return csa_fail(CSA_USAGE, "--target-accuracy: %g: must be a fraction above 0, up to 1", s->target);
+  if (wanted && strcmp(s->model, "gemm") == 0)
+    return csa_fail(CSA_USAGE, "--target-accuracy: not together with --model gemm, which trains nothing");
+  if (!wanted && csa_option_given(line, "max-epochs"))
+    return csa_fail(CSA_USAGE, "--max-epochs: only together with --target-accuracy");
+  if (wanted && s->data == NULL) s->data = "cifar10";
+  if (s->data == NULL && csa_option_given(line, "limit-train"))
+    return csa_fail(CSA_USAGE, "--limit-train: only together with --data or --target-accuracy");
+  return CSA_OK;
+}
+
+static csa_status check(csa_bench_settings *s, const csa_command_line *line, int argc, char **argv, int positional) {
+  static const char *const comparing[] = {"json", NULL};
+  static const char *const compiling[] = {"device",  "model", "batch",     "seed", "gemm",
+                                          "kernels", "conv",  "precision", "json", NULL};
   CSA_TRY(csa_options_positionals(line, argc, argv, positional, s->compare ? 2 : 0));
-  for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) known |= strcmp(s->model, models[i]) == 0;
-  if (!known) return csa_fail(CSA_USAGE, "--model: %s: must be all, vit, cnn or gemm", s->model);
+  if (s->compare) CSA_TRY(check_alone(line, "compare", comparing));
+  if (s->compile_only) CSA_TRY(check_alone(line, "compile-only", compiling));
+  CSA_TRY(check_model(s));
+  if (s->compile_only && strcmp(s->model, "gemm") == 0)
+    return csa_fail(CSA_USAGE, "--compile-only: takes a model, not gemm");
   if (s->json && s->csv) return csa_fail(CSA_USAGE, "--csv: not together with --json");
+  if (s->markdown && (s->json || s->csv))
+    return csa_fail(CSA_USAGE, "--markdown: not together with %s", s->json ? "--json" : "--csv");
+  CSA_TRY(check_target(s, line));
   return csa_choices_take(&s->texts, &s->choices);
 }
 
 csa_status csa_command_bench(int argc, char **argv) {
-  bench_settings s = {.model = "all", .batch = 100};
+  csa_bench_settings s = {.model = "all", .batch = 100, .max_epochs = 20};
   csa_option options[] = {
-      {"device", "NAMES", CSA_OPTION_TEXT, &s.devices,
-       "names between commas, or all (default: the first GPU, else CPU)", false},
+      {"device", "D[,D...]|all", CSA_OPTION_TEXT, &s.devices,
+       "measured one after the other (default: the first GPU, else CPU)", false},
       {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit, cnn, gemm (matrix products alone) or all (default all)",
        false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images of a step (default 100)", false},
-      CSA_CHOICE_OPTIONS(s.texts),
-      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document (a list, for several devices)", false},
-      {"csv", NULL, CSA_OPTION_FLAG, &s.csv, "print kernels as comma-separated values", false},
-      {"trace", "FILE", CSA_OPTION_TEXT, &s.trace, "write a step as a timeline for chrome://tracing or Perfetto",
+      {"seed", "N", CSA_OPTION_SEED, &s.seed, "of initial values and images, the same on all devices (default 0)",
        false},
-      {"compare", NULL, CSA_OPTION_FLAG, &s.compare, "measure nothing: compare two files that --json made", false}};
-  const csa_command_line line = {"bench",
-                                 "[--compare A.json B.json]",
-                                 "Measures models, kernels and matrix products, beside the device's own measured peak.",
-                                 "  clsattn bench --device cpu0 --model vit\n"
-                                 "  clsattn bench --device all --json > today.json\n"
-                                 "  clsattn bench --compare before.json today.json\n",
-                                 options,
-                                 sizeof options / sizeof options[0]};
+      CSA_CHOICE_OPTIONS(s.texts),
+      {"target-accuracy", "X", CSA_OPTION_REAL, &s.target,
+       "also train until this accuracy on the last tenth of the training images, held back for it", false},
+      {"max-epochs", "N", CSA_OPTION_INT, &s.max_epochs, "or so long (default 20)", false},
+      {"data", "PATH", CSA_OPTION_TEXT, &s.data, "what is trained on, and whose size an epoch has (default cifar10)",
+       false},
+      {"limit-train", "N", CSA_OPTION_COUNT, &s.limit_train, "only the first N training images (default: all)", false},
+      {"json", NULL, CSA_OPTION_FLAG, &s.json,
+       "print one JSON document; of several devices: {\"devices\": [a document each]}", false},
+      {"csv", NULL, CSA_OPTION_FLAG, &s.csv, "print models and kernels as comma-separated values", false},
+      {"markdown", NULL, CSA_OPTION_FLAG, &s.markdown, "print tables in Markdown", false},
+      {"html", "FILE", CSA_OPTION_TEXT, &s.html, "also write a page with bars, which needs nothing beside it", false},
+      {"trace", "FILE", CSA_OPTION_TEXT, &s.trace, "also write a step as a timeline for chrome://tracing or Perfetto",
+       false},
+      {"compile-only", NULL, CSA_OPTION_FLAG, &s.compile_only,
+       "only how long kernels take to be ready, with the caches as they are", false},
+      {"no-cold", NULL, CSA_OPTION_FLAG, &s.no_cold,
+       "leave out compiling with empty caches, which takes longer than all else", false},
+      {"compare", NULL, CSA_OPTION_FLAG, &s.compare,
+       "measure nothing: compare two files that --json made, in Markdown or JSON", false}};
+  const csa_command_line line = {
+      "bench",
+      "[--compare A.json B.json]",
+      "Measures models, kernels and matrix products, beside the device's own measured peak: one\n"
+      "device after the other, with the same model, seed and images. Of several one may fail: its\n"
+      "error is in the report, the others are measured, and the exit code is 1.",
+      "  clsattn bench --device cpu0 --model vit\n"
+      "  clsattn bench --device all --html report.html --json > today.json\n"
+      "  clsattn bench --device nv0,amd0 --model vit --target-accuracy 0.5 --markdown\n"
+      "  clsattn bench --compare before.json today.json\n",
+      options,
+      sizeof options / sizeof options[0]};
   bool help;
   int positional;
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
   CSA_TRY(check(&s, &line, argc, argv, positional));
-  if (!s.compare) return run(&s);
-  CSA_TRY(csa_bench_compare(argv[positional], argv[positional + 1], stdout));
-  return csa_flush_output();
+  if (s.compare) return csa_bench_compare(argv[positional], argv[positional + 1], s.json);
+  return s.compile_only ? compile_only(&s) : run(&s);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,4 +164,21 @@ csa_status csa_folder_make(const char *path, unsigned mode) {
   }
   free(parts);
   return status;
+}
+
+csa_status csa_scratch_make(char path[CSA_SCRATCH]) {
+  const char *base = getenv("TMPDIR");
+  if (base == NULL || base[0] == '\0') base = "/tmp";
+  if (snprintf(path, CSA_SCRATCH, "%s/clsattn-XXXXXX", base) < CSA_SCRATCH && mkdtemp(path) != NULL) return CSA_OK;
+  path[0] = '\0';
+  return csa_fail(CSA_OUTPUT, "folder: %s/clsattn-XXXXXX: %s\n  TMPDIR names another place", base, strerror(errno));
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk) {
+  (void)info, (void)kind, (void)walk;
+  return remove(path);
+}
+
+void csa_scratch_remove(const char *path) {
+  if (path[0] != '\0') nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -31,4 +31,10 @@ csa_status csa_folder_rename(const char *from, const char *to);
 /* Makes `path` and its missing parents, with `mode`; an existing folder is fine. */
 csa_status csa_folder_make(const char *path, unsigned mode);
 
+/* A new empty folder for the user alone, below $TMPDIR or /tmp, in `path`; and its end, with all that is in it. An
+ * empty path is accepted, and nothing is removed then. */
+#define CSA_SCRATCH 512
+csa_status csa_scratch_make(char path[CSA_SCRATCH]);
+void csa_scratch_remove(const char *path);
+
 #endif

@@ -184,7 +184,7 @@ static csa_status no_such_device(const csa_device_list *list, const char *name) 
                   there);
 }
 
-static csa_status choose(const csa_device_list *list, const char *name, int *index) {
+csa_status csa_device_choose(const csa_device_list *list, const char *name, int *index) {
   if (name == NULL) name = getenv("CLSATTN_DEVICE");
   if (name != NULL && name[0] != '\0') {
     *index = find(list, name);
@@ -203,7 +203,7 @@ csa_status csa_device_open(csa_device **out, const char *name) {
   int index = -1;
   cl_int error;
   csa_status status;
-  CSA_GO(choose(&list, name, &index));
+  CSA_GO(csa_device_choose(&list, name, &index));
   CSA_GO(csa_new(&device, 1, sizeof *device));
   device->info = list.devices[index];
   const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->info.platform_id, 0};

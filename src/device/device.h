@@ -42,6 +42,10 @@ typedef struct {
 csa_status csa_device_list_init(csa_device_list *list);
 void csa_device_list_fini(csa_device_list *list);
 
+/* Its place in the list, by short name or PLATFORM:DEVICE; NULL: $CLSATTN_DEVICE, else the first GPU, else the first
+ * CPU. One that is not there is CSA_DEVICE, and the sentence lists those that are. */
+csa_status csa_device_choose(const csa_device_list *list, const char *name, int *index);
+
 /* "cpu", "gpu", "accelerator" */
 const char *csa_device_type_text(csa_device_type type);
 

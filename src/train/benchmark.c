@@ -26,6 +26,12 @@ static double median(double values[CSA_BENCHMARK_RUNS]) {
   return values[CSA_BENCHMARK_RUNS / 2];
 }
 
+static void summarise(csa_rate *rate, double values[CSA_BENCHMARK_RUNS]) {
+  rate->images_per_s = median(values);
+  rate->slowest = values[0];
+  rate->fastest = values[CSA_BENCHMARK_RUNS - 1];
+}
+
 /* A model in training, and what feeds it. */
 typedef struct {
   csa_graph *graph;
@@ -35,33 +41,18 @@ typedef struct {
   int64_t step;
 } trainee;
 
-static csa_status random_images(trainee *t, const csa_architecture *a, int batch) {
-  const csa_rng rng = {0, CSA_RNG_INIT, 0};
+static csa_status random_images(trainee *t, const csa_benchmark_config *c) {
+  const csa_architecture *a = &c->architecture;
+  const csa_rng rng = {c->seed, CSA_RNG_INIT, 0};
   const int64_t image = (int64_t)a->channels * a->image * a->image;
   csa_split *split = &t->data.train;
   t->data = (csa_dataset){.channels = a->channels, .height = a->image, .width = a->image, .classes = a->classes};
-  split->count = (int64_t)BATCHES * batch;
+  split->count = (int64_t)BATCHES * c->batch;
   CSA_TRY(csa_new(&split->images, (size_t)(split->count * image), 1));
   CSA_TRY(csa_new(&split->labels, (size_t)split->count, sizeof *split->labels));
   for (int64_t i = 0; i < split->count * image; i++)
     split->images[i] = (uint8_t)(256.0f * csa_rng_uniform(&rng, (uint64_t)i));
   for (int64_t i = 0; i < split->count; i++) split->labels[i] = (int32_t)(i * 7 % a->classes);
-  return CSA_OK;
-}
-
-static csa_status prepare(csa_benchmark *b, trainee *t, csa_device *device, const csa_architecture *a,
-                          csa_choices choices) {
-  CSA_TRY(csa_fit(&b->graph, &t->optimizer, device, a,
-                  (csa_graph_config){.choices = choices, .batch = b->batch, .training = true},
-                  (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
-  t->graph = b->graph;
-  const double start = csa_seconds();
-  CSA_TRY(csa_schedule_bind(t->graph));
-  b->compile_s = csa_seconds() - start;
-  CSA_TRY(csa_graph_initialize(t->graph, 0));
-  CSA_TRY(random_images(t, a, b->batch));
-  CSA_TRY(csa_feed_create(&t->feed, t->graph, &t->data, &t->data.train, 0));
-  b->bytes = csa_plan_bytes(t->graph->plan) + csa_feed_bytes(t->feed);
   return CSA_OK;
 }
 
@@ -75,7 +66,38 @@ static csa_status step(trainee *t, bool training) {
   return csa_schedule_update(t->graph);
 }
 
-static csa_status run(trainee *t, bool training, double *images_per_s) {
+/* Everything up to the end of a first step, and what of that a second one does not take. */
+static csa_status prepare(double *compile_s, trainee *t, csa_device *device, const csa_benchmark_config *c) {
+  double seconds[2];
+  CSA_TRY(csa_fit(&t->graph, &t->optimizer, device, &c->architecture,
+                  (csa_graph_config){.choices = c->choices, .batch = c->batch, .training = true},
+                  (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
+  double start = csa_seconds();
+  CSA_TRY(csa_schedule_bind(t->graph));
+  *compile_s = csa_seconds() - start;
+  CSA_TRY(csa_graph_initialize(t->graph, c->seed));
+  CSA_TRY(random_images(t, c));
+  start = csa_seconds();
+  CSA_TRY(csa_feed_create(&t->feed, t->graph, &t->data, &t->data.train, 0));
+  *compile_s += csa_seconds() - start;
+  for (int i = 0; i < 2; i++) {
+    start = csa_seconds();
+    CSA_TRY(step(t, true));
+    CSA_TRY(csa_device_finish(device));
+    seconds[i] = csa_seconds() - start;
+  }
+  if (seconds[0] > seconds[1]) *compile_s += seconds[0] - seconds[1];
+  return CSA_OK;
+}
+
+static void release(trainee *t) {
+  csa_feed_destroy(t->feed);
+  csa_graph_destroy(t->graph);
+  free(t->data.train.images);
+  free(t->data.train.labels);
+}
+
+static csa_status run(trainee *t, bool training, double *images_per_s, int *all_steps) {
   const double start = csa_seconds();
   double seconds;
   int steps = 0;
@@ -87,23 +109,26 @@ static csa_status run(trainee *t, bool training, double *images_per_s) {
   } while (seconds < RUN_SECONDS);
   CSA_TRY(csa_device_finish(t->graph->device));
   *images_per_s = (double)steps * t->graph->config.batch / (csa_seconds() - start);
+  *all_steps += steps;
   return CSA_OK;
 }
 
 static csa_status measure_rates(csa_benchmark *b, trainee *t) {
   double rates[2][CSA_BENCHMARK_RUNS], ignored;
-  for (int training = 0; training < 2; training++) CSA_TRY(run(t, training, &ignored)); /* warms up */
+  csa_rate *of[2] = {&b->eval, &b->train};
+  int warming = 0;
+  for (int training = 0; training < 2; training++) CSA_TRY(run(t, training, &ignored, &warming));
   for (int i = 0; i < CSA_BENCHMARK_RUNS; i++)
-    for (int training = 0; training < 2; training++) CSA_TRY(run(t, training, &rates[training][i]));
-  b->eval_images_per_s = median(rates[0]);
-  b->train_images_per_s = median(rates[1]);
+    for (int training = 0; training < 2; training++)
+      CSA_TRY(run(t, training, &rates[training][i], &of[training]->steps));
+  for (int training = 0; training < 2; training++) summarise(of[training], rates[training]);
   return CSA_OK;
 }
 
 static csa_kernel_figures *figures_of(csa_benchmark *b, const char *name) {
   size_t i = 0;
   while (i < b->kernel_count && strcmp(b->kernels[i].name, name) != 0) i++;
-  if (i == b->kernel_count) b->kernels[b->kernel_count++] = (csa_kernel_figures){.name = name};
+  if (i == b->kernel_count) snprintf(b->kernels[b->kernel_count++].name, CSA_KERNEL_NAME, "%s", name);
   return &b->kernels[i];
 }
 
@@ -112,15 +137,18 @@ static int by_seconds(const void *a, const void *b) {
   return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
 }
 
-static void add_launches(csa_benchmark *b, const csa_span *spans) {
+static void add_launches(csa_benchmark *b, const csa_plan *plan, const csa_span *spans) {
   for (size_t i = 0; i < b->launch_count; i++) {
-    const csa_plan_node *node = &b->graph->plan->nodes[i];
+    const csa_plan_node *node = &plan->nodes[i];
     csa_kernel_figures *k = figures_of(b, node->kernel.name);
     k->calls++;
     k->seconds += spans[i].seconds;
     k->flops += node->flops;
     k->bytes += csa_plan_node_bytes(node);
-    b->launches[i] = (csa_launch_figures){node->label, node->kernel.name, spans[i]};
+    csa_launch_figures *l = &b->launches[i];
+    snprintf(l->label, sizeof l->label, "%s", node->label);
+    snprintf(l->name, sizeof l->name, "%s", node->kernel.name);
+    l->span = spans[i];
     b->kernels_s += spans[i].seconds;
   }
   const csa_span last = spans[b->launch_count - 1];
@@ -129,8 +157,7 @@ static void add_launches(csa_benchmark *b, const csa_span *spans) {
 }
 
 /* Of a few steps the fastest, as others are disturbed. */
-static csa_status profile(csa_benchmark *b) {
-  csa_plan *plan = b->graph->plan;
+static csa_status profile(csa_benchmark *b, csa_plan *plan) {
   csa_span *spans[2] = {NULL, NULL};
   double best = 0.0;
   csa_status status;
@@ -145,31 +172,36 @@ static csa_status profile(csa_benchmark *b) {
     best = last.begin + last.seconds;
     memcpy(spans[0], spans[1], b->launch_count * sizeof *spans[0]);
   }
-  add_launches(b, spans[0]);
+  add_launches(b, plan, spans[0]);
 done:
   free(spans[0]);
   free(spans[1]);
   return status;
 }
 
-csa_status csa_benchmark_model(csa_benchmark *b, csa_device *device, const csa_architecture *a, int batch,
-                               csa_choices choices) {
+csa_status csa_benchmark_model(csa_benchmark *b, csa_device *device, const csa_benchmark_config *c) {
   trainee t = {0};
   csa_status status;
-  *b = (csa_benchmark){.batch = batch};
-  CSA_GO(prepare(b, &t, device, a, choices));
+  *b = (csa_benchmark){.batch = c->batch};
+  CSA_GO(prepare(&b->compile_s, &t, device, c));
+  b->choices = t.graph->plan->choices;
+  b->bytes = csa_plan_bytes(t.graph->plan) + csa_feed_bytes(t.feed);
   CSA_GO(measure_rates(b, &t));
-  status = profile(b);
+  status = profile(b, t.graph->plan);
 done:
-  csa_feed_destroy(t.feed);
-  free(t.data.train.images);
-  free(t.data.train.labels);
+  release(&t);
   if (status != CSA_OK) csa_benchmark_fini(b);
   return status;
 }
 
+csa_status csa_benchmark_compile(double *seconds, csa_device *device, const csa_benchmark_config *config) {
+  trainee t = {0};
+  const csa_status status = prepare(seconds, &t, device, config);
+  release(&t);
+  return status;
+}
+
 void csa_benchmark_fini(csa_benchmark *b) {
-  csa_graph_destroy(b->graph);
   free(b->kernels);
   free(b->launches);
   *b = (csa_benchmark){0};

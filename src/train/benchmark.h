@@ -5,9 +5,11 @@
 #include "device/profile.h"
 #include "model/architecture.h"
 
+#define CSA_KERNEL_NAME 48
+
 /* All launches of one kernel in a step of training. */
 typedef struct {
-  const char *name;
+  char name[CSA_KERNEL_NAME];
   int calls;
   double seconds;
   double flops, bytes; /* of its products; of the tensors it touches */
@@ -15,28 +17,47 @@ typedef struct {
 
 /* One launch, for a timeline. */
 typedef struct {
-  const char *label, *name;
+  char label[CSA_TENSOR_NAME], name[CSA_KERNEL_NAME];
   csa_span span;
 } csa_launch_figures;
 
+/* Of CSA_BENCHMARK_RUNS runs. */
+typedef struct {
+  double images_per_s, slowest, fastest; /* median and extremes */
+  int steps;                             /* of all runs */
+} csa_rate;
+
 typedef struct {
   int batch;
-  double train_images_per_s, eval_images_per_s; /* medians of CSA_BENCHMARK_RUNS alternating runs */
-  double compile_s;                             /* building and binding, with whatever the caches had */
-  double step_s, kernels_s;                     /* a queued step: first launch to last, and the launches' own time */
-  uint64_t bytes;                               /* of device memory: the plan's and the batch's */
-  csa_kernel_figures *kernels;                  /* most time first */
-  csa_launch_figures *launches;                 /* as they ran */
+  csa_choices choices; /* what was asked for, with `auto` as it came out */
+  csa_rate train, eval;
+  double compile_s;             /* until kernels were ready, with whatever the caches had */
+  double step_s, kernels_s;     /* a queued step: first launch to last, and the launches' own time */
+  uint64_t bytes;               /* of device memory: the plan's and the batch's */
+  csa_kernel_figures *kernels;  /* most time first */
+  csa_launch_figures *launches; /* as they ran */
   size_t kernel_count, launch_count;
-  csa_graph *graph; /* whose names they are */
 } csa_benchmark;
 
 #define CSA_BENCHMARK_RUNS 7
 
-/* Builds the model and measures steps on random images. */
-csa_status csa_benchmark_model(csa_benchmark *benchmark, csa_device *device, const csa_architecture *architecture,
-                               int batch, csa_choices choices);
-void csa_benchmark_fini(csa_benchmark *benchmark); /* accepts one that is zero */
+/* What is measured: initial values and images are drawn from the seed, so they are the same on every device. */
+typedef struct {
+  csa_architecture architecture;
+  int batch;
+  csa_choices choices;
+  uint64_t seed;
+} csa_benchmark_config;
+
+/* Builds the model and measures steps on random images: first how long kernels take to be ready, then training and
+ * forward alone by turns, then every launch of a step. Released by csa_benchmark_fini, which accepts one that is zero.
+ */
+csa_status csa_benchmark_model(csa_benchmark *benchmark, csa_device *device, const csa_benchmark_config *config);
+void csa_benchmark_fini(csa_benchmark *benchmark);
+
+/* Only compile_s: building and binding all programs, and what the first step took beyond the second, as drivers compile
+ * at the first launch, too. */
+csa_status csa_benchmark_compile(double *seconds, csa_device *device, const csa_benchmark_config *config);
 
 /* C [m, n] = op(A) op(B) over k. */
 typedef struct {

@@ -173,7 +173,6 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
   CSA_TRY(csa_evaluate(&test, t->graph, t->test_feed, &t->dataset->test));
   csa_evaluation_fini(&test);
   CSA_TRY(check_finite(t, test.loss));
-  *since = csa_seconds();
   p->seconds += test.seconds;
   p->test_loss = test.loss;
   p->test_accuracy = test.accuracy;
@@ -185,7 +184,9 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
   p->epoch_sum = p->interval_sum = 0.0; /* the notebook drops what is left of an interval, too */
   p->interval_batches = 0;
   if (t->observer.on_epoch != NULL) t->observer.on_epoch(t->observer.user, p->epoch, p, csa_trainer_rate(t));
-  return save_checkpoint(t);
+  CSA_TRY(save_checkpoint(t));
+  *since = csa_seconds();
+  return CSA_OK;
 }
 
 /* A signal: what was trained is kept. */
@@ -210,11 +211,15 @@ static csa_status run_epoch(csa_trainer *t, double *since) {
   return end_epoch(t, since);
 }
 
+static bool reached(const csa_trainer *t) {
+  return t->target > 0.0 && t->progress.epoch > 0 && t->progress.test_accuracy >= t->target;
+}
+
 csa_status csa_trainer_run(csa_trainer *t) {
   char path[CSA_PATH + 32];
   double since = csa_seconds();
   t->last_checkpoint = since;
-  while (t->progress.epoch < t->config.epochs) CSA_TRY(run_epoch(t, &since));
+  while (t->progress.epoch < t->config.epochs && !reached(t)) CSA_TRY(run_epoch(t, &since));
   snprintf(path, sizeof path, "%s/model.safetensors", t->folder);
   return csa_weights_write(t->graph, &t->config.architecture, t->dataset->class_names, path);
 }

@@ -42,6 +42,7 @@ typedef struct {
   csa_metrics *metrics;
   csa_observer observer;
   const volatile sig_atomic_t *stop; /* not 0: a signal's number, and training ends after the step; may be NULL */
+  double target;                     /* training ends after the epoch whose accuracy reaches this; 0: none */
   int32_t *order;                    /* [training images], of this epoch */
   int pending;                       /* batches whose losses are still on the device */
   int pending_images;                /* in the last of them */
@@ -64,8 +65,8 @@ csa_status csa_trainer_prepare(csa_trainer *trainer);
 csa_status csa_trainer_start(csa_trainer *trainer, const char *folder);
 csa_status csa_trainer_resume(csa_trainer *trainer, const char *folder);
 
-/* Trains to the last epoch, writes checkpoints and at the end model.safetensors. CSA_INTERRUPTED after a signal: the
- * checkpoint is written. */
+/* Trains to the last epoch or the target, writes checkpoints and at the end model.safetensors. CSA_INTERRUPTED after a
+ * signal: the checkpoint is written. */
 csa_status csa_trainer_run(csa_trainer *trainer);
 
 /* Images trained a second in this process; 0 if none were. */

@@ -159,10 +159,36 @@ static void test_folder_make(void **state) {
   assert_fails(CSA_OUTPUT, "/proc/clsattn: ", csa_folder_make("/proc/clsattn/below", 0700));
 }
 
+/* A scratch folder is the user's alone, new each time, and goes with all that was put into it. */
+static void test_scratch(void **state) {
+  (void)state;
+  char first[CSA_SCRATCH], second[CSA_SCRATCH];
+  struct stat info;
+  const char *parent = test_folder();
+  assert_int_equal(setenv("TMPDIR", parent, 1), 0);
+  assert_ok(csa_scratch_make(first));
+  assert_ok(csa_scratch_make(second));
+  assert_string_not_equal(first, second);
+  assert_memory_equal(first, parent, strlen(parent));
+  assert_int_equal(stat(first, &info), 0);
+  assert_int_equal(info.st_mode & 0777, 0700);
+  assert_ok(csa_folder_make(test_path(first, "a/b"), 0700));
+  test_write(test_path(first, "a/b/c"), "x", 1);
+  csa_scratch_remove(first);
+  assert_int_not_equal(stat(first, &info), 0);
+  assert_int_equal(stat(second, &info), 0);
+  csa_scratch_remove(second);
+  csa_scratch_remove("");
+  assert_int_equal(setenv("TMPDIR", "/nowhere", 1), 0);
+  assert_fails(CSA_OUTPUT, "/nowhere", csa_scratch_make(first));
+  assert_string_equal(first, "");
+  unsetenv("TMPDIR");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_read),         cmocka_unit_test(test_read_pipe),       cmocka_unit_test(test_replace),
-      cmocka_unit_test(test_replace_here), cmocka_unit_test(test_replace_nowhere), cmocka_unit_test(test_replace_full),
-      cmocka_unit_test(test_writer),       cmocka_unit_test(test_folder_make)};
+      cmocka_unit_test(test_scratch),      cmocka_unit_test(test_read),         cmocka_unit_test(test_read_pipe),
+      cmocka_unit_test(test_replace),      cmocka_unit_test(test_replace_here), cmocka_unit_test(test_replace_nowhere),
+      cmocka_unit_test(test_replace_full), cmocka_unit_test(test_writer),       cmocka_unit_test(test_folder_make)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

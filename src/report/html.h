@@ -1,0 +1,20 @@
+/* Pages that need nothing beside them: no script, no font, no picture is loaded; light or dark as the reader's system
+ * is, readable on a phone. Everything that is not fixed text goes through an escape. */
+#ifndef CSA_REPORT_HTML_H
+#define CSA_REPORT_HTML_H
+
+#include <stdio.h>
+
+/* Text between tags or within a quoted attribute, of HTML and SVG: & < > " ' are written as references; control
+ * characters but newline and tab, and bytes that are not UTF-8, become U+FFFD. */
+void csa_html_text(FILE *out, const char *text);
+
+/* <TAG>text</TAG>, the text as printf makes it, then escaped; cut after 4095 bytes. `tag` may have attributes: "td
+ * class=\"number\"". */
+void csa_html_element(FILE *out, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The page up to where its content begins, and from where it ends. */
+void csa_html_begin(FILE *out, const char *title);
+void csa_html_end(FILE *out);
+
+#endif

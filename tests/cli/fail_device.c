@@ -1,0 +1,54 @@
+/* An OpenCL layer (ocl-icd: OPENCL_LAYERS=libfail_device.so) under which every device but the first of its platform
+ * fails to give a context: of several devices, one that does not work. $CLSATTN_FAIL_BYTES: buffers above so many bytes
+ * are refused, too, so that a large model fails where a small one does not. At exit a line on stderr proves that the
+ * layer was there, since one that is not found is passed over in silence. */
+#include <CL/cl_icd.h>
+#include <CL/cl_layer.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct _cl_icd_dispatch table; /* ours */
+static const struct _cl_icd_dispatch *next;
+static int refused;
+
+static CL_API_ENTRY cl_context CL_API_CALL
+create_context(const cl_context_properties *properties, cl_uint count, const cl_device_id *devices,
+               void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *user, cl_int *error) {
+  cl_device_id first = NULL;
+  next->clGetDeviceIDs((cl_platform_id)properties[1], CL_DEVICE_TYPE_ALL, 1, &first, NULL);
+  if (count > 0 && devices[0] == first) return next->clCreateContext(properties, count, devices, notify, user, error);
+  refused++;
+  if (error != NULL) *error = CL_DEVICE_NOT_AVAILABLE;
+  return NULL;
+}
+
+static CL_API_ENTRY cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
+                                                     cl_int *error) {
+  const char *most = getenv("CLSATTN_FAIL_BYTES");
+  if (most == NULL || size <= strtoull(most, NULL, 10)) return next->clCreateBuffer(context, flags, size, host, error);
+  if (error != NULL) *error = CL_MEM_OBJECT_ALLOCATION_FAILURE;
+  return NULL;
+}
+
+CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void *value, size_t *returned) {
+  if (what != CL_LAYER_API_VERSION) return CL_INVALID_VALUE;
+  if (value != NULL && size >= sizeof(cl_layer_api_version)) *(cl_layer_api_version *)value = CL_LAYER_API_VERSION_100;
+  if (returned != NULL) *returned = sizeof(cl_layer_api_version);
+  return CL_SUCCESS;
+}
+
+CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint count, const struct _cl_icd_dispatch *target, cl_uint *own_count,
+                                            const struct _cl_icd_dispatch **own) {
+  if (count < sizeof table / sizeof(void *)) return CL_INVALID_VALUE;
+  next = target;
+  table = *target;
+  table.clCreateContext = create_context;
+  table.clCreateBuffer = create_buffer;
+  *own_count = sizeof table / sizeof(void *);
+  *own = &table;
+  return CL_SUCCESS;
+}
+
+__attribute__((destructor)) static void report(void) {
+  if (refused > 0) fprintf(stderr, "fail_device: %d contexts refused\n", refused);
+}
