@@ -5,11 +5,41 @@
  * backward:  d = dy (0 where RELU cut),  g = d * gamma,
  *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps), + other, the rest of the gradient of x, if
  *            JOIN_OTHER is defined; dx may be dy;
- *            parts [chunks, 2 * COLS]: sums of d * h and of d over the rows of a chunk, for dgamma and dbeta.
+ *            parts [chunks * ROWS, 2 * COLS]: sums of d * h and of d, for dgamma and dbeta, over the rows of a chunk,
+ *            of which each of ROWS that a group has at a time sums its own.
  *
- * One group of WG work-items a row; COLS: any. */
+ * A row belongs to ROW_ITEMS work-items, item l of which takes every ROW_ITEMS-th column from l on, so that neighbours
+ * read neighbours: about four columns each, as sums over many items take many steps, but all items of a group where
+ * rows are long. ROW_ITEMS: a power of two up to WG. COLS: any. */
 
-#define PER_ITEM ((COLS + WG - 1) / WG) /* columns of a work-item: c = local id + j * WG */
+#ifndef ROW_ITEMS
+#define ROW_ITEMS WG
+#endif
+#define ROWS (WG / ROW_ITEMS) /* of a group at a time */
+#define PER_ITEM ((COLS + ROW_ITEMS - 1) / ROW_ITEMS)
+#if PER_ITEM <= 8 /* longer rows keep their columns in private memory: unrolled, they compile for minutes on PoCL */
+#define EACH_COLUMN _Pragma("unroll") for (int j = 0; j < PER_ITEM; j++)
+#else
+#define EACH_COLUMN for (int j = 0; j < PER_ITEM; j++)
+#endif
+
+/* The sum over the items of a row, the same in each; as group_sum. */
+static inline float row_sum(const float value, __local float *scratch) {
+#if ROW_ITEMS == WG
+  return group_sum(value, scratch);
+#else
+  const int me = (int)get_local_id(0), item = me % ROW_ITEMS;
+  scratch[me] = value;
+  for (int half_size = ROW_ITEMS / 2; half_size > 0; half_size /= 2) {
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (item < half_size) scratch[me] += scratch[me + half_size];
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  const float sum = scratch[me - item];
+  barrier(CLK_LOCAL_MEM_FENCE);
+  return sum;
+#endif
+}
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN(storage, x), IN(float, gamma),
                                                                               IN(float, beta), OUT(storage, y),
@@ -21,27 +51,34 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN
   OPEN_OUT(storage, y);
   OPEN_OUT(float, stats);
   __local float scratch[WG];
-  const int me = (int)get_local_id(0);
-  FOR_ITEMS(row, rows) {
-    __global const storage *from = x + (long)row * COLS;
-    __global storage *to = y + (long)row * COLS;
-    float sum = 0.0f, squares = 0.0f;
-    for (int c = me; c < COLS; c += WG) sum += LOAD(from, c);
-    const float mean = group_sum(sum, scratch) / COLS;
-    for (int c = me; c < COLS; c += WG) {
-      const float d = LOAD(from, c) - mean;
-      squares += d * d;
+  const int me = (int)get_local_id(0), item = me % ROW_ITEMS;
+  FOR_ITEMS(turn, (rows + ROWS - 1) / ROWS) {
+    const int row = turn * ROWS + me / ROW_ITEMS;
+    const bool there = row < rows;
+    const long at = (long)min(row, rows - 1) * COLS;
+    float sum = 0.0f, squares = 0.0f, d[PER_ITEM];
+    EACH_COLUMN {
+      const int c = item + j * ROW_ITEMS;
+      d[j] = c < COLS ? LOAD(x, at + c) : 0.0f;
+      sum += d[j];
     }
-    const float scale = 1.0f / sqrt(group_sum(squares, scratch) / COLS + epsilon);
-    for (int c = me; c < COLS; c += WG) {
-      const float v = gamma[c] * ((LOAD(from, c) - mean) * scale) + beta[c];
+    const float mean = row_sum(sum, scratch) / COLS;
+    EACH_COLUMN {
+      d[j] = item + j * ROW_ITEMS < COLS ? d[j] - mean : 0.0f;
+      squares += d[j] * d[j];
+    }
+    const float scale = 1.0f / sqrt(row_sum(squares, scratch) / COLS + epsilon);
+    EACH_COLUMN {
+      const int c = item + j * ROW_ITEMS;
+      if (!there || c >= COLS) continue;
+      const float v = gamma[c] * (d[j] * scale) + beta[c];
 #ifdef RELU
-      STORE(to, c, v < 0.0f ? 0.0f : v); /* keeps NaN */
+      STORE(y, at + c, v < 0.0f ? 0.0f : v); /* keeps NaN */
 #else
-      STORE(to, c, v);
+      STORE(y, at + c, v);
 #endif
     }
-    if (me == 0) {
+    if (there && item == 0) {
       stats[2 * row] = mean;
       stats[2 * row + 1] = scale;
     }
@@ -62,39 +99,49 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(I
   OPEN_SAME_OUT(storage, dx);
   OPEN_OUT(float, parts);
   __local float scratch[WG];
-  const int me = (int)get_local_id(0);
+  const int me = (int)get_local_id(0), item = me % ROW_ITEMS;
   FOR_ITEMS(chunk, (rows + chunk_rows - 1) / chunk_rows) {
     const int end = min(rows, (chunk + 1) * chunk_rows);
-    float dgamma[PER_ITEM], dbeta[PER_ITEM], h[PER_ITEM], g[PER_ITEM];
-    for (int j = 0; j < PER_ITEM; j++) dgamma[j] = dbeta[j] = h[j] = g[j] = 0.0f;
-    for (int row = chunk * chunk_rows; row < end; row++) {
-      const float mean = stats[2 * row], scale = stats[2 * row + 1];
-      float sum = 0.0f, dot_h = 0.0f;
-      for (int j = 0, c = me; c < COLS; j++, c += WG) {
-        h[j] = (LOAD(x, (long)row * COLS + c) - mean) * scale;
-        float d = LOAD(dy, (long)row * COLS + c);
+    float dgamma[PER_ITEM], dbeta[PER_ITEM];
+    EACH_COLUMN dgamma[j] = dbeta[j] = 0.0f;
+    for (int first = chunk * chunk_rows; first < end; first += ROWS) {
+      const int row = first + me / ROW_ITEMS;
+      const bool there = row < end;
+      const long at = (long)min(row, end - 1) * COLS;
+      const float mean = stats[2 * min(row, end - 1)], scale = stats[2 * min(row, end - 1) + 1];
+      float h[PER_ITEM], g[PER_ITEM], sum = 0.0f, dot_h = 0.0f;
+      EACH_COLUMN {
+        const int c = item + j * ROW_ITEMS;
+        const bool inside = there && c < COLS;
+        h[j] = inside ? (LOAD(x, at + c) - mean) * scale : 0.0f;
+        float d = inside ? LOAD(dy, at + c) : 0.0f;
 #ifdef RELU
-        if (gamma[c] * h[j] + beta[c] <= 0.0f) d = 0.0f;
+        if (inside && gamma[c] * h[j] + beta[c] <= 0.0f) d = 0.0f;
 #endif
-        g[j] = d * gamma[c];
+        g[j] = inside ? d * gamma[c] : 0.0f;
         dgamma[j] += d * h[j];
         dbeta[j] += d;
         sum += g[j];
         dot_h += g[j] * h[j];
       }
-      sum = group_sum(sum, scratch) / COLS;
-      dot_h = group_sum(dot_h, scratch) / COLS;
-      for (int j = 0, c = me; c < COLS; j++, c += WG) {
+      sum = row_sum(sum, scratch) / COLS;
+      dot_h = row_sum(dot_h, scratch) / COLS;
+      EACH_COLUMN {
+        const int c = item + j * ROW_ITEMS;
+        if (!there || c >= COLS) continue;
         float d = (g[j] - sum - h[j] * dot_h) * scale;
 #ifdef JOIN_OTHER
-        d += LOAD(other, (long)row * COLS + c);
+        d += LOAD(other, at + c);
 #endif
-        STORE(dx, (long)row * COLS + c, d);
+        STORE(dx, at + c, d);
       }
     }
-    for (int j = 0, c = me; c < COLS; j++, c += WG) {
-      parts[(long)chunk * 2 * COLS + c] = dgamma[j];
-      parts[(long)chunk * 2 * COLS + COLS + c] = dbeta[j];
+    __global float *part = parts + ((long)chunk * ROWS + me / ROW_ITEMS) * 2 * COLS;
+    EACH_COLUMN {
+      const int c = item + j * ROW_ITEMS;
+      if (c >= COLS) continue;
+      part[c] = dgamma[j];
+      part[COLS + c] = dbeta[j];
     }
   }
 }

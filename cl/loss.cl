@@ -2,7 +2,7 @@
  *
  * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = scale (softmax(x) - onehot(label)) / active, and 0
  * for images beyond the active ones; prediction_n = the first class with the largest logit. loss_collect:
- * history[slot] = {sum of loss_n, number of right predictions} over the active images, in order. CLASSES: number of
+ * history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group. CLASSES: number of
  * classes. */
 
 kernel void loss_forward(IN(storage, x), IN(int, labels), STATE(state), OUT(storage, dx), OUT(float, losses),
@@ -31,19 +31,24 @@ kernel void loss_forward(IN(storage, x), IN(int, labels), STATE(state), OUT(stor
   predictions[n] = best;
 }
 
-kernel void loss_collect(IN(float, losses), IN(int, predictions), IN(int, labels), STATE(state), OUT(float, history)) {
+kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_collect(IN(float, losses), IN(int, predictions),
+                                                                         IN(int, labels), STATE(state),
+                                                                         OUT(float, history)) {
   OPEN_IN(float, losses);
   OPEN_IN(int, predictions);
   OPEN_IN(int, labels);
   OPEN_STATE(state);
   OPEN_OUT(float, history);
-  if (get_global_id(0) != 0) return;
-  float sum = 0.0f;
-  int right = 0;
-  for (int n = 0; n < state->active; n++) {
+  __local float scratch[WG];
+  const int me = (int)get_local_id(0);
+  float sum = 0.0f, right = 0.0f; /* images that a float counts exactly */
+  for (int n = me; n < state->active; n += WG) {
     sum += losses[n];
-    right += predictions[n] == labels[n];
+    right += predictions[n] == labels[n] ? 1.0f : 0.0f;
   }
+  sum = group_sum(sum, scratch);
+  right = group_sum(right, scratch);
+  if (get_global_id(0) != 0) return;
   history[2 * state->slot] = sum;
-  history[2 * state->slot + 1] = (float)right;
+  history[2 * state->slot + 1] = right;
 }

@@ -14,10 +14,14 @@ static inline long corner(const int i) {
 
 /* Which of the four, 0 .. 3 in row-major order. */
 static inline int largest(__global const storage *x, const long at) {
-  const long places[4] = {at, at + LD, at + WIDTH * LD, at + (WIDTH + 1) * LD};
+  float most = LOAD(x, at);
   int best = 0;
-  for (int j = 1; j < 4; j++)
-    if (LOAD(x, places[j]) > LOAD(x, places[best]) || isnan(LOAD(x, places[j]))) best = j;
+  for (int j = 1; j < 4; j++) {
+    const float value = LOAD(x, at + (j / 2 * WIDTH + j % 2) * LD);
+    if (!(value > most || isnan(value))) continue;
+    most = value;
+    best = j;
+  }
   return best;
 }
 

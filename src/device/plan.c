@@ -18,8 +18,7 @@ csa_choices csa_choices_resolve(csa_choices choices, const csa_device_info *info
   const bool cpu = info->type == CSA_CPU;
   if (choices.kernels == CSA_KERNELS_AUTO) choices.kernels = cpu ? CSA_KERNELS_CPU : CSA_KERNELS_PORTABLE;
   if (choices.gemm == CSA_GEMM_AUTO) choices.gemm = cpu ? CSA_GEMM_NATIVE : CSA_GEMM_CLBLAST;
-  if (choices.conv == CSA_CONV_AUTO)
-    choices.conv = choices.kernels == CSA_KERNELS_CPU ? CSA_CONV_WINOGRAD : CSA_CONV_DIRECT;
+  if (choices.conv == CSA_CONV_AUTO) choices.conv = CSA_CONV_WINOGRAD;
   return choices;
 }
 
@@ -29,10 +28,7 @@ csa_status csa_plan_create(csa_plan **out, csa_device *device, csa_choices choic
   if (choices.kernels == CSA_KERNELS_CPU && device->info.type != CSA_CPU)
     return csa_fail(CSA_USAGE, "kernels: cpu on %s: these kernels are for CPUs only\n  use --kernels auto or portable",
                     device->info.name);
-  const bool winograd = choices.conv == CSA_CONV_WINOGRAD;
   choices = csa_choices_resolve(choices, &device->info);
-  if (winograd && choices.kernels != CSA_KERNELS_CPU)
-    return csa_fail(CSA_USAGE, "conv: winograd: only the cpu kernels have it\n  use --conv auto or direct");
   CSA_TRY(csa_new(&plan, 1, sizeof *plan));
   plan->device = device;
   plan->choices = choices;
@@ -142,6 +138,12 @@ bool csa_kernel_is_cpu(const csa_plan *plan, const char *name) {
 static int group_size(const csa_plan *plan, int wanted) {
   while (wanted > 1 && (size_t)wanted > plan->device->info.max_work_group) wanted /= 2;
   return wanted;
+}
+
+int64_t csa_plan_strips(const csa_plan *plan, int64_t rows, int cols) {
+  int width = group_size(plan, PORTABLE_GROUP);
+  while (width / 2 >= cols) width /= 2;
+  return rows * ((cols + width - 1) / width);
 }
 
 static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, const char *options_format,

@@ -10,8 +10,7 @@
 typedef enum { CSA_KERNELS_AUTO, CSA_KERNELS_CPU, CSA_KERNELS_PORTABLE } csa_kernels;
 typedef enum { CSA_GEMM_AUTO, CSA_GEMM_CLBLAST, CSA_GEMM_NATIVE } csa_gemm_provider;
 
-/* 3 x 3 convolutions: as products over the rearranged image, or by Winograd's filtering where there are kernels for it
- * and the sizes fit. */
+/* 3 x 3 convolutions: as products over the rearranged image, or by Winograd's filtering where the sizes fit. */
 typedef enum { CSA_CONV_AUTO, CSA_CONV_DIRECT, CSA_CONV_WINOGRAD } csa_conv;
 
 /* What activations and their gradients are kept in; everything is computed in float. */
@@ -88,6 +87,9 @@ csa_kernel csa_kernel_named(const csa_plan *plan, const char *name, const char *
 /* The same, always from cl/: for sizes that the CPU kernel is not made for. */
 csa_kernel csa_kernel_portable(const csa_plan *plan, const char *name, const char *options_format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Groups of a portable kernel that takes `rows` times a strip of columns each: as group_width of cl/common.clh. */
+int64_t csa_plan_strips(const csa_plan *plan, int64_t rows, int cols);
 
 /* Whether csa_kernel_named would take the kernel from cl/cpu/. */
 bool csa_kernel_is_cpu(const csa_plan *plan, const char *name);

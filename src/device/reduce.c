@@ -8,7 +8,7 @@ static csa_status sum_chunks(csa_plan *plan, const csa_tensor *x, int rows, int 
   const int chunks = (rows + chunk_rows - 1) / chunk_rows;
   const csa_work work = csa_kernel_is_cpu(plan, "reduce_rows")
                             ? csa_groups((int64_t)chunks * ((cols + STRIP - 1) / STRIP))
-                            : csa_items((int64_t)chunks * cols);
+                            : csa_groups(csa_plan_strips(plan, chunks, cols));
   return csa_launch(plan, csa_kernel_named(plan, "reduce_rows", "-DX_TYPE=%s", x->dtype == CSA_F16 ? "half" : "float"),
                     work, CSA_ARGS(x, rows, cols, ld, chunk_rows, beta, out));
 }

@@ -1,7 +1,7 @@
 /* K x K convolution that keeps the image's size, K = 3 (padding 1) or 1, + bias, then ReLU or + in[1] where asked.
- * in [N, H, W, I], out and in[1] [N, H, W, O]; weights [K, K, I, O] on the device, [O, I, K, K] in files. On CPUs 3 x 3
- * goes by Winograd's filtering where the channels fill whole vectors; else as matrix products over chunks of images, so
- * that the rearranged input (im2col) stays small. With K = 1 the input is that already; images of few channels go
+ * in [N, H, W, I], out and in[1] [N, H, W, O]; weights [K, K, I, O] on the device, [O, I, K, K] in files. 3 x 3 goes
+ * by Winograd's filtering where that fits; else as matrix products over chunks of images, so that the rearranged input
+ * (im2col) stays small. With K = 1 the input is that already; images of few channels go
  * directly. */
 #include "layers/conv2d.h"
 #include "device/gemm.h"

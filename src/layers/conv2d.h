@@ -21,11 +21,19 @@ bool csa_few_fits(const csa_conv_sizes *sizes);
 csa_status csa_few_forward(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes);
 csa_status csa_few_weights(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes, const csa_tensor *dz);
 
-/* Winograd's minimal filtering, where it was chosen, has kernels, and the channels fill whole vectors. `dz` is the
- * gradient before ReLU. */
+/* Winograd's minimal filtering, where it was chosen and the channels fill whole vectors of the CPU family, or are not
+ * few. `dz` is the gradient before ReLU. */
 bool csa_winograd_fits(const csa_plan *plan, const csa_conv_sizes *sizes);
 csa_status csa_winograd_forward(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes);
 csa_status csa_winograd_weights(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes, const csa_tensor *dz);
 csa_status csa_winograd_input(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes, const csa_tensor *dz);
+
+/* The same by the portable family's kernels; used by conv2d_winograd.c alone. */
+bool csa_winograd_portable_fits(const csa_plan *plan, const csa_conv_sizes *sizes);
+csa_status csa_winograd_portable_forward(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes);
+csa_status csa_winograd_portable_weights(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes,
+                                         const csa_tensor *dz);
+csa_status csa_winograd_portable_input(csa_plan *plan, csa_layer *layer, const csa_conv_sizes *sizes,
+                                       const csa_tensor *dz);
 
 #endif

@@ -1,4 +1,4 @@
-/* Winograd's minimal filtering on CPUs: what cl/cpu/winograd.cl is asked for. */
+/* Winograd's minimal filtering: what cl/cpu/winograd.cl is asked for, where the plan's family is the CPU one. */
 #include "layers/conv2d.h"
 
 #define CACHE (700 << 10) /* bytes of a core's second-level cache that a block may fill */
@@ -15,10 +15,13 @@ typedef struct {
   char options[64];
 } tiling;
 
+static bool is_cpu(const csa_plan *p) { return csa_kernel_is_cpu(p, "winograd_forward"); }
+
 bool csa_winograd_fits(const csa_plan *p, const csa_conv_sizes *s) {
   const int vector = csa_device_vector(&p->device->info);
-  return p->choices.conv == CSA_CONV_WINOGRAD && csa_kernel_is_cpu(p, "winograd_forward") && s->taps == 9 &&
-         s->inputs % vector == 0 && s->outputs % vector == 0;
+  if (p->choices.conv != CSA_CONV_WINOGRAD) return false;
+  if (!is_cpu(p)) return csa_winograd_portable_fits(p, s);
+  return s->taps == 9 && s->inputs % vector == 0 && s->outputs % vector == 0;
 }
 
 static tiling tiling_of(const csa_plan *p, const csa_conv_sizes *s, int outputs) {
@@ -69,6 +72,7 @@ static csa_status convolve(csa_plan *p, const csa_conv_sizes *s, const tiling *w
 }
 
 csa_status csa_winograd_forward(csa_plan *p, csa_layer *l, const csa_conv_sizes *s) {
+  if (!is_cpu(p)) return csa_winograd_portable_forward(p, l, s);
   const tiling w = tiling_of(p, s, s->outputs);
   const csa_tensor *x = l->in[0], *residual = l->in[1] != NULL ? l->in[1] : x;
   const int flags = WITH_BIAS | (l->config.relu ? WITH_RELU : 0) | (l->in[1] != NULL ? WITH_RESIDUAL : 0);
@@ -78,6 +82,7 @@ csa_status csa_winograd_forward(csa_plan *p, csa_layer *l, const csa_conv_sizes 
 }
 
 csa_status csa_winograd_input(csa_plan *p, csa_layer *l, const csa_conv_sizes *s, const csa_tensor *dz) {
+  if (!is_cpu(p)) return csa_winograd_portable_input(p, l, s, dz);
   const tiling w = tiling_of(p, s, s->inputs);
   csa_tensor *u;
   CSA_TRY(filters(p, l, s, &w, true, &u));
@@ -86,6 +91,7 @@ csa_status csa_winograd_input(csa_plan *p, csa_layer *l, const csa_conv_sizes *s
 
 /* dW from chunks of tiles whose points stay in the last-level cache, added in order. */
 csa_status csa_winograd_weights(csa_plan *p, csa_layer *l, const csa_conv_sizes *s, const csa_tensor *dz) {
+  if (!is_cpu(p)) return csa_winograd_portable_weights(p, l, s, dz);
   const tiling w = tiling_of(p, s, s->outputs);
   const int per_image = w.tiles / s->images, tile = 36 * 4 * (s->inputs + 16 + s->outputs);
   const int from = s->inputs, to = s->outputs;

@@ -16,16 +16,26 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   return csa_layer_statistics(parameters, l, STATS, csa_shape2(csa_rows(l->in[0]->shape), 2), "statistics");
 }
 
+/* Rows of a group at a time in the portable family: a work-item takes about four columns. */
+static int rows_of_group(int cols, int group) {
+  int rows = group;
+  while (rows > 1 && 4 * (group / rows) < cols) rows /= 2;
+  return rows;
+}
+
 static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
-  return csa_kernel_named(p, name, "-DCOLS=%d -DCHUNK=%d%s%s", (int)csa_cols(l->out->shape), CHUNK,
-                          l->config.relu ? " -DRELU" : "", l->dother != NULL ? " -DJOIN_OTHER" : "");
+  const int cols = (int)csa_cols(l->out->shape), group = csa_kernel_portable(p, name, "%s", "").local;
+  return csa_kernel_named(p, name, "-DCOLS=%d -DCHUNK=%d -DROW_ITEMS=%d%s%s", cols, CHUNK,
+                          group / rows_of_group(cols, group), l->config.relu ? " -DRELU" : "",
+                          l->dother != NULL ? " -DJOIN_OTHER" : "");
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *gamma = l->param[WEIGHT], *beta = l->param[BIAS];
   const int rows = (int)csa_rows(x->shape);
-  const int groups = csa_kernel_is_cpu(p, "layernorm") ? (rows + CHUNK - 1) / CHUNK : rows;
-  return csa_launch(p, kernel(p, l, "layernorm_forward"), csa_groups(groups),
+  const csa_kernel k = kernel(p, l, "layernorm_forward");
+  const int at_once = csa_kernel_is_cpu(p, k.name) ? CHUNK : rows_of_group((int)csa_cols(x->shape), k.local);
+  return csa_launch(p, k, csa_groups((rows + at_once - 1) / at_once),
                     CSA_ARGS(x, gamma, beta, l->out, l->saved[STATS], rows, EPSILON));
 }
 
@@ -37,10 +47,12 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   const int chunks = (rows + chunk_rows - 1) / chunk_rows;
   csa_tensor *dx = l->din, *parts;
   if (dx == NULL) CSA_TRY(csa_plan_activation(p, x->shape, &dx));
-  CSA_TRY(csa_plan_scratch(p, csa_shape3(chunks, 2, cols), &parts));
-  CSA_TRY(csa_launch(p, kernel(p, l, "layernorm_backward"), csa_groups(chunks),
-                     CSA_ARGS(x, gamma, beta, stats, dy, other, dx, parts, rows, chunk_rows)));
-  return csa_sum_rows_of_two(p, parts, chunks, p->beta, l->dparam[WEIGHT], cols, l->dparam[BIAS], cols);
+  const csa_kernel k = kernel(p, l, "layernorm_backward");
+  const int part_rows = chunks * (csa_kernel_is_cpu(p, k.name) ? 1 : rows_of_group(cols, k.local));
+  CSA_TRY(csa_plan_scratch(p, csa_shape3(part_rows, 2, cols), &parts));
+  CSA_TRY(
+      csa_launch(p, k, csa_groups(chunks), CSA_ARGS(x, gamma, beta, stats, dy, other, dx, parts, rows, chunk_rows)));
+  return csa_sum_rows_of_two(p, parts, part_rows, p->beta, l->dparam[WEIGHT], cols, l->dparam[BIAS], cols);
 }
 
 const csa_layer_ops csa_layer_layernorm = {"layernorm", plan, forward, backward, .joins = true, .in_place = true};

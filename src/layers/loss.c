@@ -19,7 +19,7 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
   CSA_TRY(csa_launch(
       p, csa_kernel_named(p, "loss_forward", "-DCLASSES=%d", classes), csa_items(images),
       CSA_ARGS(x, labels, step, l->saved[CSA_LOSS_GRADIENT], l->saved[CSA_LOSS_VALUES], predictions, images)));
-  return csa_launch(p, csa_kernel_named(p, "loss_collect", "-DCLASSES=%d", classes), csa_items(1),
+  return csa_launch(p, csa_kernel_named(p, "loss_collect", "-DCLASSES=%d", classes), csa_groups(1),
                     CSA_ARGS(losses, (const csa_tensor *)predictions, labels, step, l->out));
 }
 

@@ -33,7 +33,6 @@ expect 2 "gemm: cublas" "$CLSATTN" train --gemm cublas
 expect 2 "kernels: fast" "$CLSATTN" train --kernels fast
 expect 2 "conv: fft: must be auto, direct or winograd" "$CLSATTN" train --conv fft
 expect 2 "precision: f8: must be f32 or f16" "$CLSATTN" train --precision f8
-expect 2 "only the cpu kernels have it" "$CLSATTN" train --data "$WORK/data" --conv winograd --kernels portable --dry-run
 expect 2 "--dry-run: prints text" "$CLSATTN" train --data "$WORK/data" --dry-run --json
 expect 2 "--bogus: unknown option of verify" "$CLSATTN" verify file --bogus
 expect 2 "extra: not expected" "$CLSATTN" train extra

@@ -27,6 +27,7 @@ static const conv_case cases[] = {
     {3, 7, 5, 16, 48, 3, false, true, false},
     {1, 1, 2, 32, 16, 3, false, false, true},
     {9, 32, 32, 128, 64, 3, true, false, false},
+    {4, 9, 6, 19, 21, 3, true, false, true},
     /* 1 x 1 */
     {1, 1, 1, 1, 1, 1, false, false, false},
     {3, 5, 7, 3, 10, 1, true, false, true},
@@ -65,7 +66,6 @@ static void test_all(void **state) {
   for (int v = 0; v < 2 * test_variant_count; v++) {
     test_variant variant = test_variants[v / 2];
     variant.choices.conv = v % 2 == 0 ? CSA_CONV_DIRECT : CSA_CONV_WINOGRAD;
-    if (v % 2 == 1 && variant.choices.kernels != CSA_KERNELS_CPU) continue; /* none in that family */
     for (size_t i = 0; i < LENGTH(cases); i++) {
       const conv_case *c = &cases[i];
       print_message("%s%s: %d x %d x %d, %d -> %d, kernel %d%s\n", variant.name, v % 2 == 1 ? ", Winograd" : "",
@@ -73,6 +73,16 @@ static void test_all(void **state) {
       check(&variant, c);
     }
   }
+}
+
+static void check_small(const test_variant *variant) {
+  for (size_t i = 0; i < LENGTH(cases); i++)
+    if (cases[i].images * cases[i].height * cases[i].width < 200) check(variant, &cases[i]);
+}
+
+static void test_limits(void **state) {
+  (void)state;
+  test_small_limits(check_small);
 }
 
 /* Kernels of the CPU family for devices whose vectors are shorter than this one's. */
@@ -92,6 +102,7 @@ static void test_widths(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_widths)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_widths),
+                                     cmocka_unit_test(test_limits)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

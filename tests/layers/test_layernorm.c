@@ -65,6 +65,15 @@ static void test_in_place(void **state) {
   }
 }
 
+static void check_all(const test_variant *variant) {
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check(variant, &cases[i]);
+}
+
+static void test_limits(void **state) {
+  (void)state;
+  test_small_limits(check_all);
+}
+
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < 4; v++) /* no products here, so both families, of either precision, are all there is */
@@ -75,6 +84,7 @@ static void test_all(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_in_place)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_in_place),
+                                     cmocka_unit_test(test_limits)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,12 +25,36 @@ static const csa_architecture cnn = {
 
 /* Every kernel that a model may launch beside CLBlast's: none of them is a product. A new kernel is named here once
  * it is known not to be one either. */
-static const char *const others[] = {
-    "attention_forward", "attention_backward", "average_forward",      "average_backward", "conv2d_columns",
-    "conv2d_image",      "few_forward",        "few_weights",          "gemm_epilogue",    "join_add",
-    "layernorm_forward", "layernorm_backward", "linear_relu_backward", "loss_collect",     "loss_forward",
-    "patches_forward",   "pool_forward",       "pool_backward",        "reduce_rows",      "select_forward",
-    "select_backward",   "tokens_forward",     "tokens_backward"};
+static const char *const others[] = {"attention_forward",
+                                     "attention_backward",
+                                     "attention_query_backward",
+                                     "attention_key_backward",
+                                     "average_forward",
+                                     "average_backward",
+                                     "conv2d_columns",
+                                     "conv2d_image",
+                                     "few_forward",
+                                     "few_weights",
+                                     "gemm_epilogue",
+                                     "join_add",
+                                     "layernorm_forward",
+                                     "layernorm_backward",
+                                     "linear_relu_backward",
+                                     "loss_collect",
+                                     "loss_forward",
+                                     "patches_forward",
+                                     "pool_forward",
+                                     "pool_backward",
+                                     "reduce_rows",
+                                     "select_forward",
+                                     "select_backward",
+                                     "tokens_forward",
+                                     "tokens_backward",
+                                     "winograd_image",
+                                     "winograd_gradient",
+                                     "winograd_pixels",
+                                     "winograd_filter",
+                                     "winograd_weights"};
 
 static bool is_other(const char *name) {
   for (size_t i = 0; i < LENGTH(others); i++)
