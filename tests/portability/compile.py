@@ -148,7 +148,7 @@ def lint(standard, variant, _):
         options = options + ["-Xclang", "-cl-ext=-all"]
     complain(run(*CLANG, *options, "-target", "spir64-unknown-unknown", "-fsyntax-only", "-Wall", "-Wextra",
                  "-Wconversion", "-Wdouble-promotion", "-Wno-unused-function", "-Wno-unused-variable",
-                 variant["path"]))
+                 "-Wno-unused-parameter", variant["path"]))
     return {name: {} for name in variant["kernels"]}
 
 
@@ -165,14 +165,18 @@ for name in ("CL1.2", "CL1.2 bare", "CL2.0", "CL3.0"):
     TARGETS[f"lint {name}"] = (lint, name, ["clang-15"])
 
 
-def problems_of(variant, kernels):
+# Clang 15 gives a work-item of gfx11 half of its 256 registers: what spills there need not spill with newer compilers.
+SPILLS_COUNT_NOT = ("AMD gfx1100",)
+
+
+def problems_of(target, variant, kernels):
     for name in variant["kernels"]:
         if name not in kernels:
             yield f"{name}: not in the result"
     for name, k in kernels.items():
         if k.get("local", 0) > LOCAL_MAX:
             yield f"{name}: {k['local']} bytes of local memory"
-        if k.get("spills", 0) > 0 and variant["file"] in HOT:
+        if k.get("spills", 0) > 0 and variant["file"] in HOT and target not in SPILLS_COUNT_NOT:
             yield f"{name}: spills {k['spills']} of its registers"
 
 
@@ -190,7 +194,7 @@ def compile_one(target, variant, cache):
     with tempfile.TemporaryDirectory() as folder:
         try:
             kernels = how(chip, variant, folder)
-            result = {"kernels": kernels, "problems": list(problems_of(variant, kernels))}
+            result = {"kernels": kernels, "problems": list(problems_of(target, variant, kernels))}
         except Failed as why:
             result = {"kernels": {}, "problems": [str(why).replace(folder, "").strip()]}
     with open(f"{path}.{os.getpid()}.{id(result)}", "w", encoding="utf-8") as file:
@@ -284,9 +288,11 @@ def main():
             failed = any(result["problems"] for result in results[target])
             bad = bad or failed
             print(f"{target:15} {'FAILED' if failed else 'ok':7} {summary(results[target])}", flush=True)
-            for variant, result in zip(variants, results[target]):
-                for problem in result["problems"][:3]:
-                    print(f"  {variant['variant']} ({variant['macros'].strip()}): {problem}")
+            bad_ones = [(v, r["problems"]) for v, r in zip(variants, results[target]) if r["problems"]]
+            for variant, problems in bad_ones[:5]:
+                print(f"  {variant['variant']} ({variant['macros'].strip()}): {problems[0]}")
+            if len(bad_ones) > 5:
+                print(f"  and {len(bad_ones) - 5} more")
     if options.report:
         write_report(options.report, variants, results)
     sys.exit(1 if bad else 0)
