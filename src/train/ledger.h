@@ -45,7 +45,7 @@ bool csa_ledger_has_product(const csa_ledger *ledger, const char *product);
  * failed, with an error that is not a number. `sentence`, CSA_SENTENCE bytes, says which kernel is to blame, or among
  * which the probes cannot tell, "attention_backward (cpu/attention.cl): heads 4 x 16, 65 tokens: d input: error 1.2e-01
  * is above the tolerance 3e-05"; empty if all held. */
-#define CSA_SENTENCE 512
+#define CSA_SENTENCE 640
 csa_status csa_ledger_close(const csa_ledger *ledger, csa_verification *verification, char *sentence);
 
 void csa_ledger_fini(csa_ledger *ledger);
