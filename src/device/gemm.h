@@ -3,7 +3,7 @@
 #ifndef CSA_DEVICE_GEMM_H
 #define CSA_DEVICE_GEMM_H
 
-#include "device/plan.h"
+#include "device/tune.h"
 
 /* Every tensor is of floats; A, B, and C with the residual may also be halves, of one product. They are added up in
  * floats.
@@ -29,5 +29,12 @@ typedef struct {
 
 /* Records the product with the plan's provider. */
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *call);
+
+/* The shape of a product as a tuning names it: "6500x256x64 nt", m x n x k and which operand is transposed; then " hhf"
+ * where A, B or C are halves, and " x36" for a batch. */
+void csa_gemm_shape(char text[CSA_TUNING_TEXT], const csa_gemm_call *call);
+
+/* The product, dense, that such a text names, and the types of A, B and C; false if it is none. */
+bool csa_gemm_parse_shape(const char *text, csa_gemm_call *call, csa_dtype types[3]);
 
 #endif
