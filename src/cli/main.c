@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "device/apart.h"
 #include "device/compile.h"
-#include "train/tuner_clblast.h"
+#include "train/tuner_race.h"
 #include "train/variants.h"
 
 static const struct {
@@ -64,7 +64,7 @@ static csa_status dispatch(int argc, char **argv) {
   if (strcmp(argv[1], "compile") == 0 && argc == 4 && strcmp(argv[2], "--list") == 0)
     return csa_variants_write(argv[3]);                                                /* for tests/portability */
   if (strcmp(argv[1], "compile") == 0 && argc == 3) return csa_compile_serve(argv[2]); /* for compile.c alone */
-  if (strcmp(argv[1], "race") == 0 && argc == 3) return csa_tune_clblast_serve(argv[2]); /* for tuner_clblast.c alone */
+  if (strcmp(argv[1], "race") == 0 && argc == 3) return csa_race_serve(argv[2]);       /* for tuner_race.c alone */
   for (int i = 0; i < COMMANDS; i++)
     if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
   return csa_fail(CSA_USAGE, "%s: no such command\n  see clsattn --help", argv[1]);

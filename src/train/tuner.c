@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "train/candidates.h"
 #include "train/fit.h"
-#include "train/tuner_clblast.h"
+#include "train/tuner_race.h"
 
 #define CLBLAST_PRODUCTS 6
 #define WORTH 1.03 /* so many times as fast as the defaults, else those stay: less is noise */

@@ -1,4 +1,4 @@
-#include "train/tuner_clblast.h"
+#include "train/tuner_race.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +81,7 @@ done:
   return status;
 }
 
-csa_status csa_tune_clblast_serve(const char *device) {
+csa_status csa_race_serve(const char *device) {
   race total = {0};
   json_t *request = json_loadf(stdin, 0, NULL);
   const csa_status status = race_all(device, request, &total);

@@ -1,6 +1,6 @@
 /* CLBlast's parameters, and whether it or the project's own kernels make the products. */
-#ifndef CSA_TRAIN_TUNER_CLBLAST_H
-#define CSA_TRAIN_TUNER_CLBLAST_H
+#ifndef CSA_TRAIN_TUNER_RACE_H
+#define CSA_TRAIN_TUNER_RACE_H
 
 #include "train/tuner.h"
 
@@ -16,6 +16,6 @@ csa_status csa_tune_clblast(csa_device *device, const csa_tuner *tuner, const cs
                             double deadline);
 
 /* What such a process does: reads what is wanted, prints what came out. */
-csa_status csa_tune_clblast_serve(const char *device);
+csa_status csa_race_serve(const char *device);
 
 #endif
