@@ -161,7 +161,8 @@ static int group_size(const csa_plan *plan, int wanted) {
 
 static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, const char *options_format,
                             va_list args) {
-  csa_kernel kernel = {.local = cpu ? 1 : group_size(plan, PORTABLE_GROUP), .storage = csa_plan_storage(plan)};
+  const int wanted = csa_tuned_value(cpu ? NULL : csa_tuned(plan, name, ""), "WG", PORTABLE_GROUP);
+  csa_kernel kernel = {.local = cpu ? 1 : group_size(plan, wanted), .storage = csa_plan_storage(plan)};
   snprintf(kernel.name, sizeof kernel.name, "%s", name);
   snprintf(kernel.file, sizeof kernel.file, "%s%.*s", cpu ? "cpu/" : "", (int)strcspn(name, "_"), name);
   size_t used = cpu ? 0 : (size_t)snprintf(kernel.options, sizeof kernel.options, "-DWG=%d ", kernel.local);

@@ -33,6 +33,12 @@ static const struct {
     {"gemm_panels", "DEPTH", 16, 8192, false},
     {"gemm_panels", "ROW_RUN", 1, 1 << 20, false},
     {"gemm_panels", "PACK", 0, 1, false},
+    {"cpu/attention_forward", "NV", 1, 8, false},
+    {"cpu/attention_forward", "KB", 8, 260, false},
+    {"cpu/attention_backward", "NV", 1, 8, false},
+    {"cpu/attention_backward", "KB", 8, 260, false},
+    {"cpu/winograd_forward", "BLOCK", 1, 1024, false},
+    {NULL, "WG", 1, 1024, true},
     {"gemm", "CLBLAST", 0, 1, false},
     /* CLBlast's, by its own names */
     {"Xgemm", "GEMMK", 0, 1, false},

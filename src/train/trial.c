@@ -96,7 +96,7 @@ static csa_status compare(const csa_subject *s, csa_contender *c, const float *w
   float *got = NULL;
   int64_t count;
   csa_status status;
-  if (c->graph == NULL) CSA_GO(spoil(c));
+  CSA_GO(spoil(c));
   if (run_once(c) != CSA_OK) {
     fault(s, c, csa_last_error());
     goto done;
@@ -117,7 +117,7 @@ static csa_status compare_all(const csa_subject *s, csa_contender *all, int coun
   float *want = NULL;
   int64_t elements;
   csa_status status;
-  if (all[0].graph == NULL) CSA_GO(spoil(&all[0]));
+  CSA_GO(spoil(&all[0]));
   CSA_GO(run_once(&all[0]));
   CSA_GO(download(&all[0], &want, &elements));
   for (int i = 1; i < count; i++) {
@@ -226,7 +226,7 @@ static double work_limit(const csa_subject *s) {
   return WORK_PER_UNIT * (s->device->info.compute_units > 0 ? s->device->info.compute_units : 1);
 }
 
-bool csa_trial_cuts(const csa_subject *s) { return s->product.m > 0 && flops_of(&s->product) > 1.5 * work_limit(s); }
+static bool is_long(const csa_subject *s) { return flops_of(&s->product) > 1.5 * work_limit(s); }
 
 /* The same product with fewer rows, a shorter sum or a smaller batch, whatever it has most of. */
 static csa_gemm_call cut(const csa_subject *s) {
@@ -253,11 +253,10 @@ static csa_status look_at_all(const csa_subject *s, const csa_gemm_call *product
   return status;
 }
 
-csa_status csa_trial_run(const csa_subject *s, csa_contender *all, int count, bool whole) {
-  const csa_gemm_call product = whole || !csa_trial_cuts(s) ? s->product : cut(s);
+static csa_status run_products(const csa_subject *s, csa_contender *all, int count, bool whole) {
+  const csa_gemm_call product = whole || !is_long(s) ? s->product : cut(s);
   csa_plan *plan = NULL;
   csa_status status;
-  for (int i = 0; i < count; i++) all[i].fault[0] = '\0';
   CSA_GO(look_at_all(s, &product, all, count));
   CSA_GO(csa_trial_build_product(s, &product, all, count, &plan));
   CSA_GO(csa_plan_bind(plan));
@@ -267,4 +266,29 @@ csa_status csa_trial_run(const csa_subject *s, csa_contender *all, int count, bo
 done:
   csa_plan_destroy(plan);
   return status;
+}
+
+static csa_status run_layers(const csa_subject *s, csa_contender *all, int count) {
+  csa_status status;
+  for (int i = 0; i < count; i++) CSA_GO(csa_trial_build_layer(s, &all[i]));
+  CSA_GO(compile_all(s, all, count));
+  for (int i = 0; i < count; i++) {
+    if (all[i].fault[0] != '\0') continue;
+    CSA_GO(csa_plan_bind(all[i].plan));
+    CSA_GO(csa_trial_load_layer(&all[i]));
+  }
+  CSA_GO(compare_all(s, all, count));
+  status = time_all(s, all, count);
+done:
+  for (int i = 0; i < count; i++) {
+    csa_graph_destroy(all[i].graph);
+    all[i].graph = NULL;
+    all[i].plan = NULL;
+  }
+  return status;
+}
+
+csa_status csa_trial_run(const csa_subject *s, csa_contender *all, int count, bool whole) {
+  for (int i = 0; i < count; i++) all[i].fault[0] = '\0';
+  return s->product.m > 0 ? run_products(s, all, count, whole) : run_layers(s, all, count);
 }

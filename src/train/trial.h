@@ -26,12 +26,20 @@ typedef struct {
   bool sure;      /* that it was faster in all of those but one */
 } csa_contender;
 
+/* A layer by itself. */
+typedef struct {
+  const csa_layer_ops *ops;
+  csa_layer_config config;
+  csa_shape in, residual; /* residual of rank 0: none */
+} csa_layer_spec;
+
 /* A kernel, what it is tried on, and what is wanted of it. */
 typedef struct {
   csa_device *device;
   csa_choices choices;
   char kernel[CSA_TUNING_TEXT], shape[CSA_TUNING_TEXT];
   csa_gemm_call product;  /* of the shape; m 0: not a product */
+  csa_layer_spec layer;   /* where it is not a product: a layer that has the kernel */
   csa_dtype types[3];     /* of A, B and C */
   const csa_tuning *base; /* what holds for all contenders; NULL: the defaults */
   bool all;               /* contenders are timed to the end, however slow */
@@ -44,18 +52,22 @@ typedef struct {
 /* Whether a signal came or time is up: then CSA_INTERRUPTED. */
 csa_status csa_subject_stopped(const csa_subject *subject);
 
-/* Tries contenders [count], the first with the defaults: compares what they compute with the first's (for a product
+/* Tries contenders [count], the first with the defaults: compares what they compute with the first's (for a product,
  * that itself with the reference), then times them in turns. Faults and medians are set. With `whole` a product is
- * tried at its own size; else where that is long at a smaller one. CSA_FAILED if the defaults compute wrongly. */
+ * tried at its own size; else, where that is long, at a smaller one. CSA_FAILED if the defaults compute wrongly. */
 csa_status csa_trial_run(const csa_subject *subject, csa_contender *contenders, int count, bool whole);
-
-/* Whether csa_trial_run would cut the product without `whole`. */
-bool csa_trial_cuts(const csa_subject *subject);
 
 /* Parts of csa_trial_run. A plan with the product as each contender makes it, that plan's or, with one, its own; once
  * it is bound: operands, and the first one's result beside the reference. */
 csa_status csa_trial_build_product(const csa_subject *subject, const csa_gemm_call *product, csa_contender *contenders,
                                    int count, csa_plan **plan);
 csa_status csa_trial_load_product(const csa_gemm_call *product, const csa_contender *first);
+
+/* For a layer: a graph of it for each contender, placed; and, once it is bound, with values in it. */
+csa_status csa_trial_build_layer(const csa_subject *subject, csa_contender *contender);
+csa_status csa_trial_load_layer(const csa_contender *contender);
+
+/* Records the layer alone, forward and backward: a graph that is not yet placed. */
+csa_status csa_layer_alone(csa_graph **graph, csa_device *device, csa_choices choices, const csa_layer_spec *spec);
 
 #endif

@@ -10,53 +10,90 @@
 #include "train/tuner_race.h"
 
 #define CLBLAST_PRODUCTS 6
-#define WORTH 1.03 /* so many times as fast as the defaults, else those stay: less is noise */
+#define LAYER_ELEMENTS (2 << 20) /* of the input of a layer that is tried alone, at most */
+#define WORTH 1.03               /* so many times as fast as the defaults, else those stay: less is noise */
 
-/* Kernels and shapes that the models ask for. */
+/* What kernels of the models ask for, each kernel and shape once. */
 typedef struct {
-  csa_tuning_entry *list;
+  csa_tuning_entry asked;
+  csa_layer_spec layer; /* that asks; of products nobody in particular */
+} question;
+
+typedef struct {
+  question *list;
   size_t count, capacity;
 } questions;
 
-/* Seconds, up to a factor that is the same for all of a kernel, that they take in a step: what is worth most comes
- * first. */
-static double weight(const csa_tuning_entry *q) {
+/* Operations of the products of a step, for which it is asked. */
+static double weight(const csa_tuning_entry *asked) {
   csa_gemm_call g;
   csa_dtype types[3];
-  return csa_gemm_parse_shape(q->shape, &g, types) ? 2.0 * g.m * g.n * g.k * g.batch * q->uses : 0.0;
+  if (!csa_gemm_parse_shape(asked->shape, &g, types)) return 0.0;
+  return 2.0 * g.m * g.n * g.k * g.batch * asked->uses;
 }
 
+/* What is worth most comes first: products, the largest before, then the rest. */
 static int by_weight(const void *a, const void *b) {
-  const double x = weight(a), y = weight(b);
-  return x < y ? 1 : x > y ? -1 : strcmp(((const csa_tuning_entry *)a)->shape, ((const csa_tuning_entry *)b)->shape);
+  const csa_tuning_entry *p = &((const question *)a)->asked, *q = &((const question *)b)->asked;
+  const double x = weight(p), y = weight(q);
+  if (x != y) return x < y ? 1 : -1;
+  const int order = strcmp(p->kernel, q->kernel);
+  return order != 0 ? order : strcmp(p->shape, q->shape);
 }
 
-static csa_status add_question(questions *all, const csa_tuning_entry *asked) {
+static csa_status add_question(questions *all, const csa_tuning_entry *asked, const csa_layer_spec *layer) {
   for (size_t i = 0; i < all->count; i++)
-    if (strcmp(all->list[i].kernel, asked->kernel) == 0 && strcmp(all->list[i].shape, asked->shape) == 0) {
-      all->list[i].uses += asked->uses;
+    if (strcmp(all->list[i].asked.kernel, asked->kernel) == 0 && strcmp(all->list[i].asked.shape, asked->shape) == 0) {
+      if (layer == NULL) all->list[i].asked.uses += asked->uses;
       return CSA_OK;
     }
   CSA_TRY(csa_grow(&all->list, all->count, &all->capacity, sizeof *all->list));
-  all->list[all->count++] = *asked;
+  all->list[all->count++] = (question){*asked, layer != NULL ? *layer : (csa_layer_spec){0}};
   return CSA_OK;
 }
 
-/* What a model's plan asks for while it is recorded; nothing is allocated on the device. */
+/* Questions of a plan about products, or with `layer` about all else. */
+static csa_status add_questions(questions *all, const csa_tuning *asked, const csa_layer_spec *layer) {
+  for (size_t i = 0; i < asked->count; i++) {
+    const csa_tuning_entry *e = &asked->entries[i];
+    const bool product = strcmp(e->kernel, "gemm_tile") == 0 || strcmp(e->kernel, "gemm_panels") == 0;
+    if (e->uses == 0 || csa_candidates_of(e->kernel) == NULL || product != (layer == NULL)) continue;
+    if (!product || weight(e) > 0.0) CSA_TRY(add_question(all, e, layer));
+  }
+  return CSA_OK;
+}
+
+/* A layer asks by itself, with fewer images where they are large. The loss, which reads labels, asks nothing. */
+static csa_status ask_layer(questions *all, csa_device *device, csa_choices choices, const csa_layer *l) {
+  csa_graph *graph;
+  csa_layer_spec spec = {.ops = l->ops, .config = l->config, .in = l->in[0]->shape};
+  if (l->ops == &csa_layer_loss) return CSA_OK;
+  if (l->in[1] != NULL) spec.residual = l->in[1]->shape;
+  const int64_t images = spec.in.dim[0], most = LAYER_ELEMENTS / (csa_elements(spec.in) / images);
+  if (images > most && most > 0) {
+    spec.in.dim[0] = most;
+    if (spec.residual.rank > 0) spec.residual.dim[0] = most;
+  }
+  CSA_TRY(csa_layer_alone(&graph, device, choices, &spec));
+  const csa_status status = add_questions(all, graph->plan->tuning, &spec);
+  csa_graph_destroy(graph);
+  return status;
+}
+
+/* What a model asks for while it is recorded; nothing is allocated on the device. */
 static csa_status ask(questions *all, csa_device *device, const csa_tuner *t, const csa_architecture *model) {
   const csa_tuning none = {.trial = true};
   csa_choices choices = t->choices;
   csa_graph *graph;
   csa_optimizer optimizer;
-  csa_status status = CSA_OK;
   choices.gemm = CSA_GEMM_NATIVE;
   choices.tuning = &none;
   CSA_TRY(csa_fit(&graph, &optimizer, device, model,
                   (csa_graph_config){.choices = choices, .batch = t->batch, .training = true},
                   (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
-  const csa_tuning *asked = graph->plan->tuning;
-  for (size_t i = 0; i < asked->count && status == CSA_OK; i++)
-    if (csa_candidates_of(asked->entries[i].kernel) != NULL) status = add_question(all, &asked->entries[i]);
+  csa_status status = add_questions(all, graph->plan->tuning, NULL);
+  for (size_t i = 0; i < graph->layer_count && status == CSA_OK; i++)
+    status = ask_layer(all, device, choices, &graph->layers[i]);
   csa_graph_destroy(graph);
   return status;
 }
@@ -154,20 +191,21 @@ static csa_status store(csa_device *device, const search *s, csa_tuned_result *r
   return csa_tuning_keep(device->tuning, &device->info);
 }
 
-static csa_status tune_one(csa_device *device, const csa_tuner *t, const csa_tuning_entry *question, double deadline,
+static csa_status tune_one(csa_device *device, const csa_tuner *t, const question *q, double deadline,
                            csa_tuned_result *result) {
   search *s = NULL;
   csa_status status;
   csa_subject subject = {.device = device,
+                         .layer = q->layer,
                          .choices = t->choices,
                          .stop = t->stop,
                          .deadline = deadline,
                          .user = t->observer.user,
                          .on_note = t->observer.on_note};
   subject.choices.gemm = CSA_GEMM_NATIVE;
-  memcpy(subject.kernel, question->kernel, sizeof subject.kernel);
-  memcpy(subject.shape, question->shape, sizeof subject.shape);
-  if (csa_gemm_parse_shape(question->shape, &subject.product, subject.types))
+  memcpy(subject.kernel, q->asked.kernel, sizeof subject.kernel);
+  memcpy(subject.shape, q->asked.shape, sizeof subject.shape);
+  if (csa_gemm_parse_shape(q->asked.shape, &subject.product, subject.types))
     result->flops = 2.0 * subject.product.m * subject.product.n * subject.product.k * subject.product.batch;
   CSA_GO(csa_new(&s, 1, sizeof *s));
   s->subject = &subject;
@@ -181,14 +219,14 @@ done:
 static csa_status tune_all(csa_device *device, const csa_tuner *t, const questions *all, double deadline, int *left) {
   const csa_tuner_observer *o = &t->observer;
   for (size_t i = 0; i < all->count; i++) {
-    const csa_tuning_entry *q = &all->list[i], *known = csa_tuning_find(device->tuning, q->kernel, q->shape);
+    const csa_tuning_entry *q = &all->list[i].asked, *known = csa_tuning_find(device->tuning, q->kernel, q->shape);
     csa_tuned_result result = {0};
     if (known != NULL && known->gain > 0.0 && !t->again) {
       result.entry = *known;
       result.known = true;
     } else {
       if (o->on_begin != NULL) o->on_begin(o->user, q->kernel, q->shape, (int)i + 1, (int)all->count);
-      CSA_TRY(tune_one(device, t, q, deadline, &result));
+      CSA_TRY(tune_one(device, t, &all->list[i], deadline, &result));
     }
     if (o->on_result != NULL) o->on_result(o->user, &result);
     *left -= 1;
@@ -206,9 +244,9 @@ static csa_status tune_clblast(csa_device *device, const csa_tuner *t, const que
   csa_product_use products[CLBLAST_PRODUCTS];
   int count = 0;
   for (size_t i = 0; i < all->count && count < CLBLAST_PRODUCTS; i++) {
-    if (weight(&all->list[i]) == 0.0) continue;
-    memcpy(products[count].shape, all->list[i].shape, sizeof products[count].shape);
-    products[count++].uses = all->list[i].uses;
+    if (weight(&all->list[i].asked) == 0.0) continue;
+    memcpy(products[count].shape, all->list[i].asked.shape, sizeof products[count].shape);
+    products[count++].uses = all->list[i].asked.uses;
   }
   return csa_tune_clblast(device, t, products, count, deadline);
 }
