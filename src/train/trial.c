@@ -191,6 +191,18 @@ static csa_status time_all(const csa_subject *s, csa_contender *all, int count) 
   return CSA_OK;
 }
 
+/* Whether a contender's programs are there; with `helped`, all that compile were compiled by now. */
+static void build(const csa_subject *s, csa_contender *c, bool helped) {
+  for (size_t n = 0; n < c->plan->node_count && c->fault[0] == '\0'; n++) {
+    const csa_kernel *kernel = &c->plan->nodes[n].kernel;
+    cl_program program;
+    if (c->plan->nodes[n].call != NULL) continue;
+    if ((helped && !csa_program_is_ready(s->device, kernel->file, kernel->options)) ||
+        csa_program_get(s->device, kernel->file, kernel->options, &program) != CSA_OK)
+      fault(s, c, "does not compile");
+  }
+}
+
 /* The programs of all plans are compiled by helpers first: a compiler that crashes or refuses takes no more with it
  * than its contender. */
 static csa_status compile_all(const csa_subject *s, csa_contender *all, int count) {
@@ -200,7 +212,7 @@ static csa_status compile_all(const csa_subject *s, csa_contender *all, int coun
   for (int i = 0; i < count; i++) total += all[i].plan->node_count;
   CSA_TRY(csa_new(&names, total, sizeof *names));
   for (int i = 0; i < count; i++)
-    for (size_t n = 0; n < all[i].plan->node_count && used < total; n++)
+    for (size_t n = 0; n < all[i].plan->node_count; n++)
       if (all[i].plan->nodes[n].call == NULL)
         names[used++] = (csa_program_name){all[i].plan->nodes[n].kernel.file, all[i].plan->nodes[n].kernel.options};
   do { /* helpers that crash leave work undone */
@@ -210,13 +222,10 @@ static csa_status compile_all(const csa_subject *s, csa_contender *all, int coun
     for (size_t n = 0; n < used; n++) ready += csa_program_is_ready(s->device, names[n].name, names[n].options);
   } while (helped && ready < used && ready > before && csa_subject_stopped(s) == CSA_OK);
   free(names);
-  CSA_TRY(csa_subject_stopped(s));
-  for (int i = 1; i < count && helped; i++)
-    for (size_t n = 0; n < all[i].plan->node_count && all[i].fault[0] == '\0'; n++) {
-      const csa_plan_node *node = &all[i].plan->nodes[n];
-      if (node->call == NULL && !csa_program_is_ready(s->device, node->kernel.file, node->kernel.options))
-        fault(s, &all[i], "does not compile");
-    }
+  for (int i = 1; i < count; i++) {
+    CSA_TRY(csa_subject_stopped(s));
+    build(s, &all[i], helped);
+  }
   return CSA_OK;
 }
 
