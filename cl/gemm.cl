@@ -54,6 +54,11 @@
 #define LOAD_C(p, i) OF_TYPE(LOAD, C_TYPE)(p, i)
 #define STORE_C(p, i, v) OF_TYPE(STORE, C_TYPE)(p, i, v)
 
+#if TM * TN <= 64 /* then all sums are in registers; more would only make the code long */
+#define EACH(i, n) _Pragma("unroll") for (int i = 0; i < (n); i++)
+#else
+#define EACH(i, n) for (int i = 0; i < (n); i++)
+#endif
 #define ROWS (WY * TM)
 #define COLS (WX * TN)
 /* of a work-item's i-th row or column */
@@ -104,10 +109,9 @@ static inline void add_products(float sum[TM][TN], __local const float *strip_a,
                                 const int row, const int col) {
   for (int p = 0; p < DEPTH; p++) {
     float of_a[TM], of_b[TN];
-    for (int i = 0; i < TM; i++) of_a[i] = strip_a[p * (ROWS + PAD) + PLACE(i, row, WY)];
-    for (int j = 0; j < TN; j++) of_b[j] = strip_b[p * (COLS + PAD) + PLACE(j, col, WX)];
-    for (int i = 0; i < TM; i++)
-      for (int j = 0; j < TN; j++) sum[i][j] += of_a[i] * of_b[j];
+    EACH(i, TM) of_a[i] = strip_a[p * (ROWS + PAD) + PLACE(i, row, WY)];
+    EACH(j, TN) of_b[j] = strip_b[p * (COLS + PAD) + PLACE(j, col, WX)];
+    EACH(i, TM) EACH(j, TN) sum[i][j] += of_a[i] * of_b[j];
   }
 }
 
@@ -128,8 +132,7 @@ kernel __attribute__((reqd_work_group_size(WX * WY, 1, 1))) void gemm_tile(
     const int split = splits > 1 ? part : 0, product = splits > 1 ? 0 : part;
     const int k_first = split * k_run, k_end = min(k, k_first + k_run);
     float sum[TM][TN];
-    for (int i = 0; i < TM; i++)
-      for (int j = 0; j < TN; j++) sum[i][j] = 0.0f;
+    EACH(i, TM) EACH(j, TN) sum[i][j] = 0.0f;
     for (int k0 = k_first; k0 < k_end; k0 += DEPTH) {
       fetch_a(strip_a, a + (long)product * batch_a, lda, top, m, k0, k_end, me);
       fetch_b(strip_b, b + (long)product * batch_b, ldb, left, n, k0, k_end, me);
@@ -137,26 +140,25 @@ kernel __attribute__((reqd_work_group_size(WX * WY, 1, 1))) void gemm_tile(
       add_products(sum, strip_a, strip_b, row, col);
       barrier(CLK_LOCAL_MEM_FENCE);
     }
-    for (int i = 0; i < TM; i++)
-      for (int j = 0; j < TN; j++) {
-        const int y = top + PLACE(i, row, WY), x = left + PLACE(j, col, WX);
-        if (y >= m || x >= n) continue;
-        const long at = splits > 1 ? ((long)split * m + y) * n + x : (long)product * batch_c + (long)y * ldc + x;
-        float value = sum[i][j];
+    EACH(i, TM) EACH(j, TN) {
+      const int y = top + PLACE(i, row, WY), x = left + PLACE(j, col, WX);
+      if (y >= m || x >= n) continue;
+      const long at = splits > 1 ? ((long)split * m + y) * n + x : (long)product * batch_c + (long)y * ldc + x;
+      float value = sum[i][j];
 #ifdef BETA
-        value += LOAD_C(c, at);
+      value += LOAD_C(c, at);
 #endif
 #ifdef BIAS
-        value += bias[x];
+      value += bias[x];
 #endif
 #ifdef RELU
-        value = value < 0.0f ? 0.0f : value; /* keeps NaN */
+      value = value < 0.0f ? 0.0f : value; /* keeps NaN */
 #endif
 #ifdef RESIDUAL
-        value += LOAD_C(residual, (long)y * n + x);
+      value += LOAD_C(residual, (long)y * n + x);
 #endif
-        STORE_C(c, at, value);
-      }
+      STORE_C(c, at, value);
+    }
   }
 }
 
