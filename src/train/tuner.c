@@ -216,11 +216,14 @@ done:
   return status;
 }
 
-static csa_status tune_all(csa_device *device, const csa_tuner *t, const questions *all, double deadline, int *left) {
+/* The products, or all else. */
+static csa_status tune_all(csa_device *device, const csa_tuner *t, const questions *all, bool products, double deadline,
+                           int *left) {
   const csa_tuner_observer *o = &t->observer;
   for (size_t i = 0; i < all->count; i++) {
     const csa_tuning_entry *q = &all->list[i].asked, *known = csa_tuning_find(device->tuning, q->kernel, q->shape);
     csa_tuned_result result = {0};
+    if (products != (weight(q) > 0.0)) continue;
     if (known != NULL && known->gain > 0.0 && !t->again) {
       result.entry = *known;
       result.known = true;
@@ -253,17 +256,22 @@ static csa_status tune_clblast(csa_device *device, const csa_tuner *t, const que
 
 csa_status csa_tune(csa_device *device, const csa_tuner *t, int *left) {
   const double deadline = csa_seconds() + t->seconds;
+  const bool clblast = wants_clblast(device, t), native = t->choices.gemm != CSA_GEMM_CLBLAST;
   questions all = {0};
   csa_status status = CSA_OK;
   *left = 0;
   for (int i = 0; i < t->model_count; i++) CSA_GO(ask(&all, device, t, &t->models[i]));
   if (all.count > 0) qsort(all.list, all.count, sizeof *all.list, by_weight);
-  *left = (int)all.count + wants_clblast(device, t);
-  CSA_GO(tune_all(device, t, &all, deadline, left));
-  if (wants_clblast(device, t)) {
+  *left = (int)all.count + clblast;
+  if (native)
+    CSA_GO(tune_all(device, t, &all, true, deadline, left));
+  else
+    for (size_t i = 0; i < all.count; i++) *left -= weight(&all.list[i].asked) > 0.0;
+  if (clblast) {
     CSA_GO(tune_clblast(device, t, &all, deadline));
     *left -= 1;
   }
+  status = tune_all(device, t, &all, false, deadline, left);
 done:
   free(all.list);
   return status;
