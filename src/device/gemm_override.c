@@ -1,7 +1,6 @@
 #include "device/gemm_override.h"
 
 #include <clblast_c.h>
-#include <string.h>
 
 const char *const csa_clblast_kernels[] = {"Xgemm", "XgemmDirect", "GemmRoutine", NULL};
 #define KERNELS 3
@@ -11,13 +10,6 @@ static struct {
   cl_device_id device;
   csa_tuning_entry entry;
 } in_force[KERNELS];
-
-static bool same_values(const csa_tuning_entry *a, const csa_tuning_entry *b) {
-  if (a->count != b->count) return false;
-  for (int i = 0; i < a->count; i++)
-    if (csa_tuned_value(b, a->values[i].name, -1) != a->values[i].value) return false;
-  return true;
-}
 
 static bool override(const csa_plan *plan, const csa_tuning_entry *entry) {
   const char *names[CSA_TUNING_VALUES];
@@ -34,7 +26,7 @@ void csa_gemm_override(const csa_plan *plan) {
   for (int i = 0; i < KERNELS; i++) {
     csa_tuning_entry *entry = csa_tuned(plan, csa_clblast_kernels[i], "");
     if (entry == NULL || entry->count == 0) continue;
-    if (in_force[i].device == plan->device->info.id && same_values(&in_force[i].entry, entry)) continue;
+    if (in_force[i].device == plan->device->info.id && csa_tuning_same(&in_force[i].entry, entry)) continue;
     if (!override(plan, entry)) {
       csa_tuned_refuse(plan, entry, "CLBlast does not take it");
       continue;

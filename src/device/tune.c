@@ -56,6 +56,13 @@ void csa_tuning_set(csa_tuning_entry *entry, const char *name, int value) {
   entry->values[i].value = value;
 }
 
+bool csa_tuning_same(const csa_tuning_entry *a, const csa_tuning_entry *b) {
+  if (a->count != b->count) return false;
+  for (int i = 0; i < a->count; i++)
+    if (csa_tuned_value(b, a->values[i].name, -1) != a->values[i].value) return false;
+  return true;
+}
+
 csa_tuning_entry *csa_tuned(const csa_plan *plan, const char *kernel, const char *shape) {
   csa_tuning_entry *found = csa_tuning_find(plan->tuning, kernel, shape);
   if (found == NULL) {

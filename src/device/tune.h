@@ -46,6 +46,9 @@ csa_status csa_tuning_put(csa_tuning *tuning, const csa_tuning_entry *entry);
 /* Sets one value of an entry. */
 void csa_tuning_set(csa_tuning_entry *entry, const char *name, int value);
 
+/* Whether they say the same of parameters. */
+bool csa_tuning_same(const csa_tuning_entry *a, const csa_tuning_entry *b);
+
 /* For a kernel's host side: the plan's entry, marked as used; NULL: defaults. Every question is noted in the plan's
  * tuning, as an entry without values, so that who tunes knows what was asked. */
 csa_tuning_entry *csa_tuned(const csa_plan *plan, const char *kernel, const char *shape);

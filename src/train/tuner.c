@@ -145,7 +145,7 @@ static csa_tuning_entry together(const search *s, const csa_candidates *c, const
     for (int j = 1; j < s->count; j++) {
       const csa_tuning_entry stepped = csa_candidate(base, c->steps[i]);
       const csa_contender *of = &s->contenders[j];
-      if (of->seconds > 0.0 && of->gain > base_gain && memcmp(&of->entry, &stepped, sizeof stepped) == 0)
+      if (of->seconds > 0.0 && of->gain > base_gain && csa_tuning_same(&of->entry, &stepped))
         entry = csa_candidate(&entry, c->steps[i]);
     }
   return entry;
@@ -172,7 +172,7 @@ static csa_status search_for(search *s) {
   if (stepped.count == 0 && all.count == 0) return CSA_OK;
   clear(s);
   if (stepped.count > 0) add(s, &stepped);
-  if (memcmp(&all, &stepped, sizeof all) != 0) add(s, &all);
+  if (!csa_tuning_same(&all, &stepped)) add(s, &all);
   return round_of(s, true); /* at full size, where it was cut before */
 }
 
