@@ -80,6 +80,8 @@ static void print_start(const csa_trainer *t) {
           t->config.architecture.model, t->device->info.name, t->device->info.device, t->dataset->format,
           (long long)t->dataset->train.count, (long long)t->dataset->test.count,
           (long long)csa_graph_parameter_count(t->graph));
+  const int tuned = csa_tuning_used(t->graph->plan->tuning);
+  if (tuned > 0) fprintf(stderr, "tuned: %d sets of parameters, kept in config.json\n", tuned);
   fprintf(stderr, "run folder: %s", t->folder);
   if (t->progress.step > 0) fprintf(stderr, ", resumed after step %lld", (long long)t->progress.step);
   fprintf(stderr, "\n");

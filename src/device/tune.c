@@ -82,6 +82,12 @@ int csa_tuned_value(const csa_tuning_entry *entry, const char *name, int fallbac
   return fallback;
 }
 
+int csa_tuning_used(const csa_tuning *tuning) {
+  int used = 0;
+  for (size_t i = 0; i < tuning->count; i++) used += tuning->entries[i].count > 0 && tuning->entries[i].uses > 0;
+  return used;
+}
+
 void csa_tuned_refuse(const csa_plan *plan, csa_tuning_entry *entry, const char *why) {
   if (!plan->tuning->trial)
     csa_log("tuning: %s %s: on %s %s; the defaults are used", entry->kernel, entry->shape, plan->device->info.name,

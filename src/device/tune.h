@@ -56,6 +56,9 @@ csa_tuning_entry *csa_tuned(const csa_plan *plan, const char *kernel, const char
 /* A value of an entry, or `fallback` where it has none, or is NULL. */
 int csa_tuned_value(const csa_tuning_entry *entry, const char *name, int fallback);
 
+/* How many entries with values a plan has used: those with uses > 0 and count > 0. */
+int csa_tuning_used(const csa_tuning *tuning);
+
 /* The device cannot do what an entry says: empties it, so that defaults are used, and says so in the log. */
 void csa_tuned_refuse(const csa_plan *plan, csa_tuning_entry *entry, const char *why);
 

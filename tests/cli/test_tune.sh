@@ -57,6 +57,7 @@ cmp -s "$WORK/plain/model.safetensors" "$WORK/half/model.safetensors" && fail "t
 grep -q '"WG": 16' "$WORK/half/config.json" || fail "config.json does not say what was used"
 rm "$file"
 expect 0 "" "$CLSATTN" train --resume "$WORK/half" --epochs 2
+grep -q "tuned: 2 sets of parameters" "$WORK/stderr" || fail "resumed: $(cat "$WORK/stderr")"
 cmp "$WORK/whole/model.safetensors" "$WORK/half/model.safetensors" || fail "resumed without the file: other weights"
 grep -q '"WG": 16' "$WORK/half/config.json" || fail "resumed: config.json forgot what was used"
 grep -q 'WG' "$WORK/half/checkpoint.safetensors" || fail "the checkpoint does not say what was used"
