@@ -143,7 +143,8 @@ static void test_passed_over(void **state) {
 }
 
 /* The options of the product's kernel in a plan with this entry, and what the log says. */
-static const char *options_with(csa_kernels kernels, const csa_tuning_entry *entry, char options[256], int *used) {
+static const char *options_with(csa_kernels kernels, const csa_tuning_entry *entry, char options[CSA_OPTIONS_MAX],
+                                int *used) {
   csa_plan *plan;
   csa_tensor *a, *b, *c;
   csa_tuning *tuning;
@@ -159,7 +160,7 @@ static const char *options_with(csa_kernels kernels, const csa_tuning_entry *ent
   csa_log_to(keep_line);
   assert_ok(csa_gemm(plan, &(csa_gemm_call){.m = 6, .n = 5, .k = 4, .trans_b = true, .a = a, .b = b, .c = c}));
   csa_log_to(NULL);
-  snprintf(options, 256, "%s", plan->nodes[plan->node_count - 1].kernel.options);
+  snprintf(options, CSA_OPTIONS_MAX, "%s", plan->nodes[plan->node_count - 1].kernel.options);
   json_t *list = csa_tuning_to_json(plan->choices.tuning, true);
   *used = (int)json_array_size(list);
   json_decref(list);
@@ -169,7 +170,7 @@ static const char *options_with(csa_kernels kernels, const csa_tuning_entry *ent
 
 static void test_used(void **state) {
   (void)state;
-  char with[256], without[256];
+  char with[CSA_OPTIONS_MAX], without[CSA_OPTIONS_MAX];
   int used;
   csa_tuning_entry entry = {.kernel = "gemm_tile", .shape = "6x5x4 nt", .gain = 1.5};
   csa_tuning_set(&entry, "TM", 2);
@@ -201,7 +202,7 @@ static void test_beyond_the_device(void **state) {
   csa_device_info *info = &test_device()->info;
   const uint64_t local = info->local_bytes;
   const size_t group = info->max_work_group;
-  char with[256], without[256];
+  char with[CSA_OPTIONS_MAX], without[CSA_OPTIONS_MAX];
   int used;
   info->local_bytes = 32 << 10;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
