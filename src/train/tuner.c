@@ -16,7 +16,7 @@
 /* What kernels of the models ask for, each kernel and shape once. */
 typedef struct {
   csa_tuning_entry asked;
-  csa_layer_spec layer; /* that asks; of products nobody in particular */
+  csa_contest_spec layer; /* that asks; of products nobody in particular */
 } question;
 
 typedef struct {
@@ -41,19 +41,19 @@ static int by_weight(const void *a, const void *b) {
   return order != 0 ? order : strcmp(p->shape, q->shape);
 }
 
-static csa_status add_question(questions *all, const csa_tuning_entry *asked, const csa_layer_spec *layer) {
+static csa_status add_question(questions *all, const csa_tuning_entry *asked, const csa_contest_spec *layer) {
   for (size_t i = 0; i < all->count; i++)
     if (strcmp(all->list[i].asked.kernel, asked->kernel) == 0 && strcmp(all->list[i].asked.shape, asked->shape) == 0) {
       if (layer == NULL) all->list[i].asked.uses += asked->uses;
       return CSA_OK;
     }
   CSA_TRY(csa_grow(&all->list, all->count, &all->capacity, sizeof *all->list));
-  all->list[all->count++] = (question){*asked, layer != NULL ? *layer : (csa_layer_spec){0}};
+  all->list[all->count++] = (question){*asked, layer != NULL ? *layer : (csa_contest_spec){0}};
   return CSA_OK;
 }
 
 /* Questions of a plan about products, or with `layer` about all else. */
-static csa_status add_questions(questions *all, const csa_tuning *asked, const csa_layer_spec *layer) {
+static csa_status add_questions(questions *all, const csa_tuning *asked, const csa_contest_spec *layer) {
   for (size_t i = 0; i < asked->count; i++) {
     const csa_tuning_entry *e = &asked->entries[i];
     const bool product = strcmp(e->kernel, "gemm_tile") == 0 || strcmp(e->kernel, "gemm_panels") == 0;
@@ -66,7 +66,7 @@ static csa_status add_questions(questions *all, const csa_tuning *asked, const c
 /* A layer asks by itself, with fewer images where they are large. The loss, which reads labels, asks nothing. */
 static csa_status ask_layer(questions *all, csa_device *device, csa_choices choices, const csa_layer *l) {
   csa_graph *graph;
-  csa_layer_spec spec = {.ops = l->ops, .config = l->config, .in = l->in[0]->shape};
+  csa_contest_spec spec = {.ops = l->ops, .config = l->config, .in = l->in[0]->shape};
   if (l->ops == &csa_layer_loss) return CSA_OK;
   if (l->in[1] != NULL) spec.residual = l->in[1]->shape;
   const int64_t images = spec.in.dim[0], most = LAYER_ELEMENTS / (csa_elements(spec.in) / images);
@@ -74,7 +74,7 @@ static csa_status ask_layer(questions *all, csa_device *device, csa_choices choi
     spec.in.dim[0] = most;
     if (spec.residual.rank > 0) spec.residual.dim[0] = most;
   }
-  CSA_TRY(csa_layer_alone(&graph, device, choices, &spec));
+  CSA_TRY(csa_contest_layer(&graph, device, choices, &spec));
   const csa_status status = add_questions(all, graph->plan->tuning, &spec);
   csa_graph_destroy(graph);
   return status;
@@ -121,7 +121,7 @@ static void add(search *s, const csa_tuning_entry *entry) {
 static csa_status round_of(search *s, bool whole) {
   int best = 0;
   double most = WORTH;
-  CSA_TRY(csa_trial_run(s->subject, s->contenders, s->count, whole));
+  CSA_TRY(csa_contest_run(s->subject, s->contenders, s->count, whole));
   for (int i = 1; i < s->count; i++) {
     const csa_contender *c = &s->contenders[i];
     s->wrong += c->fault[0] != '\0';

@@ -3,7 +3,7 @@
 #define CSA_TRAIN_TUNER_H
 
 #include "model/architecture.h"
-#include "train/trial.h"
+#include "train/tuner_trial.h"
 
 /* What came out for one kernel and shape. */
 typedef struct {

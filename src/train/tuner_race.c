@@ -38,7 +38,7 @@ static csa_status race_one(csa_device *device, csa_kernels kernels, const char *
   tuned = csa_tuning_find(device->tuning, s.kernel, shape);
   if (tuned != NULL) both[0].entry = *tuned;
   both[1].provider = CSA_GEMM_CLBLAST;
-  CSA_GO(csa_trial_run(&s, both, 2, false));
+  CSA_GO(csa_contest_run(&s, both, 2, false));
   if (both[1].fault[0] != '\0') {
     status = csa_fail(CSA_FAILED, "%s: %s", shape, both[1].fault);
     goto done;

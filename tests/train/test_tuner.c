@@ -33,7 +33,7 @@ static int enter(csa_contender *all, const char *const *texts) {
 
 static void run_all(const csa_subject *s, csa_contender *all, const char *const *texts) {
   const int count = enter(all, texts);
-  assert_ok(csa_trial_run(s, all, count, true));
+  assert_ok(csa_contest_run(s, all, count, true));
   for (int i = 0; i < count; i++) {
     if (all[i].fault[0] != '\0') fail_msg("%s: %s: %s", s->kernel, i > 0 ? texts[i - 1] : "defaults", all[i].fault);
     assert_true(all[i].seconds > 0.0);
@@ -49,7 +49,7 @@ static void check_candidates(csa_kernels kernels, const char *kernel, const char
   assert_non_null(c);
   for (int list = 0; list < 2; list++) {
     const int count = enter(all, list == 0 ? c->sets : c->steps);
-    assert_ok(csa_trial_run(&s, all, count, false));
+    assert_ok(csa_contest_run(&s, all, count, false));
     for (int i = 0; i < count; i++)
       if (all[i].fault[0] != '\0' && strcmp(all[i].fault, "the device cannot") != 0)
         fail_msg("%s: contender %d: %s", kernel, i, all[i].fault);
@@ -67,16 +67,16 @@ static void test_layers(void **state) {
   (void)state;
   static csa_contender all[CSA_CONTENDERS_MAX];
   csa_subject s = subject_of(CSA_KERNELS_PORTABLE, "layernorm_forward", "");
-  s.layer = (csa_layer_spec){.ops = &csa_layer_layernorm, .in = csa_shape2(50, 70)};
+  s.layer = (csa_contest_spec){.ops = &csa_layer_layernorm, .in = csa_shape2(50, 70)};
   run_all(&s, all, (const char *const[]){"WG=16", "WG=32", "WG=128", NULL});
   if (test_device()->info.type != CSA_CPU) return;
   const bool wide = csa_device_vector(&test_device()->info) == 16;
   s = subject_of(CSA_KERNELS_CPU, "cpu/attention_backward", "2x8 21x21");
-  s.layer = (csa_layer_spec){.ops = &csa_layer_attention, .config = {.heads = 2}, .in = csa_shape3(3, 21, 16)};
+  s.layer = (csa_contest_spec){.ops = &csa_layer_attention, .config = {.heads = 2}, .in = csa_shape3(3, 21, 16)};
   run_all(&s, all, (const char *const[]){"NV=1", "NV=2", wide ? "KB=65" : "KB=40", NULL});
   assert_int_equal(all[0].parts, 1);
   s = subject_of(CSA_KERNELS_CPU, "cpu/winograd_forward", "16 to 32");
-  s.layer = (csa_layer_spec){
+  s.layer = (csa_contest_spec){
       .ops = &csa_layer_conv2d, .config = {.out = 32, .kernel = 3, .relu = true}, .in = csa_shape4(2, 9, 8, 16)};
   run_all(&s, all, (const char *const[]){"BLOCK=24", "BLOCK=48", NULL});
   assert_int_equal(all[0].parts, 2); /* forward, and the gradient of x */
@@ -110,7 +110,7 @@ static void test_wrong(void **state) {
   csa_contender all[CSA_CONTENDERS_MAX];
   const csa_subject s = subject_of(CSA_KERNELS_PORTABLE, "gemm_tile", "67x35x70 nt");
   use_changed_kernels("p < DEPTH; p++", "p < (TM == 8 ? DEPTH / 2 : DEPTH); p++");
-  assert_ok(csa_trial_run(&s, all, enter(all, three), true));
+  assert_ok(csa_contest_run(&s, all, enter(all, three), true));
   assert_non_null(strstr(all[1].fault, "computes wrongly"));
   assert_true(all[1].seconds == 0.0);
   assert_string_equal(all[2].fault, "");
@@ -125,7 +125,7 @@ static void test_unwritten(void **state) {
   csa_contender all[CSA_CONTENDERS_MAX];
   const csa_subject s = subject_of(CSA_KERNELS_PORTABLE, "gemm_tile", "67x35x70 nt");
   use_changed_kernels("if (y >= m || x >= n) continue;", "if (y >= m || x >= n || (TM == 8 && y == 66)) continue;");
-  assert_ok(csa_trial_run(&s, all, enter(all, three), true));
+  assert_ok(csa_contest_run(&s, all, enter(all, three), true));
   assert_non_null(strstr(all[1].fault, "computes wrongly"));
   assert_string_equal(all[2].fault, "");
   unsetenv("CLSATTN_KERNEL_DIR");
@@ -136,7 +136,7 @@ static void test_does_not_compile(void **state) {
   csa_contender all[CSA_CONTENDERS_MAX];
   const csa_subject s = subject_of(CSA_KERNELS_PORTABLE, "gemm_tile", "67x35x70 nt");
   use_changed_kernels("#define ROWS (WY * TM)", "#if TM == 8\n#error no\n#endif\n#define ROWS (WY * TM)");
-  assert_ok(csa_trial_run(&s, all, enter(all, three), true));
+  assert_ok(csa_contest_run(&s, all, enter(all, three), true));
   assert_string_equal(all[1].fault, "does not compile");
   assert_string_equal(all[2].fault, "");
   unsetenv("CLSATTN_KERNEL_DIR");
@@ -148,7 +148,7 @@ static void test_wrong_defaults(void **state) {
   csa_contender all[CSA_CONTENDERS_MAX];
   const csa_subject s = subject_of(CSA_KERNELS_PORTABLE, "gemm_tile", "67x35x70 nt");
   use_changed_kernels("p < DEPTH; p++", "p < DEPTH / 2; p++");
-  assert_fails(CSA_FAILED, "the default parameters compute wrongly", csa_trial_run(&s, all, enter(all, three), true));
+  assert_fails(CSA_FAILED, "the default parameters compute wrongly", csa_contest_run(&s, all, enter(all, three), true));
   unsetenv("CLSATTN_KERNEL_DIR");
 }
 

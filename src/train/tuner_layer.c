@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "train/trial.h"
+#include "train/tuner_trial.h"
 
-csa_status csa_layer_alone(csa_graph **out, csa_device *device, csa_choices choices, const csa_layer_spec *spec) {
+csa_status csa_contest_layer(csa_graph **out, csa_device *device, csa_choices choices, const csa_contest_spec *spec) {
   csa_graph *graph = NULL;
   csa_tensor *residual = NULL;
   csa_status status;
@@ -47,7 +47,7 @@ static void find_results(csa_contender *c) {
     if (l->dparam[slot] != NULL) c->results[c->result_count++] = l->dparam[slot];
 }
 
-csa_status csa_trial_build_layer(const csa_subject *s, csa_contender *c) {
+csa_status csa_contest_build_layer(const csa_subject *s, csa_contender *c) {
   csa_tuning *tuning = NULL;
   csa_choices choices = s->choices;
   csa_tuning_entry entry = c->entry;
@@ -58,7 +58,7 @@ csa_status csa_trial_build_layer(const csa_subject *s, csa_contender *c) {
   memcpy(entry.kernel, s->kernel, sizeof entry.kernel);
   memcpy(entry.shape, s->shape, sizeof entry.shape);
   CSA_GO(csa_tuning_put(tuning, &entry));
-  CSA_GO(csa_layer_alone(&c->graph, s->device, choices, &s->layer));
+  CSA_GO(csa_contest_layer(&c->graph, s->device, choices, &s->layer));
   c->plan = c->graph->plan;
   CSA_GO(csa_plan_place(c->plan));
   find_launches(s, c);
@@ -87,7 +87,7 @@ static csa_status draw(csa_device *device, const csa_tensor *t, uint32_t stream,
   return status;
 }
 
-csa_status csa_trial_load_layer(const csa_contender *c) {
+csa_status csa_contest_load_layer(const csa_contender *c) {
   const csa_graph *g = c->graph;
   CSA_TRY(csa_graph_initialize(c->graph, 0));
   CSA_TRY(draw(g->device, g->input, 1, 1.0f));

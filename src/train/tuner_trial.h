@@ -1,6 +1,6 @@
 /* Trials of tuning: contenders for the best parameters of a kernel, who must first compute what the defaults do. */
-#ifndef CSA_TRAIN_TRIAL_H
-#define CSA_TRAIN_TRIAL_H
+#ifndef CSA_TRAIN_TUNER_TRIAL_H
+#define CSA_TRAIN_TUNER_TRIAL_H
 
 #include <signal.h>
 
@@ -31,7 +31,7 @@ typedef struct {
   const csa_layer_ops *ops;
   csa_layer_config config;
   csa_shape in, residual; /* residual of rank 0: none */
-} csa_layer_spec;
+} csa_contest_spec;
 
 /* A kernel, what it is tried on, and what is wanted of it. */
 typedef struct {
@@ -39,7 +39,7 @@ typedef struct {
   csa_choices choices;
   char kernel[CSA_TUNING_TEXT], shape[CSA_TUNING_TEXT];
   csa_gemm_call product;  /* of the shape; m 0: not a product */
-  csa_layer_spec layer;   /* where it is not a product: a layer that has the kernel */
+  csa_contest_spec layer; /* where it is not a product: a layer that has the kernel */
   csa_dtype types[3];     /* of A, B and C */
   const csa_tuning *base; /* what holds for all contenders; NULL: the defaults */
   bool all;               /* contenders are timed to the end, however slow */
@@ -55,19 +55,19 @@ csa_status csa_subject_stopped(const csa_subject *subject);
 /* Tries contenders [count], the first with the defaults: compares what they compute with the first's (for a product,
  * that itself with the reference), then times them in turns. Faults and medians are set. With `whole` a product is
  * tried at its own size; else, where that is long, at a smaller one. CSA_FAILED if the defaults compute wrongly. */
-csa_status csa_trial_run(const csa_subject *subject, csa_contender *contenders, int count, bool whole);
+csa_status csa_contest_run(const csa_subject *subject, csa_contender *contenders, int count, bool whole);
 
-/* Parts of csa_trial_run. A plan with the product as each contender makes it, that plan's or, with one, its own; once
+/* Parts of csa_contest_run. A plan with the product as each contender makes it, that plan's or, with one, its own; once
  * it is bound: operands, and the first one's result beside the reference. */
-csa_status csa_trial_build_product(const csa_subject *subject, const csa_gemm_call *product, csa_contender *contenders,
-                                   int count, csa_plan **plan);
-csa_status csa_trial_load_product(const csa_gemm_call *product, const csa_contender *first);
+csa_status csa_contest_build_product(const csa_subject *subject, const csa_gemm_call *product,
+                                     csa_contender *contenders, int count, csa_plan **plan);
+csa_status csa_contest_load_product(const csa_gemm_call *product, const csa_contender *first);
 
 /* For a layer: a graph of it for each contender, placed; and, once it is bound, with values in it. */
-csa_status csa_trial_build_layer(const csa_subject *subject, csa_contender *contender);
-csa_status csa_trial_load_layer(const csa_contender *contender);
+csa_status csa_contest_build_layer(const csa_subject *subject, csa_contender *contender);
+csa_status csa_contest_load_layer(const csa_contender *contender);
 
 /* Records the layer alone, forward and backward: a graph that is not yet placed. */
-csa_status csa_layer_alone(csa_graph **graph, csa_device *device, csa_choices choices, const csa_layer_spec *spec);
+csa_status csa_contest_layer(csa_graph **graph, csa_device *device, csa_choices choices, const csa_contest_spec *spec);
 
 #endif

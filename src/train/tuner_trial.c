@@ -1,4 +1,4 @@
-#include "train/trial.h"
+#include "train/tuner_trial.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -252,7 +252,7 @@ static csa_status look_at_all(const csa_subject *s, const csa_gemm_call *product
   csa_status status = CSA_OK;
   for (int i = 0; i < count && status == CSA_OK; i++) {
     csa_plan *plan = NULL;
-    status = csa_trial_build_product(s, product, &all[i], 1, &plan);
+    status = csa_contest_build_product(s, product, &all[i], 1, &plan);
   }
   if (status == CSA_OK) status = compile_all(s, all, count);
   for (int i = 0; i < count; i++) {
@@ -267,9 +267,9 @@ static csa_status run_products(const csa_subject *s, csa_contender *all, int cou
   csa_plan *plan = NULL;
   csa_status status;
   CSA_GO(look_at_all(s, &product, all, count));
-  CSA_GO(csa_trial_build_product(s, &product, all, count, &plan));
+  CSA_GO(csa_contest_build_product(s, &product, all, count, &plan));
   CSA_GO(csa_plan_bind(plan));
-  CSA_GO(csa_trial_load_product(&product, &all[0]));
+  CSA_GO(csa_contest_load_product(&product, &all[0]));
   CSA_GO(compare_all(s, all, count));
   status = time_all(s, all, count);
 done:
@@ -279,12 +279,12 @@ done:
 
 static csa_status run_layers(const csa_subject *s, csa_contender *all, int count) {
   csa_status status;
-  for (int i = 0; i < count; i++) CSA_GO(csa_trial_build_layer(s, &all[i]));
+  for (int i = 0; i < count; i++) CSA_GO(csa_contest_build_layer(s, &all[i]));
   CSA_GO(compile_all(s, all, count));
   for (int i = 0; i < count; i++) {
     if (all[i].fault[0] != '\0') continue;
     CSA_GO(csa_plan_bind(all[i].plan));
-    CSA_GO(csa_trial_load_layer(&all[i]));
+    CSA_GO(csa_contest_load_layer(&all[i]));
   }
   CSA_GO(compare_all(s, all, count));
   status = time_all(s, all, count);
@@ -297,7 +297,7 @@ done:
   return status;
 }
 
-csa_status csa_trial_run(const csa_subject *s, csa_contender *all, int count, bool whole) {
+csa_status csa_contest_run(const csa_subject *s, csa_contender *all, int count, bool whole) {
   for (int i = 0; i < count; i++) all[i].fault[0] = '\0';
   return s->product.m > 0 ? run_products(s, all, count, whole) : run_layers(s, all, count);
 }

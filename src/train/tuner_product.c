@@ -6,7 +6,7 @@
 #include "core/rng.h"
 #include "device/gemm_native.h"
 #include "reference/reference.h"
-#include "train/trial.h"
+#include "train/tuner_trial.h"
 
 #define ROWS 16              /* of C beside the reference */
 #define REFERENCE_WORK 200e6 /* multiply-adds of the reference, at most */
@@ -49,8 +49,8 @@ static csa_status record(const csa_subject *s, csa_plan *plan, const csa_gemm_ca
   return CSA_OK;
 }
 
-csa_status csa_trial_build_product(const csa_subject *s, const csa_gemm_call *product, csa_contender *all, int count,
-                                   csa_plan **out) {
+csa_status csa_contest_build_product(const csa_subject *s, const csa_gemm_call *product, csa_contender *all, int count,
+                                     csa_plan **out) {
   const csa_tuning none = {.trial = true};
   csa_choices choices = s->choices;
   csa_plan *plan = NULL;
@@ -125,7 +125,7 @@ done:
   return status;
 }
 
-csa_status csa_trial_load_product(const csa_gemm_call *product, const csa_contender *first) {
+csa_status csa_contest_load_product(const csa_gemm_call *product, const csa_contender *first) {
   csa_device *device = first->plan->device;
   const csa_plan *plan = first->plan;
   const csa_tensor *a = plan->tensors[1], *b = plan->tensors[2], *c = first->results[0]; /* as declared */
