@@ -8,7 +8,7 @@
  *
  * HEADS, HEAD, QUERIES, TOKENS, SCALE, LDQ, LDKV as in cl/attention.cl. VW and DW: floats of a vector of queries and of
  * one of columns: 16, 8 or 4. NV: vectors of a block of queries, up to 5 where REGISTERS, the device's, are 32, up to 2
- * where they are 16. */
+ * where they are 16. KB: a multiple of 65, or of 8 where REGISTERS are 16. */
 
 #define COLS (HEADS * HEAD)
 #ifndef SCALE
@@ -33,11 +33,15 @@ typedef JOIN(loose, DW) loose_col;
 #if REGISTERS == 32
 #define TR 5
 #define DR 13
+#ifndef KB
 #define KB 130 /* more than a block of few rows, as sums over keys are scaled anew for every block */
+#endif
 #else
 #define TR 4
 #define DR (8 / DN)
+#ifndef KB
 #define KB 72 /* in whole tiles of either, as above */
+#endif
 #endif
 #define QR (QUERIES < DR ? QUERIES : DR)
 #define QB (NV * VW)

@@ -19,6 +19,7 @@ typedef struct {
 
 /* What they say; an unknown one is CSA_USAGE. */
 static inline csa_status csa_choices_take(const csa_choice_texts *t, csa_choices *choices) {
+  *choices = (csa_choices){0}; /* also the tuning: what is kept for the device */
   CSA_TRY(csa_kernels_parse(t->kernels != NULL ? t->kernels : "auto", &choices->kernels));
   CSA_TRY(csa_gemm_parse(t->gemm != NULL ? t->gemm : "auto", &choices->gemm));
   CSA_TRY(csa_conv_parse(t->conv != NULL ? t->conv : "auto", &choices->conv));

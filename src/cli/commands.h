@@ -12,6 +12,7 @@ csa_status csa_command_train(int argc, char **argv);
 csa_status csa_command_eval(int argc, char **argv);
 csa_status csa_command_compare(int argc, char **argv);
 csa_status csa_command_bench(int argc, char **argv);
+csa_status csa_command_tune(int argc, char **argv);
 csa_status csa_command_verify(int argc, char **argv);
 csa_status csa_command_data(int argc, char **argv);
 

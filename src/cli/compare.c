@@ -132,17 +132,27 @@ static csa_status find_earlier(const comparison *c, const char *folder, csa_conf
   char path[CSA_PATH + 32];
   csa_config then;
   csa_config_device device;
+  csa_status status;
+  const char *what;
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, folder);
   *found = access(path, F_OK) == 0;
   if (!*found) return CSA_OK;
-  CSA_TRY(csa_config_load(&then, &device, path));
-  const char *what = difference(config, &then);
-  if (what != NULL)
-    return csa_fail(CSA_FAILED, "compare: %s: it holds a run made with other settings (%s)\n  give another --out",
-                    folder, what);
+  CSA_GO(csa_config_load(&then, &device, path));
+  what = difference(config, &then);
+  if (what != NULL) {
+    status = csa_fail(CSA_FAILED, "compare: %s: it holds a run made with other settings (%s)\n  give another --out",
+                      folder, what);
+    goto done;
+  }
   memcpy(config->data_hash, then.data_hash, sizeof config->data_hash);
-  if (csa_config_device_is(&device, &c->device->info)) config->choices = then.choices;
-  return CSA_OK;
+  if (csa_config_device_is(&device, &c->device->info)) {
+    config->choices = then.choices;
+    config->tuning = then.tuning;
+    then.tuning = NULL;
+  }
+done:
+  csa_tuning_destroy(then.tuning);
+  return status;
 }
 
 /* The rate of the last epoch, from the run's own record: a run that was finished before has none in this process. */
@@ -205,6 +215,7 @@ static csa_status train_one(comparison *c, csa_compared_model *model, csa_compar
   status = run_to_end(c, t, name, run, resume);
 done:
   csa_trainer_destroy(t);
+  csa_config_fini(&config);
   return status;
 }
 
@@ -220,7 +231,9 @@ static csa_status place_runs(comparison *c, csa_compared_model *model) {
     name_run(model, run, name);
     if (snprintf(run->folder, sizeof run->folder, "%s/%s", c->folder, name) >= CSA_PATH)
       return csa_fail(CSA_USAGE, "--out: a path of %zu bytes is too long", strlen(c->folder));
-    CSA_TRY(find_earlier(c, run->folder, &config, &found));
+    const csa_status status = find_earlier(c, run->folder, &config, &found);
+    csa_config_fini(&config);
+    CSA_TRY(status);
   }
   return CSA_OK;
 }

@@ -7,31 +7,32 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "device/setup.h"
+#include "device/tune.h"
 
 static csa_status print_list(const csa_device_list *list) {
   json_t *all = json_array();
   for (int i = 0; i < list->count; i++) {
     const csa_device_info *d = &list->devices[i];
     json_array_append_new(
-        all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:b, s:b}", "name", d->name, "platform",
+        all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:b, s:b, s:b}", "name", d->name, "platform",
                        d->platform, "device", d->device, "type", csa_device_type_text(d->type), "driver", d->driver,
                        "compute_units", d->compute_units, "global_bytes", (json_int_t)d->global_bytes, "local_bytes",
                        (json_int_t)d->local_bytes, "max_alloc_bytes", (json_int_t)d->max_alloc_bytes, "fp16", d->fp16,
-                       "subgroups", d->subgroups));
+                       "subgroups", d->subgroups, "tuned", csa_tuning_exists(d)));
   }
   return csa_print_json(all);
 }
 
 static csa_status print_table(const csa_device_list *list) {
-  printf("%-8s %-6s %-36.36s %-16.16s %-20.20s %5s %10s %4s %10s\n", "name", "number", "device", "vendor", "driver",
-         "units", "memory", "fp16", "sub-groups");
+  printf("%-8s %-6s %-36.36s %-16.16s %-20.20s %5s %10s %4s %10s %5s\n", "name", "number", "device", "vendor", "driver",
+         "units", "memory", "fp16", "sub-groups", "tuned");
   for (int i = 0; i < list->count; i++) {
     const csa_device_info *d = &list->devices[i];
     char number[32];
     snprintf(number, sizeof number, "%d:%d", d->platform_number, d->device_number);
-    printf("%-8s %-6s %-36.36s %-16.16s %-20.20s %5d %6llu MiB %4s %10s\n", d->name, number, d->device, d->vendor,
+    printf("%-8s %-6s %-36.36s %-16.16s %-20.20s %5d %6llu MiB %4s %10s %5s\n", d->name, number, d->device, d->vendor,
            d->driver, d->compute_units, (unsigned long long)(d->global_bytes >> 20), d->fp16 ? "yes" : "no",
-           d->subgroups ? "yes" : "no");
+           d->subgroups ? "yes" : "no", csa_tuning_exists(d) ? "yes" : "no");
   }
   return csa_flush_output();
 }

@@ -7,7 +7,9 @@
 #include "cli/commands.h"
 #include "cli/stop.h"
 #include "core/log.h"
+#include "device/apart.h"
 #include "device/compile.h"
+#include "train/tuner_race.h"
 #include "train/variants.h"
 
 static const struct {
@@ -20,6 +22,7 @@ static const struct {
     {"eval", csa_command_eval, "measure trained weights on test images"},
     {"compare", csa_command_compare, "train both models and compare them"},
     {"bench", csa_command_bench, "measure speed, kernel by kernel"},
+    {"tune", csa_command_tune, "find the parameters that serve a device best"},
     {"verify", csa_command_verify, "run a golden file and compare with its numbers"},
     {"data", csa_command_data, "list, describe and fetch data sets"},
 };
@@ -61,6 +64,7 @@ static csa_status dispatch(int argc, char **argv) {
   if (strcmp(argv[1], "compile") == 0 && argc == 4 && strcmp(argv[2], "--list") == 0)
     return csa_variants_write(argv[3]);                                                /* for tests/portability */
   if (strcmp(argv[1], "compile") == 0 && argc == 3) return csa_compile_serve(argv[2]); /* for compile.c alone */
+  if (strcmp(argv[1], "race") == 0 && argc == 3) return csa_race_serve(argv[2]);       /* for tuner_race.c alone */
   for (int i = 0; i < COMMANDS; i++)
     if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
   return csa_fail(CSA_USAGE, "%s: no such command\n  see clsattn --help", argv[1]);
@@ -72,7 +76,7 @@ int main(int argc, char **argv) {
     return csa_exit_code(CSA_USAGE);
   }
   csa_log_to(print_log);
-  csa_compile_with("/proc/self/exe");
+  csa_apart_with("/proc/self/exe");
   /* Without the first, PoCL may put all its workers on one core; without the second, it compiles every kernel twice,
    * for its binary and for the first launch. They must be set before the first OpenCL call. */
   setenv("POCL_AFFINITY", "1", 0);

@@ -80,6 +80,8 @@ static void print_start(const csa_trainer *t) {
           t->config.architecture.model, t->device->info.name, t->device->info.device, t->dataset->format,
           (long long)t->dataset->train.count, (long long)t->dataset->test.count,
           (long long)csa_graph_parameter_count(t->graph));
+  const int tuned = csa_tuning_used(t->graph->plan->tuning);
+  if (tuned > 0) fprintf(stderr, "tuned: %d sets of parameters, kept in config.json\n", tuned);
   fprintf(stderr, "run folder: %s", t->folder);
   if (t->progress.step > 0) fprintf(stderr, ", resumed after step %lld", (long long)t->progress.step);
   fprintf(stderr, "\n");
@@ -133,7 +135,7 @@ static csa_status open_device(csa_device **device, const char *name, const csa_c
 }
 
 static csa_status run(const train_settings *s, const csa_command_line *line) {
-  csa_config config;
+  csa_config config = {0};
   csa_config_device before;
   csa_device *device = NULL;
   csa_dataset *dataset = NULL;
@@ -141,10 +143,10 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   const bool resume = s->resume != NULL;
   csa_stop_catch();
   if (resume) {
-    CSA_TRY(check_resume(line));
-    CSA_TRY(resumed_config(s, line, &config, &before));
+    CSA_GO(check_resume(line));
+    CSA_GO(resumed_config(s, line, &config, &before));
   } else {
-    CSA_TRY(to_config(s, &config));
+    CSA_GO(to_config(s, &config));
   }
   CSA_GO(csa_fetch_and_open(&dataset, config.data, (csa_dataset_limits){config.limit_train, config.limit_test}));
   if (!resume) config.architecture.classes = dataset->classes;
@@ -157,6 +159,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   }
   status = train(s, &config, device, dataset);
 done:
+  csa_config_fini(&config);
   csa_device_close(device);
   csa_dataset_close(dataset);
   return status;

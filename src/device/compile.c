@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "device/apart.h"
 #include "device/cache.h"
 #include "device/launch.h"
 
@@ -23,10 +24,6 @@ typedef struct {
   char name[64];
   char options[CSA_OPTIONS_MAX];
 } job;
-
-static const char *helper;
-
-void csa_compile_with(const char *program) { helper = program; }
 
 /* The programs of the list that the cache lacks, each once. */
 static size_t missing_jobs(const csa_device *device, const csa_program_name *names, size_t count, job *jobs,
@@ -54,20 +51,21 @@ static bool start_helper(const char *device, int jobs, pid_t *pid) {
   const bool started = posix_spawn_file_actions_adddup2(&actions, jobs, STDIN_FILENO) == 0 &&
                        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
                        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
-                       posix_spawn(pid, helper, &actions, NULL, arguments, environ) == 0;
+                       posix_spawn(pid, csa_apart_program(), &actions, NULL, arguments, environ) == 0;
   posix_spawn_file_actions_destroy(&actions);
   return started;
 }
 
-void csa_compile_ahead(const csa_device *device, const csa_program_name *names, size_t count) {
+bool csa_compile_ahead(const csa_device *device, const csa_program_name *names, size_t count, size_t least) {
   job jobs[PIPE_BYTES / sizeof(job)];
   pid_t pids[HELPERS_MAX];
   char number[32], folder[CSA_CACHE_FOLDER];
   int ends[2], helpers = 0;
   const long cores = sysconf(_SC_NPROCESSORS_ONLN), most = cores < 1 ? 1 : cores < HELPERS_MAX ? cores : HELPERS_MAX;
-  if (helper == NULL || !csa_cache_folder(folder) || access(folder, W_OK) != 0) return;
+  if (csa_apart_program() == NULL || !csa_cache_folder(folder) || access(folder, W_OK) != 0) return false;
   const size_t missing = missing_jobs(device, names, count, jobs, sizeof jobs / sizeof jobs[0]);
-  if (missing < 2 || pipe(ends) != 0) return;
+  if (missing < least || missing == 0) return true;
+  if (pipe(ends) != 0) return false;
   snprintf(number, sizeof number, "%d:%d", device->info.platform_number, device->info.device_number);
   fcntl(ends[0], F_SETFD, FD_CLOEXEC);
   fcntl(ends[1], F_SETFD, FD_CLOEXEC);
@@ -79,6 +77,7 @@ void csa_compile_ahead(const csa_device *device, const csa_program_name *names, 
   close(ends[0]);
   for (int i = 0; i < helpers; i++)
     while (waitpid(pids[i], NULL, 0) < 0 && errno == EINTR) continue;
+  return helpers > 0;
 }
 
 csa_status csa_compile_serve(const char *name) {

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "device/program.h"
+#include "device/tune.h"
 
 #define PLATFORMS_MAX 32
 #define DEVICES_MAX 64
@@ -212,6 +213,7 @@ csa_status csa_device_open(csa_device **out, const char *name) {
   device->queue = clCreateCommandQueue(device->context, device->info.id, 0, &error);
   CSA_GO(csa_cl_check(error, device->info.name, "clCreateCommandQueue"));
   CSA_GO(csa_program_table_create(&device->programs));
+  CSA_GO(csa_tuning_load(&device->tuning, &device->info));
   *out = device;
   device = NULL;
 done:
@@ -223,6 +225,7 @@ done:
 void csa_device_close(csa_device *device) {
   if (device == NULL) return;
   csa_program_table_destroy(device->programs);
+  csa_tuning_destroy(device->tuning);
   if (device->queue != NULL) {
     clFinish(device->queue);
     clReleaseCommandQueue(device->queue);

@@ -52,14 +52,15 @@ const char *csa_device_type_text(csa_device_type type);
 /* Floats of the vectors that the kernels of cl/cpu/ work in there: 16, 8 or 4. */
 int csa_device_vector(const csa_device_info *info);
 
-/* A device at work: its context, one in-order queue, and the programs built for it (owned by device/program.c). One
- * without all these, of which only `info` is known, serves to record plans, with no OpenCL call; they cannot be bound.
- */
+/* A device at work: its context, one in-order queue, the programs built for it (owned by device/program.c), and what is
+ * known of its kernels' best parameters. One without all these, of which only `info` is known, serves to record plans,
+ * with no OpenCL call; they cannot be bound. */
 struct csa_device {
   csa_device_info info;
   cl_context context;
   cl_command_queue queue;
   struct csa_program_table *programs;
+  struct csa_tuning *tuning;
 };
 
 /* Waits until all that was queued is done. */

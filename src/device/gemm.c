@@ -4,8 +4,10 @@
 #include <clblast_c.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "device/gemm_native.h"
+#include "device/gemm_override.h"
 #include "device/reduce.h"
 
 #define SPLIT_ABOVE 1024 /* a longer sum over k is cut */
@@ -115,6 +117,7 @@ static csa_status reserve_workspace(csa_plan *plan, const clblast_call *c) {
 }
 
 static csa_status record_clblast(csa_plan *plan, const csa_gemm_call *g, int splits, int k_run) {
+  csa_gemm_override(plan); /* the workspace depends on it */
   for (int s = 0; s < splits; s++) {
     const int first = s * k_run, rest = g->k - first;
     clblast_call *data;
@@ -219,6 +222,34 @@ static csa_status keep_call(csa_plan *plan, size_t first, const csa_gemm_call *c
     *node->product = *call;
   }
   return CSA_OK;
+}
+
+static char type_letter(const csa_tensor *t) { return t != NULL && t->dtype == CSA_F16 ? 'h' : 'f'; }
+
+void csa_gemm_shape(char text[CSA_TUNING_TEXT], const csa_gemm_call *call) {
+  const char types[4] = {type_letter(call->a), type_letter(call->b), type_letter(call->c), '\0'};
+  int used = snprintf(text, CSA_TUNING_TEXT, "%dx%dx%d %c%c", call->m, call->n, call->k, call->trans_a ? 't' : 'n',
+                      call->trans_b ? 't' : 'n');
+  if (strchr(types, 'h') != NULL) used += snprintf(text + used, (size_t)(CSA_TUNING_TEXT - used), " %s", types);
+  if (call->batch > 1) snprintf(text + used, (size_t)(CSA_TUNING_TEXT - used), " x%d", call->batch);
+}
+
+bool csa_gemm_parse_shape(const char *text, csa_gemm_call *call, csa_dtype types[3]) {
+  char a, b, letters[4] = "fff";
+  int length = 0, more = 0;
+  csa_gemm_call c = {.batch = 1};
+  if (sscanf(text, "%dx%dx%d %c%c%n", &c.m, &c.n, &c.k, &a, &b, &length) != 5) return false;
+  text += length;
+  if (sscanf(text, " %3[hf]%n", letters, &more) == 1) text += more;
+  if (sscanf(text, " x%d%n", &c.batch, &more) == 1) text += more;
+  for (int i = 0; i < 3; i++) types[i] = letters[i] == 'h' ? CSA_F16 : CSA_F32;
+  c.trans_a = a == 't';
+  c.trans_b = b == 't';
+  c.batch_a = (int64_t)c.m * c.k;
+  c.batch_b = (int64_t)c.k * c.n;
+  c.batch_c = (int64_t)c.m * c.n;
+  *call = c;
+  return *text == '\0' && c.m > 0 && c.n > 0 && c.k > 0 && c.batch > 0 && !(c.trans_a && c.trans_b);
 }
 
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {

@@ -3,7 +3,7 @@
 #ifndef CSA_DEVICE_GEMM_H
 #define CSA_DEVICE_GEMM_H
 
-#include "device/plan.h"
+#include "device/tune.h"
 
 /* Every tensor is of floats; A, B, and C with the residual may also be halves, of one product. They are added up in
  * floats.
@@ -27,12 +27,18 @@ typedef struct csa_gemm_call {
       *sums; /* [m], of one product with trans_a: the sums over k of A's columns, + beta sums: a bias's gradient */
 } csa_gemm_call;
 
-/* Records the product with the plan's provider; its launches keep the call, with every size filled in.
- */
+/* Records the product with the plan's provider; its launches keep the call, with every size filled in. */
 csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *call);
 
 /* All that tells one product from another, "NT 6500 x 64 over 256, bias, residual", into `text`, which is returned. */
 #define CSA_GEMM_TEXT 128
 const char *csa_gemm_call_text(const csa_gemm_call *call, char text[CSA_GEMM_TEXT]);
+
+/* The shape of a product as a tuning names it: "6500x256x64 nt", m x n x k and which operand is transposed; then " hhf"
+ * where A, B or C are halves, and " x36" for a batch. */
+void csa_gemm_shape(char text[CSA_TUNING_TEXT], const csa_gemm_call *call);
+
+/* The product, dense, that such a text names, and the types of A, B and C; false if it is none. */
+bool csa_gemm_parse_shape(const char *text, csa_gemm_call *call, csa_dtype types[3]);
 
 #endif

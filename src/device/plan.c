@@ -8,6 +8,7 @@
 #include "device/arena.h"
 #include "device/compile.h"
 #include "device/program.h"
+#include "device/tune.h"
 
 #define STREAM_ABOVE ((int64_t)4 << 20) /* elements */
 #define PORTABLE_GROUP 64               /* work-items of a group that works together */
@@ -22,21 +23,34 @@ csa_choices csa_choices_resolve(csa_choices choices, const csa_device_info *info
   return choices;
 }
 
+/* The one that was measured to be faster with these kernels, if it was. */
+static void choose_provider(csa_plan *plan) {
+  const char *family = plan->choices.kernels == CSA_KERNELS_CPU ? "cpu" : "portable";
+  const csa_tuning_entry *entry = csa_tuned(plan, "gemm", family);
+  if (entry != NULL && entry->count > 0)
+    plan->choices.gemm = csa_tuned_value(entry, "CLBLAST", 0) != 0 ? CSA_GEMM_CLBLAST : CSA_GEMM_NATIVE;
+}
+
 csa_status csa_plan_create(csa_plan **out, csa_device *device, csa_choices choices) {
   csa_plan *plan = NULL;
+  csa_status status;
   *out = NULL;
   if (choices.kernels == CSA_KERNELS_CPU && device->info.type != CSA_CPU)
     return csa_fail(CSA_USAGE, "kernels: cpu on %s: these kernels are for CPUs only\n  use --kernels auto or portable",
                     device->info.name);
+  const csa_gemm_provider asked = choices.gemm;
   choices = csa_choices_resolve(choices, &device->info);
   CSA_TRY(csa_new(&plan, 1, sizeof *plan));
   plan->device = device;
   plan->choices = choices;
-  const csa_status status = csa_plan_tensor(plan, CSA_DATA, CSA_I32, csa_shape1(STEP_STATE), &plan->step, "step state");
-  if (status == CSA_OK)
-    *out = plan;
-  else
-    csa_plan_destroy(plan);
+  CSA_GO(csa_tuning_create(&plan->tuning, choices.tuning != NULL ? choices.tuning : device->tuning));
+  plan->choices.tuning = plan->tuning;
+  if (asked == CSA_GEMM_AUTO) choose_provider(plan);
+  CSA_GO(csa_plan_tensor(plan, CSA_DATA, CSA_I32, csa_shape1(STEP_STATE), &plan->step, "step state"));
+  *out = plan;
+  plan = NULL;
+done:
+  csa_plan_destroy(plan);
   return status;
 }
 
@@ -52,6 +66,7 @@ void csa_plan_destroy(csa_plan *plan) {
     free(arena->memory);
     free(arena->bytes);
   }
+  csa_tuning_destroy(plan->tuning);
   free(plan->nodes);
   free(plan->tensors);
   free(plan);
@@ -148,7 +163,8 @@ int64_t csa_plan_strips(const csa_plan *plan, int64_t rows, int cols) {
 
 static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, const char *options_format,
                             va_list args) {
-  csa_kernel kernel = {.local = cpu ? 1 : group_size(plan, PORTABLE_GROUP), .storage = csa_plan_storage(plan)};
+  const int wanted = csa_tuned_value(cpu ? NULL : csa_tuned(plan, name, ""), "WG", PORTABLE_GROUP);
+  csa_kernel kernel = {.local = cpu ? 1 : group_size(plan, wanted), .storage = csa_plan_storage(plan)};
   snprintf(kernel.name, sizeof kernel.name, "%s", name);
   snprintf(kernel.file, sizeof kernel.file, "%s%.*s", cpu ? "cpu/" : "", (int)strcspn(name, "_"), name);
   size_t used = cpu ? 0 : (size_t)snprintf(kernel.options, sizeof kernel.options, "-DWG=%d ", kernel.local);
@@ -337,7 +353,7 @@ csa_status csa_plan_compile(const csa_plan *plan) {
   for (size_t i = 0; i < plan->node_count; i++)
     if (plan->nodes[i].call == NULL)
       names[count++] = (csa_program_name){plan->nodes[i].kernel.file, plan->nodes[i].kernel.options};
-  csa_compile_ahead(plan->device, names, count);
+  (void)csa_compile_ahead(plan->device, names, count, 2); /* one is compiled here as fast */
   free(names);
   return CSA_OK;
 }

@@ -22,6 +22,7 @@ typedef struct {
   csa_gemm_provider gemm;
   csa_conv conv;
   csa_precision precision;
+  const struct csa_tuning *tuning; /* device/tune.h; NULL: what is kept for the device */
 } csa_choices;
 
 /* What `auto` means on a device of this type. */
@@ -39,9 +40,10 @@ typedef struct {
 
 typedef struct csa_plan {
   csa_device *device;
-  csa_choices choices;
-  bool keep_all; /* every transient tensor has a place of its own, for inspection */
-  float beta;    /* of parameter gradients: 0 overwrites, 1 accumulates */
+  csa_choices choices;       /* as resolved; its tuning is the one below */
+  struct csa_tuning *tuning; /* its own: what kernels asked for is marked (device/tune.h) */
+  bool keep_all;             /* every transient tensor has a place of its own, for inspection */
+  float beta;                /* of parameter gradients: 0 overwrites, 1 accumulates */
   csa_tensor **tensors;
   size_t tensor_count, tensor_capacity;
   csa_plan_node *nodes; /* all lists, one after the other */

@@ -1,4 +1,5 @@
 /* The core of attention: what cl/attention.cl, or cl/cpu/attention.cl in its place, is asked for. */
+#include "device/tune.h"
 #include "layers/layer.h"
 
 /* The CPU kernel holds 16 bytes for each number of the keys of a head on its stack, 2 KiB for each column; columns are
@@ -40,13 +41,37 @@ static void shape_options(const csa_attention_core *c, char options[160]) {
            c->queries, c->tokens, c->query_stride, c->key_stride, c->scaled ? "" : " -DSCALE=1.0f");
 }
 
+/* Blocks of cl/cpu/attention.cl: `vectors` of queries, `keys` of keys; 0: as it has them. */
+typedef struct {
+  int native, vector, vectors, keys;
+} cpu_blocks;
+
+static cpu_blocks cpu_blocks_of(const csa_plan *p, const char *name, const csa_attention_core *c) {
+  char kernel[CSA_TUNING_TEXT], shape[CSA_TUNING_TEXT];
+  cpu_blocks b = {.native = csa_device_vector(&p->device->info)};
+  b.vector = vector_for(c->queries, b.native);
+  b.vectors = query_vectors(c->queries, b.vector);
+  snprintf(kernel, sizeof kernel, "cpu/%s", name);
+  snprintf(shape, sizeof shape, "%dx%d %dx%d%s", c->heads, c->head, c->queries, c->tokens,
+           csa_plan_storage(p) == CSA_F16 ? " h" : "");
+  csa_tuning_entry *entry = csa_tuned(p, kernel, shape);
+  const int keys = csa_tuned_value(entry, "KB", 0);
+  if (keys % (b.native == 16 ? 65 : 8) != 0) {
+    csa_tuned_refuse(p, entry, "KB is not in whole tiles");
+    return b;
+  }
+  b.vectors = csa_tuned_value(entry, "NV", b.vectors);
+  b.keys = keys;
+  return b;
+}
+
 static csa_kernel cpu_kernel(const csa_plan *p, const char *name, const csa_attention_core *c) {
-  char options[160];
+  const cpu_blocks b = cpu_blocks_of(p, name, c);
+  char options[160], keys[24] = "";
   shape_options(c, options);
-  const int native = csa_device_vector(&p->device->info), vector = vector_for(c->queries, native);
-  return csa_kernel_named(p, name, "-DVW=%d -DNV=%d -DDW=%d -DREGISTERS=%d %s", vector,
-                          query_vectors(c->queries, vector), vector_for(c->head, native), native == 16 ? 32 : 16,
-                          options);
+  if (b.keys > 0) snprintf(keys, sizeof keys, "-DKB=%d ", b.keys);
+  return csa_kernel_named(p, name, "-DVW=%d -DNV=%d -DDW=%d -DREGISTERS=%d %s%s", b.vector, b.vectors,
+                          vector_for(c->head, b.native), b.native == 16 ? 32 : 16, keys, options);
 }
 
 /* How cl/attention.cl shares out its work; the names are those of its options. */

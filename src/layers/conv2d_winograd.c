@@ -1,4 +1,5 @@
 /* Winograd's minimal filtering: what cl/cpu/winograd.cl is asked for, where the plan's family is the CPU one. */
+#include "device/tune.h"
 #include "layers/conv2d.h"
 
 #define CACHE (700 << 10) /* bytes of a core's second-level cache that a block may fill */
@@ -48,18 +49,29 @@ static csa_status filters(csa_plan *p, const csa_layer *l, const csa_conv_sizes 
 }
 
 /* As many tiles at a time as leave their points in the second-level cache, but enough turns for every core. */
-static int block_of(const csa_plan *p, const tiling *w, int inputs) {
+static int default_block(const csa_plan *p, const tiling *w, int inputs) {
   const int tile = 36 * 4 * (inputs + 16 + w->panel + 16), turns = 4 * p->device->info.compute_units;
   int block = CACHE / tile;
   if (block > (w->tiles + turns - 1) / turns) block = (w->tiles + turns - 1) / turns;
   return block < w->rows ? w->rows : block / w->rows * w->rows;
 }
 
+static int block_of(const csa_plan *p, const tiling *w, int from, int to) {
+  char shape[CSA_TUNING_TEXT];
+  snprintf(shape, sizeof shape, "%d to %d%s", from, to, csa_plan_storage(p) == CSA_F16 ? " h" : "");
+  csa_tuning_entry *entry = csa_tuned(p, "cpu/winograd_forward", shape);
+  const int block = csa_tuned_value(entry, "BLOCK", 0);
+  if (block == 0) return default_block(p, w, from);
+  if (block % w->rows == 0) return block;
+  csa_tuned_refuse(p, entry, "BLOCK is not in whole tiles of registers");
+  return default_block(p, w, from);
+}
+
 /* y = x * w of `from` to `to` channels, + bias, ReLU or residual where `flags` say so. */
 static csa_status convolve(csa_plan *p, const csa_conv_sizes *s, const tiling *w, int from, int to, const csa_tensor *x,
                            const csa_tensor *u, const csa_tensor *bias, const csa_tensor *residual, int flags,
                            csa_tensor *y) {
-  const int block = block_of(p, w, from), blocks = (w->tiles + block - 1) / block;
+  const int block = block_of(p, w, from, to), blocks = (w->tiles + block - 1) / block;
   const int turns = 4 * p->device->info.compute_units, groups = blocks < turns ? blocks : turns;
   const bool streams = csa_plan_streams(p, y, csa_elements(y->shape), to, w->vector);
   const int all = flags | (streams ? STREAM_Y : 0);

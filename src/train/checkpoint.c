@@ -55,6 +55,8 @@ static csa_status save_scaler(const csa_trainer *t, csa_safetensors_writer *writ
 
 csa_status csa_checkpoint_save(csa_trainer *t) {
   csa_safetensors_writer *writer = NULL;
+  json_t *tuning = csa_tuning_to_json(t->graph->plan->tuning, true);
+  char *tuning_text = tuning != NULL ? json_dumps(tuning, JSON_COMPACT) : NULL;
   csa_status status;
   char path[CSA_PATH + 32];
   double figures[FIGURES];
@@ -67,6 +69,7 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   CSA_GO(csa_safetensors_writer_metadata(writer, "gemm", csa_gemm_text(t->config.choices.gemm)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "conv", csa_conv_text(t->config.choices.conv)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "precision", csa_precision_text(t->config.choices.precision)));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "tuning", tuning_text != NULL ? tuning_text : "[]"));
   CSA_GO(csa_safetensors_writer_add(writer, "progress", CSA_ST_F64, csa_shape1(FIGURES), figures));
   if (t->graph->scaler != NULL) CSA_GO(save_scaler(t, writer));
   CSA_GO(csa_weights_add(writer, t->graph, "param.", t->graph->parameters.values));
@@ -75,6 +78,8 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   CSA_GO(csa_safetensors_writer_write(writer, path));
 done:
   csa_safetensors_writer_close(writer);
+  free(tuning_text);
+  json_decref(tuning);
   return status;
 }
 

@@ -56,13 +56,18 @@ csa_status csa_precision_parse(const char *text, csa_precision *precision) {
   return csa_fail(CSA_USAGE, "precision: %s: must be f32 or f16", text);
 }
 
+/* Parameters of kernels that are not the defaults. */
+static json_t *tuning_of(const csa_choices *choices) {
+  return choices->tuning != NULL ? csa_tuning_to_json(choices->tuning, true) : json_array();
+}
+
 static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_device_info *device, json_t *sizes) {
   char seed[24]; /* as text: JSON's numbers lose digits in other programs */
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
   return json_pack(
       "{s:i, s:{s:s, s:s, s:s}, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s, "
       "s:i},"
-      " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s, s:s, s:s}}",
+      " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s, s:s, s:s, s:o}}",
       "format", FORMAT, "versions", "clsattn", csa_version(), "commit", csa_commit(), "clblast", CSA_CLBLAST_VERSION,
       "model", c->architecture.model, "patches", csa_architecture_patches_text(&c->architecture), "sizes", sizes, /**/
       "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test", /**/
@@ -74,7 +79,7 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_dev
       "weight_decay", c->weight_decay, "seed", seed, "init", c->init, "log_every", c->log_every, "checkpoint_every",
       c->checkpoint_every, "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm",
       csa_gemm_text(c->choices.gemm), "conv", csa_conv_text(c->choices.conv), "precision",
-      csa_precision_text(c->choices.precision));
+      csa_precision_text(c->choices.precision), "tuning", tuning_of(&c->choices));
 }
 
 csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
@@ -159,26 +164,36 @@ static csa_status take_numbers(csa_config *c, const config_numbers *n) {
   return CSA_OK;
 }
 
+/* A run from before there was any has none. All of it was in use. */
+static csa_status take_tuning(csa_config *c, const json_t *list) {
+  CSA_TRY(csa_tuning_create(&c->tuning, NULL));
+  c->choices.tuning = c->tuning;
+  if (list != NULL && csa_tuning_from_json(c->tuning, list) != CSA_OK) return csa_fail_in(CSA_INPUT, "config: choices");
+  for (size_t i = 0; i < c->tuning->count; i++) c->tuning->entries[i].uses = 1;
+  return CSA_OK;
+}
+
 static csa_status read_root(csa_config *c, csa_config_device *device, json_t *root) {
   config_texts t = {.precision = "f32"}; /* which older runs do not name */
-  json_t *sizes = NULL;
+  json_t *sizes = NULL, *tuning = NULL;
   config_numbers n = {0};
   json_error_t error;
   const int got = json_unpack_ex(
       root, &error, 0,
       "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:i}, s:I, s:I, s:s, s:F, s:F, s:s, "
-      "s:s, s:I, s:F, s:{s:s, s:s, s:s, s?s}}",
+      "s:s, s:I, s:F, s:{s:s, s:s, s:s, s?s, s?o}}",
       "format", &n.format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path, "hash",
       &t.hash, "limit_train", &n.limit_train, "limit_test", &n.limit_test, "device", "platform", &t.platform, "device",
       &t.device, "version", &t.version, "driver", &t.driver, "compute_units", &device->compute_units, "epochs",
       &n.epochs, "batch", &n.batch, "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed",
       &t.seed, "init", &t.init, "log_every", &n.log_every, "checkpoint_every", &c->checkpoint_every, "choices",
-      "kernels", &t.kernels, "gemm", &t.gemm, "conv", &t.conv, "precision", &t.precision);
+      "kernels", &t.kernels, "gemm", &t.gemm, "conv", &t.conv, "precision", &t.precision, "tuning", &tuning);
   if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
   if (n.format != FORMAT)
     return csa_fail(CSA_INPUT, "config: format %lld: this clsattn (%s) reads format %d", (long long)n.format,
                     csa_version(), FORMAT);
   CSA_TRY(take_numbers(c, &n));
+  CSA_TRY(take_tuning(c, tuning));
   return take_texts(c, &t, sizes, device);
 }
 
@@ -197,6 +212,12 @@ csa_status csa_config_load(csa_config *config, csa_config_device *device, const 
   json_decref(root);
   free(text);
   return status == CSA_OK ? CSA_OK : csa_fail_in(CSA_INPUT, "%s", path);
+}
+
+void csa_config_fini(csa_config *config) {
+  csa_tuning_destroy(config->tuning);
+  config->tuning = NULL;
+  config->choices.tuning = NULL;
 }
 
 bool csa_config_device_is(const csa_config_device *d, const csa_device_info *info) {

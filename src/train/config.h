@@ -3,6 +3,7 @@
 #define CSA_TRAIN_CONFIG_H
 
 #include "data/dataset.h"
+#include "device/tune.h"
 #include "model/architecture.h"
 #include "train/optimizer.h"
 
@@ -21,6 +22,7 @@ typedef struct {
   int log_every;
   double checkpoint_every; /* seconds */
   csa_choices choices;
+  csa_tuning *tuning; /* the one in choices, where it was read from a file: csa_config_fini releases it */
 } csa_config;
 
 /* Writes config.json: the settings, with versions, and the device by its full names. */
@@ -34,8 +36,9 @@ typedef struct {
 } csa_config_device;
 
 /* Reads them back, with the device that the choices were made for. What is missing or of the wrong kind is CSA_INPUT
- * and named. */
+ * and named. Also after a failure csa_config_fini releases what there is. */
 csa_status csa_config_load(csa_config *config, csa_config_device *device, const char *path);
+void csa_config_fini(csa_config *config);
 
 /* Whether numbers on `info` come out as on `device`, bit for bit. */
 bool csa_config_device_is(const csa_config_device *device, const csa_device_info *info);

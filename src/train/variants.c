@@ -1,6 +1,7 @@
 #include "train/variants.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,11 @@
 
 #define PATH 1024
 
-/* Where a new choice would be forgotten here: it needs a loop in add_choices. */
-_Static_assert(sizeof(csa_choices) == 4 * sizeof(int), "csa_choices has fields that add_choices does not vary");
+/* Where a new choice would be forgotten here: it needs a loop in add_choices. The tuning, last of all, has none: these
+ * are the variants of untuned devices, and `tune` checks all others on the device that they are for. */
+_Static_assert(offsetof(csa_choices, tuning) == 4 * sizeof(int) &&
+                   sizeof(csa_choices) == 4 * sizeof(int) + sizeof(struct csa_tuning *),
+               "csa_choices has fields that add_choices does not vary");
 
 /* One program, and its kernels that plans launch, each with its largest group. */
 typedef struct {

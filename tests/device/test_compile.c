@@ -1,4 +1,5 @@
 /* Programs compiled ahead by helpers: all that can be are in the cache afterwards, and nothing else happens. */
+#include "device/apart.h"
 #include "device/compile.h"
 
 #include "testing.h"
@@ -13,9 +14,9 @@ static int ready_after(const char *program, bool ready[LENGTH(names)]) {
   csa_device *device;
   int count = 0;
   setenv("XDG_CACHE_HOME", test_folder(), 1);
-  csa_compile_with(program);
+  csa_apart_with(program);
   assert_ok(csa_device_open(&device, NULL));
-  csa_compile_ahead(device, names, LENGTH(names));
+  csa_compile_ahead(device, names, LENGTH(names), 2);
   for (size_t i = 0; i < LENGTH(names); i++)
     count += ready[i] = csa_program_is_ready(device, names[i].name, names[i].options);
   csa_device_close(device);

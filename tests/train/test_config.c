@@ -89,8 +89,10 @@ static void test_round_trip(void **state) {
   other.choices = (csa_choices){0};
   memset(other.init, 'p', CSA_PATH - 1);
   save(&other, path);
+  csa_config_fini(&got);
   assert_ok(csa_config_load(&got, &before, path));
   assert_same(&got, &other);
+  csa_config_fini(&got);
 }
 
 /* The file as JSON: to be changed, and written again. */
@@ -108,6 +110,7 @@ static void assert_refused(const char *path, const char *text) {
   csa_config_device before;
   assert_fails(CSA_INPUT, text, csa_config_load(&got, &before, path));
   assert_non_null(strstr(csa_last_error(), path));
+  csa_config_fini(&got);
 }
 
 static void assert_json_refused(const json_t *root, const char *path, const char *text) {
@@ -185,6 +188,7 @@ static void test_wrong_types(void **state) {
   static csa_config got;
   csa_config_device before;
   assert_ok(csa_config_load(&got, &before, path));
+  csa_config_fini(&got);
   json_decref(good);
 }
 
@@ -205,10 +209,12 @@ static void test_versions(void **state) {
   assert_int_equal(json_object_set_new(json_object_get(root, "versions"), "of later", json_integer(1)), 0);
   assert_int_equal(json_dump_file(root, path, 0), 0);
   assert_ok(csa_config_load(&got, &before, path));
+  csa_config_fini(&got);
   assert_int_equal(json_object_del(root, "versions"), 0);
   assert_int_equal(json_dump_file(root, path, 0), 0);
   assert_ok(csa_config_load(&got, &before, path));
   assert_same(&got, &settings);
+  csa_config_fini(&got);
   json_decref(root);
 }
 
@@ -331,10 +337,57 @@ static void test_choices(void **state) {
   }
 }
 
+/* Parameters that kernels used are kept; a run from before there were any used the defaults, whatever is tuned now. */
+static void test_tuning(void **state) {
+  (void)state;
+  const char *path = test_path(test_folder(), "config.json");
+  static csa_config config, got;
+  csa_config_device before;
+  csa_tuning *tuning;
+  csa_tuning_entry entry = {.kernel = "gemm_tile", .shape = "6x5x4 nt", .gain = 1.25, .uses = 1};
+  csa_tuning_set(&entry, "WX", 4);
+  csa_tuning_set(&entry, "PAD", 0);
+  assert_ok(csa_tuning_create(&tuning, NULL));
+  assert_ok(csa_tuning_put(tuning, &entry));
+  entry = (csa_tuning_entry){.kernel = "gemm_tile", .shape = "7x5x4 nt", .gain = 1.25}; /* not used */
+  csa_tuning_set(&entry, "WX", 2);
+  assert_ok(csa_tuning_put(tuning, &entry));
+  config = settings;
+  config.choices.tuning = tuning;
+  save(&config, path);
+  assert_ok(csa_config_load(&got, &before, path));
+  assert_int_equal(got.choices.tuning->count, 1);
+  const csa_tuning_entry *found = csa_tuning_find(got.choices.tuning, "gemm_tile", "6x5x4 nt");
+  assert_non_null(found);
+  assert_int_equal(csa_tuned_value(found, "WX", -1), 4);
+  assert_int_equal(csa_tuned_value(found, "PAD", -1), 0);
+  assert_int_equal(csa_tuned_value(found, "WY", -1), -1);
+  assert_true(found->gain == 1.25);
+  save(&got, path); /* a resumed run that ends before it has a plan loses nothing */
+  csa_config_fini(&got);
+  assert_ok(csa_config_load(&got, &before, path));
+  assert_int_equal(got.choices.tuning->count, 1);
+  csa_config_fini(&got);
+  csa_tuning_destroy(tuning);
+  json_t *root = good_json();
+  assert_int_equal(json_object_del(json_object_get(root, "choices"), "tuning"), 0);
+  assert_int_equal(json_dump_file(root, path, 0), 0);
+  assert_ok(csa_config_load(&got, &before, path));
+  assert_non_null(got.choices.tuning);
+  assert_int_equal(got.choices.tuning->count, 0);
+  csa_config_fini(&got);
+  json_object_set_new(json_object_get(root, "choices"), "tuning",
+                      json_pack("[{s:s, s:s, s:{s:i}, s:f}]", "kernel", "gemm_tile", "shape", "6x5x4 nt", "values",
+                                "WX", 0, "gain", 1.0));
+  assert_json_refused(root, path, "WX 0");
+  json_decref(root);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_missing_fields), cmocka_unit_test(test_wrong_types),
-      cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_long_path),      cmocka_unit_test(test_not_json),
-      cmocka_unit_test(test_save_fails),   cmocka_unit_test(test_versions),       cmocka_unit_test(test_choices)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_missing_fields),
+                                     cmocka_unit_test(test_wrong_types), cmocka_unit_test(test_out_of_range),
+                                     cmocka_unit_test(test_long_path),   cmocka_unit_test(test_not_json),
+                                     cmocka_unit_test(test_save_fails),  cmocka_unit_test(test_versions),
+                                     cmocka_unit_test(test_choices),     cmocka_unit_test(test_tuning)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
