@@ -11,6 +11,7 @@
 
 #define PLATFORMS_MAX 32
 #define DEVICES_MAX 64
+#define OPENCL_C_FEATURES 0x106f /* CL_DEVICE_OPENCL_C_FEATURES of OpenCL 3.0: rows of a version and a name */
 
 static void text_info(cl_device_id id, cl_device_info what, char *text, size_t size) {
   if (clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS) snprintf(text, size, "?");
@@ -58,6 +59,24 @@ static const char *gpu_prefix(cl_uint vendor_id, const char *vendor) {
   return "dev";
 }
 
+/* Sub-groups are an extension that takes OpenCL C 2.0, and an optional feature of 3.0. */
+static int subgroups_c(cl_device_id id, const char *version) {
+  struct {
+    cl_uint version;
+    char name[64];
+  } features[64];
+  char c_version[128] = "";
+  size_t size = 0;
+  int major = 0;
+  if (sscanf(version, "OpenCL %d", &major) != 1) return 0;
+  clGetDeviceInfo(id, CL_DEVICE_OPENCL_C_VERSION, sizeof c_version, c_version, NULL);
+  if (major < 3) return has_extension(id, "cl_khr_subgroups") && strncmp(c_version, "OpenCL C 2", 10) == 0 ? 2 : 0;
+  if (clGetDeviceInfo(id, OPENCL_C_FEATURES, sizeof features, features, &size) != CL_SUCCESS) return 0;
+  for (size_t i = 0; i < size / sizeof features[0]; i++)
+    if (strcmp(features[i].name, "__opencl_c_subgroups") == 0) return 3;
+  return 0;
+}
+
 static void describe(csa_device_info *info, cl_platform_id platform, cl_device_id id) {
   info->platform_id = platform;
   info->id = id;
@@ -78,7 +97,8 @@ static void describe(csa_device_info *info, cl_platform_id platform, cl_device_i
   const size_t alignment = (size_t)number_info(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint)) / 8;
   info->alignment = alignment > 128 ? alignment : 128;
   info->fp16 = has_extension(id, "cl_khr_fp16");
-  info->subgroups = has_extension(id, "cl_khr_subgroups");
+  info->subgroups_c = subgroups_c(id, info->version);
+  info->subgroups = info->subgroups_c > 0;
 }
 
 /* Numbers every short name: the n-th device with the same prefix gets n. */

@@ -28,6 +28,7 @@ typedef struct {
   size_t alignment; /* of a tensor in a buffer, bytes */
   int float_width;  /* native vector width, floats */
   bool fp16, subgroups;
+  int subgroups_c; /* the version of OpenCL C that has them: 2 or 3; 0 without */
 } csa_device_info;
 
 typedef struct {

@@ -168,6 +168,9 @@ static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, co
   snprintf(kernel.name, sizeof kernel.name, "%s", name);
   snprintf(kernel.file, sizeof kernel.file, "%s%.*s", cpu ? "cpu/" : "", (int)strcspn(name, "_"), name);
   size_t used = cpu ? 0 : (size_t)snprintf(kernel.options, sizeof kernel.options, "-DWG=%d ", kernel.local);
+  if (!cpu && plan->device->info.subgroups)
+    used += (size_t)snprintf(kernel.options + used, sizeof kernel.options - used, "-cl-std=CL%d.0 -DSUBGROUPS ",
+                             plan->device->info.subgroups_c);
   if (kernel.storage == CSA_F16)
     used += (size_t)snprintf(kernel.options + used, sizeof kernel.options - used, "-DSTORAGE=half ");
   used += (size_t)vsnprintf(kernel.options + used, sizeof kernel.options - used, options_format, args);

@@ -168,7 +168,8 @@ typedef struct {
 
 static csa_status recipe_of(const csa_device *device, const char *name, const char *options, recipe *r) {
   r->source = NULL;
-  snprintf(r->options, sizeof r->options, "-cl-std=CL1.2 -cl-kernel-arg-info %s", options);
+  const char *standard = strstr(options, "-cl-std=") == NULL ? "-cl-std=CL1.2 " : ""; /* else what the options say */
+  snprintf(r->options, sizeof r->options, "%s-cl-kernel-arg-info %s", standard, options);
   CSA_TRY(csa_program_source(name, &r->source));
   csa_cache_key(r->key, &device->info, r->source, r->options);
   return CSA_OK;

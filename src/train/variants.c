@@ -200,7 +200,8 @@ static csa_status add_devices(variants *all) {
                                     .max_work_group = groups[g],
                                     .alignment = 128,
                                     .float_width = 1,
-                                    .subgroups = i >= 2}};
+                                    .subgroups = i >= 2,
+                                    .subgroups_c = i >= 2 ? i : 0}};
       CSA_TRY(add_choices(all, &device, models, count));
       CSA_TRY(add_peak(all, &device));
     }
