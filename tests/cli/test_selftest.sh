@@ -25,7 +25,7 @@ expect_fault() {
   [ -s stdout ] && fail "$kernel: stdout: $(cat stdout)"
 }
 expect_fault tokens_forward tokens.cl 'token + position' 'token - position'
-expect_fault loss_collect loss.cl 'right += ' 'right = '
+expect_fault loss_collect loss.cl 'sum += losses' 'sum -= losses'
 expect_fault optimizer_adam optimizer.cl 'state->correction1 * first' 'state->correction2 * first'
 expect_fault gather_batch gather.cl '/ 255.0f' '/ 256.0f'
 
