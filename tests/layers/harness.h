@@ -16,8 +16,12 @@ extern const int test_variant_count;
 /* The device under test ($CLSATTN_DEVICE or the default), opened once for the program. */
 csa_device *test_device(void);
 
-/* Calls `check` with the portable family's variants while the device is taken for one of small limits: groups of 1, 8
- * and 64 work-items, 16 KiB of local memory. */
+/* Whether a case of many, by its number, is worth compiling kernels for: of halves every third, as they differ in loads
+ * and stores alone. */
+bool test_takes(const test_variant *variant, size_t number);
+
+/* Calls `check` with the portable family while the device is taken for one of small limits: groups of 1 and 8
+ * work-items, 16 KiB of local memory. */
 void test_small_limits(void (*check)(const test_variant *variant));
 
 /* Whether a case is left out: the CPU family on other devices; variants whose name lacks $CLSATTN_TEST_VARIANT; more

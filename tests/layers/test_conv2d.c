@@ -68,6 +68,7 @@ static void test_all(void **state) {
     variant.choices.conv = v % 2 == 0 ? CSA_CONV_DIRECT : CSA_CONV_WINOGRAD;
     for (size_t i = 0; i < LENGTH(cases); i++) {
       const conv_case *c = &cases[i];
+      if (!test_takes(&variant, i)) continue;
       const bool blocks = c->images * c->in > 1000; /* of the CPU family, which nobody else makes */
       if (blocks && v % 2 == 1 && variant.choices.kernels != CSA_KERNELS_CPU) continue;
       print_message("%s%s: %d x %d x %d, %d -> %d, kernel %d%s\n", variant.name, v % 2 == 1 ? ", Winograd" : "",
