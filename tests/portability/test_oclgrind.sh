@@ -23,5 +23,5 @@ fault "data race" layers.layernorm common.clh '0,/barrier\(CLK_LOCAL_MEM_FENCE\)
 fault "divergence detected" layers.layernorm common.clh '0,/barrier\(CLK/s//if (me > 0) &/'
 fault "Invalid (read|write)|exceeds static array" layers.layernorm layernorm.cl '0,/(local float [a-z]+)\[WG\]/s//\1[WG - 1]/'
 fault "ninitialized" layers.average average.cl 's/float sum = 0.0f;/float sum;/'
-fault "Invalid write" layers.average average.cl 's/STORE\(y, i,/STORE(y, i + 1000000,/'
+fault "Invalid write" layers.average average.cl 's/STORE\(y, \(long\)image/STORE(y, 1000000 + (long)image/'
 finish
