@@ -168,9 +168,6 @@ static csa_kernel kernel_of(const csa_plan *plan, const char *name, bool cpu, co
   snprintf(kernel.name, sizeof kernel.name, "%s", name);
   snprintf(kernel.file, sizeof kernel.file, "%s%.*s", cpu ? "cpu/" : "", (int)strcspn(name, "_"), name);
   size_t used = cpu ? 0 : (size_t)snprintf(kernel.options, sizeof kernel.options, "-DWG=%d ", kernel.local);
-  if (!cpu && plan->device->info.subgroups)
-    used += (size_t)snprintf(kernel.options + used, sizeof kernel.options - used, "-cl-std=CL%d.0 -DSUBGROUPS ",
-                             plan->device->info.subgroups_c);
   if (kernel.storage == CSA_F16)
     used += (size_t)snprintf(kernel.options + used, sizeof kernel.options - used, "-DSTORAGE=half ");
   used += (size_t)vsnprintf(kernel.options + used, sizeof kernel.options - used, options_format, args);
@@ -192,6 +189,11 @@ csa_kernel csa_kernel_portable(const csa_plan *plan, const char *name, const cha
   const csa_kernel kernel = kernel_of(plan, name, false, options_format, args);
   va_end(args);
   return kernel;
+}
+
+const char *csa_plan_group_sums(const csa_plan *plan) {
+  static const char *const options[] = {[2] = " -cl-std=CL2.0 -DSUBGROUPS", [3] = " -cl-std=CL3.0 -DSUBGROUPS"};
+  return plan->device->info.subgroups ? options[plan->device->info.subgroups_c] : "";
 }
 
 bool csa_plan_streams(const csa_plan *plan, const csa_tensor *t, int64_t elements, int64_t stride, int vector) {

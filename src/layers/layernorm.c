@@ -25,9 +25,11 @@ static int rows_of_group(int cols, int group) {
 
 static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
   const int cols = (int)csa_cols(l->out->shape), group = csa_kernel_portable(p, name, "%s", "").local;
-  return csa_kernel_named(p, name, "-DCOLS=%d -DCHUNK=%d -DROW_ITEMS=%d%s%s", cols, CHUNK,
-                          group / rows_of_group(cols, group), l->config.relu ? " -DRELU" : "",
-                          l->dother != NULL ? " -DJOIN_OTHER" : "");
+  const int row_items = group / rows_of_group(cols, group);
+  const bool sums = row_items == group && !csa_kernel_is_cpu(p, name); /* rows are then added up by whole groups */
+  return csa_kernel_named(p, name, "-DCOLS=%d -DCHUNK=%d -DROW_ITEMS=%d%s%s%s", cols, CHUNK, row_items,
+                          l->config.relu ? " -DRELU" : "", l->dother != NULL ? " -DJOIN_OTHER" : "",
+                          sums ? csa_plan_group_sums(p) : "");
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {

@@ -17,10 +17,10 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
   csa_tensor *predictions = l->saved[CSA_LOSS_PREDICTIONS];
   const int images = (int)csa_rows(x->shape), classes = (int)csa_cols(x->shape);
   CSA_TRY(csa_launch(
-      p, csa_kernel_named(p, "loss_forward", "-DCLASSES=%d", classes), csa_items(images),
+      p, csa_kernel_named(p, "loss_forward", "-DCLASSES=%d%s", classes, csa_plan_group_sums(p)), csa_items(images),
       CSA_ARGS(x, labels, step, l->saved[CSA_LOSS_GRADIENT], l->saved[CSA_LOSS_VALUES], predictions, images)));
-  return csa_launch(p, csa_kernel_named(p, "loss_collect", "-DCLASSES=%d", classes), csa_groups(1),
-                    CSA_ARGS(losses, (const csa_tensor *)predictions, labels, step, l->out));
+  return csa_launch(p, csa_kernel_named(p, "loss_collect", "-DCLASSES=%d%s", classes, csa_plan_group_sums(p)),
+                    csa_groups(1), CSA_ARGS(losses, (const csa_tensor *)predictions, labels, step, l->out));
 }
 
 /* Forward has computed the gradient already: it needs the same exponentials. The graph reads it here. */

@@ -21,7 +21,7 @@ csa_status csa_scaler_end(csa_graph *g, float rest1, float rest2) {
   csa_tensor *bad;
   if (g->scaler == NULL) return CSA_OK;
   CSA_TRY(csa_plan_tensor(p, CSA_TRANSIENT, CSA_I32, csa_shape1(GROUPS), &bad, "gradients not finite"));
-  CSA_TRY(csa_launch(p, csa_kernel_portable(p, "scale_check", "%s", ""), csa_groups(GROUPS),
+  CSA_TRY(csa_launch(p, csa_kernel_portable(p, "scale_check", "%s", csa_plan_group_sums(p)), csa_groups(GROUPS),
                      CSA_ARGS(gradients, bad, (int)csa_elements(gradients->shape), GROUPS)));
   return csa_launch(p, csa_kernel_portable(p, "scale_end", "%s", ""), csa_items(1),
                     CSA_ARGS((const csa_tensor *)bad, GROUPS, rest1, rest2, g->scaler, p->step));
