@@ -32,6 +32,14 @@
 #define AT_ONCE 4
 #endif
 
+/* SUB_GROUP: the least width of sub-groups, where the device lets a kernel ask for one. Items hold many registers, and
+ * the narrower a sub-group, the more each of its items has. */
+#ifdef SUB_GROUP
+#define NARROW __attribute__((intel_reqd_sub_group_size(SUB_GROUP)))
+#else
+#define NARROW
+#endif
+
 #define COLS (HEADS * HEAD)
 #ifndef SCALE
 #define SCALE (1.0f / sqrt((float)HEAD))
@@ -160,9 +168,9 @@ static inline void store_sum(__global storage *row, const bool there, const floa
 /* The rows of a tile that lanes will read, of which `count` are there. */
 static inline int tile_end(const int count, const int step) { return (count + step - 1) / step * step; }
 
-kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_forward(IN(storage, q), IN(storage, kv),
-                                                                              OUT(storage, y), OUT(float, lse),
-                                                                              const int images) {
+kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_forward(IN(storage, q), IN(storage, kv),
+                                                                                     OUT(storage, y), OUT(float, lse),
+                                                                                     const int images) {
   OPEN_IN(storage, q);
   OPEN_IN(storage, kv);
   OPEN_OUT(storage, y);
@@ -228,11 +236,9 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_forward(IN
   }
 }
 
-kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_query_backward(IN(storage, q), IN(storage, kv),
-                                                                                     IN(storage, y), IN(float, lse),
-                                                                                     IN(storage, dy), OUT(storage, dq),
-                                                                                     OUT(float, delta),
-                                                                                     const int images) {
+kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_query_backward(
+    IN(storage, q), IN(storage, kv), IN(storage, y), IN(float, lse), IN(storage, dy), OUT(storage, dq),
+    OUT(float, delta), const int images) {
   OPEN_IN(storage, q);
   OPEN_IN(storage, kv);
   OPEN_IN(storage, y);
@@ -287,10 +293,9 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_query_back
   }
 }
 
-kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_key_backward(IN(storage, q), IN(storage, kv),
-                                                                                   IN(float, lse), IN(float, delta),
-                                                                                   IN(storage, dy), OUT(storage, dkv),
-                                                                                   const int images) {
+kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_key_backward(
+    IN(storage, q), IN(storage, kv), IN(float, lse), IN(float, delta), IN(storage, dy), OUT(storage, dkv),
+    const int images) {
   OPEN_IN(storage, q);
   OPEN_IN(storage, kv);
   OPEN_IN(float, lse);

@@ -11,7 +11,8 @@
 
 #define PLATFORMS_MAX 32
 #define DEVICES_MAX 64
-#define OPENCL_C_FEATURES 0x106f /* CL_DEVICE_OPENCL_C_FEATURES of OpenCL 3.0: rows of a version and a name */
+#define SUB_GROUP_SIZES_INTEL 0x4108 /* CL_DEVICE_SUB_GROUP_SIZES_INTEL */
+#define OPENCL_C_FEATURES 0x106f     /* CL_DEVICE_OPENCL_C_FEATURES of OpenCL 3.0: rows of a version and a name */
 
 static void text_info(cl_device_id id, cl_device_info what, char *text, size_t size) {
   if (clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS) snprintf(text, size, "?");
@@ -77,6 +78,16 @@ static int subgroups_c(cl_device_id id, const char *version) {
   return 0;
 }
 
+static int narrowest_subgroup(cl_device_id id) {
+  size_t widths[16], size = 0, least = 0;
+  if (!has_extension(id, "cl_intel_required_subgroup_size") ||
+      clGetDeviceInfo(id, SUB_GROUP_SIZES_INTEL, sizeof widths, widths, &size) != CL_SUCCESS)
+    return 0;
+  for (size_t i = 0; i < size / sizeof widths[0]; i++)
+    if (least == 0 || widths[i] < least) least = widths[i];
+  return (int)least;
+}
+
 static void describe(csa_device_info *info, cl_platform_id platform, cl_device_id id) {
   info->platform_id = platform;
   info->id = id;
@@ -99,6 +110,7 @@ static void describe(csa_device_info *info, cl_platform_id platform, cl_device_i
   info->fp16 = has_extension(id, "cl_khr_fp16");
   info->subgroups_c = subgroups_c(id, info->version);
   info->subgroups = info->subgroups_c > 0;
+  info->narrowest_subgroup = narrowest_subgroup(id);
 }
 
 /* Numbers every short name: the n-th device with the same prefix gets n. */

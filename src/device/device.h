@@ -28,7 +28,9 @@ typedef struct {
   size_t alignment; /* of a tensor in a buffer, bytes */
   int float_width;  /* native vector width, floats */
   bool fp16, subgroups;
-  int subgroups_c; /* the version of OpenCL C that has them: 2 or 3; 0 without */
+  int subgroups_c;        /* the version of OpenCL C that has them: 2 or 3; 0 without */
+  int narrowest_subgroup; /* the least width that a kernel may ask for (cl_intel_required_subgroup_size); 0: it may not
+                           */
 } csa_device_info;
 
 typedef struct {

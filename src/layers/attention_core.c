@@ -115,7 +115,8 @@ static int tile_for(const tiling *t, int lanes, int count, int most) {
 static tiling attention_tiling(const csa_plan *p, int group, const csa_attention_core *c) {
   const uint64_t there = p->device->info.local_bytes;
   const int local = (int)(there < LOCAL_FLOOR ? there : LOCAL_FLOOR);
-  tiling t = {.column_items = 1, .at_once = 4};
+  /* columns that are no vectors of four are loaded one by one, which takes registers */
+  tiling t = {.column_items = 1, .at_once = c->head % 4 == 0 ? 4 : 2};
   while (t.column_items < group && c->head > COLUMNS_MAX * t.column_items) t.column_items *= 2;
   t.items = group / t.column_items;
   const int row = (c->head + 4 * t.column_items - 1) / (4 * t.column_items) * t.column_items; /* vectors of four */
@@ -143,9 +144,12 @@ static portable_launch portable(const csa_plan *p, const char *name, const csa_a
   shape_options(c, options);
   portable_launch l = {.kernel = csa_kernel_portable(p, name, "%s", options)};
   const tiling t = attention_tiling(p, l.kernel.local, c);
+  char narrow[32] = "";
+  if (p->device->info.type == CSA_GPU && p->device->info.narrowest_subgroup > 0)
+    snprintf(narrow, sizeof narrow, " -DSUB_GROUP=%d", p->device->info.narrowest_subgroup);
   l.kernel = csa_kernel_portable(
-      p, name, "%s -DCOLUMN_ITEMS=%d -DQUERY_LANES=%d -DKEY_LANES=%d -DKEY_TILE=%d -DQUERY_TILE=%d -DAT_ONCE=%d",
-      options, t.column_items, t.query_lanes, t.key_lanes, t.key_tile, t.query_tile, t.at_once);
+      p, name, "%s -DCOLUMN_ITEMS=%d -DQUERY_LANES=%d -DKEY_LANES=%d -DKEY_TILE=%d -DQUERY_TILE=%d -DAT_ONCE=%d%s",
+      options, t.column_items, t.query_lanes, t.key_lanes, t.key_tile, t.query_tile, t.at_once, narrow);
   const int rows = t.items / (by_keys ? t.key_lanes : t.query_lanes), count = by_keys ? c->tokens : c->queries;
   l.work = csa_groups((int64_t)c->images * c->heads * ((count + rows - 1) / rows));
   return l;

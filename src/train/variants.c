@@ -186,6 +186,7 @@ static csa_status list_models(csa_architecture models[MODELS_MAX], int *count) {
 /* What GPUs differ in that plans look at: the largest group, local memory, sub-groups. */
 static csa_status add_devices(variants *all) {
   static const size_t groups[] = {64, 256, 1024};
+  static const int narrowest[] = {0, 0, 8, 16};
   csa_architecture models[MODELS_MAX];
   int count;
   CSA_TRY(list_models(models, &count));
@@ -202,6 +203,8 @@ static csa_status add_devices(variants *all) {
                                     .float_width = 1,
                                     .subgroups = i >= 2,
                                     .subgroups_c = i >= 2 ? i : 0}};
+      CSA_TRY(add_choices(all, &device, models, count));
+      device.info.narrowest_subgroup = narrowest[i];
       CSA_TRY(add_choices(all, &device, models, count));
       CSA_TRY(add_peak(all, &device));
     }

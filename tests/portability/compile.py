@@ -169,6 +169,20 @@ for name in ("CL1.2", "CL1.2 bare", "CL2.0", "CL3.0"):
 SPILLS_COUNT_NOT = ("AMD gfx1100",)
 
 
+# What devices of a target report beside OpenCL 1.2, as far as these compilers go: no sub-groups; the least width of them
+# that a kernel may ask for.
+WITHOUT_SUBGROUPS = [t for t in TARGETS if t.startswith(("NVIDIA", "SPIR-V"))] + ["AMD gfx1100", "lint CL1.2 bare"]
+NARROWEST = {"Intel tgllp": 8, "Intel dg2": 8, "Intel pvc": 16}
+
+
+def concerns(target, variant):
+    """Whether the host may ask a device of the target for the variant."""
+    if "-DSUBGROUPS" in variant["macros"] and target in WITHOUT_SUBGROUPS:
+        return False
+    width = re.search(r"-DSUB_GROUP=(\d+)", variant["macros"])
+    return variant["file"] != "attention" or (int(width[1]) if width else None) == NARROWEST.get(target)
+
+
 def problems_of(target, variant, kernels):
     for name in variant["kernels"]:
         if name not in kernels:
@@ -183,6 +197,8 @@ def problems_of(target, variant, kernels):
 def compile_one(target, variant, cache):
     """{"kernels": {name: figures}, "problems": [text]}, from the cache where all that matters is as it was."""
     how, chip, _ = TARGETS[target]
+    if not concerns(target, variant):
+        return {"kernels": {}, "problems": [], "left_out": True}
     with open(variant["path"], encoding="utf-8") as file:
         text = file.read()
     key = hashlib.sha256("\0".join([target, str(variant["std"]), str(variant["kernels"]), text, cache["tools"]])
@@ -229,7 +245,8 @@ def summary(results):
     """Of one target, in words: "82 variants, 0 failed; registers up to ..."."""
     failed = sum(1 for result in results if result["problems"])
     figures = [k for result in results for k in result["kernels"].values() if k]
-    text = f"{len(results)} variants, {failed} failed"
+    count = sum(1 for result in results if "left_out" not in result)
+    text = f"{count} variants, {failed} failed"
     if figures:
         text += (f"; most registers {max(k['registers'] for k in figures)}, spilling kernels "
                  f"{sum(1 for k in figures if k['spills'])}, most local memory {max(k['local'] for k in figures)} bytes")
