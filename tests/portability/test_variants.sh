@@ -8,14 +8,14 @@ manifest=$WORK/list/manifest.jsonl
 [ -s "$manifest" ] || fail "no manifest"
 
 # Names of kernels, whatever attributes stand between `kernel` and `void`, which may be on lines of their own.
-names() { tr '\n' ' ' <"$1" | grep -oP '\bkernel\b(\s+__attribute__\s*\(\(.*?\)\)\)?)*\s+void\s+\K\w+'; }
+names() { tr '\n' ' ' <"$1" | grep -oP '\bkernel\b(\s+[A-Z]+|\s+__attribute__\s*\(\(.*?\)\)\)?)*\s+void\s+\K\w+'; }
 total=0
 for file in "$kernels"/*.cl; do
   for name in $(names "$file"); do
     total=$((total + 1))
     grep -q "\"file\": \"$(basename "$file" .cl)\".*\"$name\": [0-9]" "$manifest" || fail "$name of $file is not listed"
   done
-  found=$(names "$file" | wc -l) all=$(grep -oE '(^|\W)kernel\W.*' "$file" | grep -cE '\bkernel (void|__attribute__)')
+  found=$(names "$file" | wc -l) all=$(grep -oE '(^|\W)kernel\W.*' "$file" | grep -cE '\bkernel (void|[A-Z]+ |__attribute__)')
   [ "$found" = "$all" ] || fail "$file: $found kernels were found, but $all begin there"
 done
 [ "$total" -ge 30 ] || fail "only $total kernels were looked for"
