@@ -20,7 +20,8 @@
  * COLUMN_ITEMS: so many that an item holds few enough columns; QUERY_LANES, KEY_LANES: LANES of a query's row and of a
  * key's: more than one where rows alone would leave items idle. All are powers of two, and their products with
  * COLUMN_ITEMS divide WG. KEY_TILE, QUERY_TILE: rows of a tile, multiples of QUERY_LANES * AT_ONCE (KEY_LANES *
- * AT_ONCE), and no fewer than WG / (2 * COLUMN_ITEMS). AT_ONCE: rows of a tile that a lane takes together.
+ * AT_ONCE), and no fewer than WG / (2 * COLUMN_ITEMS). AT_ONCE: rows of a tile that a lane takes together;
+ * compilers that take several such steps at a time run out of registers, hence `unroll 1`.
  * attention_tiling in src/layers/attention_core.c chooses them all. */
 
 #ifndef COLUMN_ITEMS
@@ -194,6 +195,7 @@ kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_for
       load_tile(keys, of_keys + (long)first * LDKV, LDKV, count, end);
       load_tile(values, of_keys + (long)first * LDKV + COLS, LDKV, count, end);
       barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll 1
       for (int j = 0; j < end; j += QUERY_LANES * AT_ONCE) {
         float p[AT_ONCE], higher = most;
 #pragma unroll
@@ -270,6 +272,7 @@ kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_que
       load_tile(keys, of_keys + (long)first * LDKV, LDKV, count, end);
       load_tile(values, of_keys + (long)first * LDKV + COLS, LDKV, count, end);
       barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll 1
       for (int j = 0; j < end; j += QUERY_LANES * AT_ONCE) {
         float s[2 * AT_ONCE]; /* q . k, then dy . v */
 #pragma unroll
@@ -325,6 +328,7 @@ kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_key
         deltas[e] = delta[(long)pair * QUERIES + first + e];
       }
       barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll 1
       for (int j = 0; j < end; j += KEY_LANES * AT_ONCE) {
         float s[2 * AT_ONCE]; /* q . k, then dy . v */
 #pragma unroll
