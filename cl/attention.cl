@@ -96,8 +96,8 @@ static inline void clear_row(float4 to[VECTORS]) {
 }
 
 /* Rows 0 .. count - 1, `ld` elements apart; zeros from there to `end`, as far as lanes will read. */
-static inline void load_tile(__local float4 *tile, __global const storage *from, const int ld, const int count,
-                             const int end) {
+GROUP_FUNCTION void load_tile(__local float4 *tile, __global const storage *from, const int ld, const int count,
+                              const int end) {
   for (int e = (int)get_local_id(0); e < end * ROW; e += WG) {
     const int r = e / ROW, v = e % ROW;
     tile[r * STRIDE + v] = r < count ? load_vector(from + (long)r * ld, v) : (float4)0.0f;
@@ -105,7 +105,7 @@ static inline void load_tile(__local float4 *tile, __global const storage *from,
 }
 
 /* An item's part of the product of its row with one of a tile. */
-static inline float dot_part(const float4 a[VECTORS], __local const float4 *b) {
+GROUP_FUNCTION float dot_part(const float4 a[VECTORS], __local const float4 *b) {
   float4 sum = a[0] * b[0];
 #pragma unroll
   for (int v = 1; v < VECTORS; v++) sum = fma(a[v], b[v * COLUMN_ITEMS], sum);
@@ -120,7 +120,7 @@ static inline float dot_rows(const float4 a[VECTORS], const float4 b[VECTORS]) {
   return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
-static inline void add_row(float4 sum[VECTORS], const float weight, __local const float4 *row) {
+GROUP_FUNCTION void add_row(float4 sum[VECTORS], const float weight, __local const float4 *row) {
 #pragma unroll
   for (int v = 0; v < VECTORS; v++) sum[v] = fma((float4)weight, row[v * COLUMN_ITEMS], sum[v]);
 }
@@ -128,7 +128,7 @@ static inline void add_row(float4 sum[VECTORS], const float weight, __local cons
 #define SCRATCH (COLUMN_ITEMS > 1 ? 2 * AT_ONCE * WG : 2 * WG)
 
 /* The `count` partial products of the column items of a row become whole, the same in each. Every item calls it. */
-static inline void share(float *parts, const int count, __local float *scratch) {
+GROUP_FUNCTION void share(float *parts, const int count, __local float *scratch) {
 #if COLUMN_ITEMS > 1
   const int me = (int)get_local_id(0), first = me / COLUMN_ITEMS * COLUMN_ITEMS;
   barrier(CLK_LOCAL_MEM_FENCE); /* until nobody reads what was shared before */
@@ -146,8 +146,8 @@ static inline void share(float *parts, const int count, __local float *scratch) 
 
 /* Writes factor * the sum over lanes of their parts of a row, if there is such a row. `tile` is free, and so again
  * after the next barrier. Every item calls it. */
-static inline void store_sum(__global storage *row, const bool there, const float4 part[VECTORS], const int lanes,
-                             const float factor, __local float4 *tile) {
+GROUP_FUNCTION void store_sum(__global storage *row, const bool there, const float4 part[VECTORS], const int lanes,
+                              const float factor, __local float4 *tile) {
   const int me = (int)get_local_id(0), column = me % COLUMN_ITEMS, lane = me / COLUMN_ITEMS % lanes;
   if (lanes == 1) {
 #pragma unroll

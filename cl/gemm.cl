@@ -78,19 +78,19 @@
 /* strip [DEPTH][size + PAD] from x: `size` rows (or columns) of op(x) from `first` on, of those before `end`, by DEPTH
  * elements of k from k0 on, of those before k_end; zeros beyond. by_k: elements beside each other in x follow each
  * other in k. A function for each operand, as each has a type. */
-#define DEFINE_FETCH(name, type, size, by_k)                                                                          \
-  static inline void name(__local float *strip, __global const type *x, const int ld, const int first, const int end, \
-                          const int k0, const int k_end, const int me) {                                              \
-    for (int e = me * LOADS; e < DEPTH * size; e += WX * WY * LOADS) {                                                \
-      const int p = by_k ? e % DEPTH : e / size, i = by_k ? e / DEPTH : e % size; /* neighbours read neighbours */    \
-      const int left = by_k ? k_end - k0 - p : end - first - i;                   /* so many are there */             \
-      const bool inside = k0 + p < k_end && first + i < end;                                                          \
-      const long at = by_k ? (long)(first + i) * ld + k0 + p : (long)(k0 + p) * ld + first + i;                       \
-      __local float *to = strip + p * (size + PAD) + i;                                                               \
-      float got[LOADS];                                                                                               \
-      FETCH(got, type, x, at, inside, left);                                                                          \
-      for (int l = 0; l < LOADS; l++) to[l * (by_k ? size + PAD : 1)] = got[l];                                       \
-    }                                                                                                                 \
+#define DEFINE_FETCH(name, type, size, by_k)                                                                           \
+  GROUP_FUNCTION void name(__local float *strip, __global const type *x, const int ld, const int first, const int end, \
+                           const int k0, const int k_end, const int me) {                                              \
+    for (int e = me * LOADS; e < DEPTH * size; e += WX * WY * LOADS) {                                                 \
+      const int p = by_k ? e % DEPTH : e / size, i = by_k ? e / DEPTH : e % size; /* neighbours read neighbours */     \
+      const int left = by_k ? k_end - k0 - p : end - first - i;                   /* so many are there */              \
+      const bool inside = k0 + p < k_end && first + i < end;                                                           \
+      const long at = by_k ? (long)(first + i) * ld + k0 + p : (long)(k0 + p) * ld + first + i;                        \
+      __local float *to = strip + p * (size + PAD) + i;                                                                \
+      float got[LOADS];                                                                                                \
+      FETCH(got, type, x, at, inside, left);                                                                           \
+      for (int l = 0; l < LOADS; l++) to[l * (by_k ? size + PAD : 1)] = got[l];                                        \
+    }                                                                                                                  \
   }
 #if LOADS == 4
 #define FETCH(got, type, x, at, inside, left)     \
@@ -105,8 +105,8 @@ DEFINE_FETCH(fetch_a, A_TYPE, ROWS, A_BY_K)
 DEFINE_FETCH(fetch_b, B_TYPE, COLS, B_BY_K)
 
 /* sum [TM][TN] += the products of two strips. */
-static inline void add_products(float sum[TM][TN], __local const float *strip_a, __local const float *strip_b,
-                                const int row, const int col) {
+GROUP_FUNCTION void add_products(float sum[TM][TN], __local const float *strip_a, __local const float *strip_b,
+                                 const int row, const int col) {
   for (int p = 0; p < DEPTH; p++) {
     float of_a[TM], of_b[TN];
     EACH(i, TM) of_a[i] = strip_a[p * (ROWS + PAD) + PLACE(i, row, WY)];

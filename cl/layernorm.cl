@@ -5,41 +5,17 @@
  * backward:  d = dy (0 where RELU cut),  g = d * gamma,
  *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps), + other, the rest of the gradient of x, if
  *            JOIN_OTHER is defined; dx may be dy;
- *            parts [chunks * ROWS, 2 * COLS]: sums of d * h and of d, for dgamma and dbeta, over the rows of a chunk,
- *            of which each of ROWS that a group has at a time sums its own.
+ *            parts [chunks * GROUP_ROWS, 2 * COLS]: sums of d * h and of d, for dgamma and dbeta, over the rows of a
+ * chunk, of which each of GROUP_ROWS that a group has at a time sums its own.
  *
- * A row belongs to ROW_ITEMS work-items, item l of which takes every ROW_ITEMS-th column from l on, so that neighbours
- * read neighbours: about four columns each, as sums over many items take many steps, but all items of a group where
- * rows are long. ROW_ITEMS: a power of two up to WG. COLS: any. */
+ * A row belongs to ROW_ITEMS work-items (common.clh), each of which takes every ROW_ITEMS-th column. COLS: any. */
 
-#ifndef ROW_ITEMS
-#define ROW_ITEMS WG
-#endif
-#define ROWS (WG / ROW_ITEMS) /* of a group at a time */
 #define PER_ITEM ((COLS + ROW_ITEMS - 1) / ROW_ITEMS)
 #if PER_ITEM <= 8 /* longer rows keep their columns in private memory: unrolled, they compile for minutes on PoCL */
 #define EACH_COLUMN _Pragma("unroll") for (int j = 0; j < PER_ITEM; j++)
 #else
 #define EACH_COLUMN for (int j = 0; j < PER_ITEM; j++)
 #endif
-
-/* The sum over the items of a row, the same in each; as group_sum. */
-static inline float row_sum(const float value, __local float *scratch) {
-#if ROW_ITEMS == WG
-  return group_sum(value, scratch);
-#else
-  const int me = (int)get_local_id(0), item = me % ROW_ITEMS;
-  scratch[me] = value;
-  for (int half_size = ROW_ITEMS / 2; half_size > 0; half_size /= 2) {
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (item < half_size) scratch[me] += scratch[me + half_size];
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);
-  const float sum = scratch[me - item];
-  barrier(CLK_LOCAL_MEM_FENCE);
-  return sum;
-#endif
-}
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN(storage, x), IN(float, gamma),
                                                                               IN(float, beta), OUT(storage, y),
@@ -52,8 +28,8 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN
   OPEN_OUT(float, stats);
   __local float scratch[WG];
   const int me = (int)get_local_id(0), item = me % ROW_ITEMS;
-  FOR_ITEMS(turn, (rows + ROWS - 1) / ROWS) {
-    const int row = turn * ROWS + me / ROW_ITEMS;
+  FOR_ITEMS(turn, (rows + GROUP_ROWS - 1) / GROUP_ROWS) {
+    const int row = turn * GROUP_ROWS + me / ROW_ITEMS;
     const bool there = row < rows;
     const long at = (long)min(row, rows - 1) * COLS;
     float sum = 0.0f, squares = 0.0f, d[PER_ITEM];
@@ -104,7 +80,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(I
     const int end = min(rows, (chunk + 1) * chunk_rows);
     float dgamma[PER_ITEM], dbeta[PER_ITEM];
     EACH_COLUMN dgamma[j] = dbeta[j] = 0.0f;
-    for (int first = chunk * chunk_rows; first < end; first += ROWS) {
+    for (int first = chunk * chunk_rows; first < end; first += GROUP_ROWS) {
       const int row = first + me / ROW_ITEMS;
       const bool there = row < end;
       const long at = (long)min(row, end - 1) * COLS;
@@ -136,7 +112,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(I
         STORE(dx, at + c, d);
       }
     }
-    __global float *part = parts + ((long)chunk * ROWS + me / ROW_ITEMS) * 2 * COLS;
+    __global float *part = parts + ((long)chunk * GROUP_ROWS + me / ROW_ITEMS) * 2 * COLS;
     EACH_COLUMN {
       const int c = item + j * ROW_ITEMS;
       if (c >= COLS) continue;

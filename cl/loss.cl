@@ -2,33 +2,46 @@
  *
  * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = scale (softmax(x) - onehot(label)) / active, and 0
  * for images beyond the active ones; prediction_n = the first class with the largest logit. loss_collect:
- * history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group. CLASSES: number of
- * classes. */
+ * history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group.
+ *
+ * A row of logits belongs to ROW_ITEMS work-items, as in common.clh. CLASSES: number of classes, up to 2^24. */
 
-kernel void loss_forward(IN(storage, x), IN(int, labels), STATE(state), OUT(storage, dx), OUT(float, losses),
-                         OUT(int, predictions), const int images) {
+kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_forward(IN(storage, x), IN(int, labels), STATE(state),
+                                                                         OUT(storage, dx), OUT(float, losses),
+                                                                         OUT(int, predictions), const int images) {
   OPEN_IN(storage, x);
   OPEN_IN(int, labels);
   OPEN_STATE(state);
   OPEN_OUT(storage, dx);
   OPEN_OUT(float, losses);
   OPEN_OUT(int, predictions);
-  const int n = (int)get_global_id(0);
-  if (n >= images) return;
-  const int at = n * CLASSES, label = labels[n];
-  int best = 0;
-  for (int c = 1; c < CLASSES; c++)
-    if (LOAD(x, at + c) > LOAD(x, at + best)) best = c;
-  const float most = LOAD(x, at + best);
-  float total = 0.0f;
-  for (int c = 0; c < CLASSES; c++) total += exp(LOAD(x, at + c) - most);
-  const float weight = n < state->active ? state->scale / (float)state->active : 0.0f;
-  for (int c = 0; c < CLASSES; c++) {
-    const float p = exp(LOAD(x, at + c) - most) / total;
-    STORE(dx, at + c, (p - (c == label ? 1.0f : 0.0f)) * weight);
+  __local float scratch[WG];
+  const int me = (int)get_local_id(0), item = me % ROW_ITEMS;
+  FOR_ITEMS(turn, (images + GROUP_ROWS - 1) / GROUP_ROWS) {
+    const int n = turn * GROUP_ROWS + me / ROW_ITEMS, inside = min(n, images - 1); /* items beyond the last repeat it */
+    const int label = labels[inside];
+    const long at = (long)inside * CLASSES;
+    float own = -INFINITY, total = 0.0f;
+    int best = 0;
+    for (int c = item; c < CLASSES; c += ROW_ITEMS) {
+      const float logit = LOAD(x, at + c);
+      if (logit > own) best = c;
+      own = fmax(own, logit);
+    }
+    const float most = row_max(own, scratch);
+    best = -(int)row_max(own == most ? (float)-best : -CLASSES, scratch);
+    for (int c = item; c < CLASSES; c += ROW_ITEMS) total += exp(LOAD(x, at + c) - most);
+    total = row_sum(total, scratch);
+    const float weight = n < state->active ? state->scale / (float)state->active : 0.0f;
+    for (int c = item; c < CLASSES && n < images; c += ROW_ITEMS) {
+      const float p = exp(LOAD(x, at + c) - most) / total;
+      STORE(dx, at + c, (p - (c == label ? 1.0f : 0.0f)) * weight);
+    }
+    if (n < images && item == 0) {
+      losses[n] = log(total) + most - LOAD(x, at + label);
+      predictions[n] = best;
+    }
   }
-  losses[n] = log(total) + most - LOAD(x, at + label);
-  predictions[n] = best;
 }
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_collect(IN(float, losses), IN(int, predictions),

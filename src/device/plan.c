@@ -202,6 +202,12 @@ bool csa_plan_streams(const csa_plan *plan, const csa_tensor *t, int64_t element
   return aligned && elements > STREAM_ABOVE;
 }
 
+int csa_plan_row_items(int64_t cols, int group) {
+  int items = 1;
+  while (items < group && 4 * items < cols) items *= 2;
+  return items;
+}
+
 int csa_plan_chunks(const csa_plan *plan, int64_t count) {
   const int64_t most = 8 * (int64_t)(plan->device->info.compute_units > 0 ? plan->device->info.compute_units : 1);
   const int64_t chunks = (count + 15) / 16;

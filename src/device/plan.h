@@ -93,6 +93,9 @@ csa_kernel csa_kernel_portable(const csa_plan *plan, const char *name, const cha
 /* Groups of a portable kernel that takes `rows` times a strip of columns each: as group_width of cl/common.clh. */
 int64_t csa_plan_strips(const csa_plan *plan, int64_t rows, int cols);
 
+/* ROW_ITEMS of a portable kernel in groups of `group`: work-items of a row of `cols` numbers. */
+int csa_plan_row_items(int64_t cols, int group);
+
 /* Options for a program of cl/ that calls group_sum: to use sub-groups, where the device has some. */
 const char *csa_plan_group_sums(const csa_plan *plan);
 

@@ -82,8 +82,10 @@ typedef struct {
   int key_tile, query_tile;
 } tiling;
 
-#define COLUMNS_MAX 16          /* of a head that an item holds, four times in key_backward: 64 registers */
-#define TILE_MAX 64             /* rows: longer tiles save few barriers */
+/* Untuned limits. COLUMNS of a head that an item holds: four times in key_backward, 64 registers. TILE: rows; longer
+ * tiles save few barriers. */
+#define COLUMNS 16
+#define TILE 64
 #define LOCAL_FLOOR (32u << 10) /* bytes of local memory that devices have, as a rule */
 
 /* Lanes for `rows` that each meet `others`: the fewest steps for all blocks of a group. Rows that a block cannot fill
@@ -112,19 +114,22 @@ static int tile_for(const tiling *t, int lanes, int count, int most) {
   return rows < longest ? rows : longest;
 }
 
-static tiling attention_tiling(const csa_plan *p, int group, const csa_attention_core *c) {
+static tiling attention_tiling(const csa_plan *p, const char *name, int group, const csa_attention_core *c) {
+  const csa_tuning_entry *tuned = csa_tuned(p, name, "");
+  const int columns = csa_tuned_value(tuned, "COLUMNS", COLUMNS), longest = csa_tuned_value(tuned, "TILE", TILE);
   const uint64_t there = p->device->info.local_bytes;
   const int local = (int)(there < LOCAL_FLOOR ? there : LOCAL_FLOOR);
   /* columns that are no vectors of four are loaded one by one, which takes registers */
-  tiling t = {.column_items = 1, .at_once = c->head % 4 == 0 ? 4 : 2};
-  while (t.column_items < group && c->head > COLUMNS_MAX * t.column_items) t.column_items *= 2;
+  tiling t = {.column_items = 1, .at_once = csa_tuned_value(tuned, "AT_ONCE", c->head % 4 == 0 ? 4 : 2)};
+  while (t.column_items < group && c->head > columns * t.column_items) t.column_items *= 2;
   t.items = group / t.column_items;
   const int row = (c->head + 4 * t.column_items - 1) / (4 * t.column_items) * t.column_items; /* vectors of four */
+  while (t.at_once > 1 && 4 * 2 * t.at_once * group > local / 2) t.at_once /= 2;
   const int row_bytes = 2 * (16 * (row | 1) + 4), scratch = 4 * 2 * t.at_once * group;
   int rows = (local / 2 - scratch) / row_bytes; /* two groups have room at a time */
   if (rows < 8) rows = (local - scratch) / row_bytes;
   if (rows < 1) rows = 1;
-  if (rows > TILE_MAX) rows = TILE_MAX;
+  if (rows > longest) rows = longest;
   while (t.at_once > rows) t.at_once /= 2;
   t.query_lanes = lanes_for(&t, c->queries, c->tokens, rows);
   t.key_lanes = lanes_for(&t, c->tokens, c->queries, rows);
@@ -143,7 +148,7 @@ static portable_launch portable(const csa_plan *p, const char *name, const csa_a
   char options[160];
   shape_options(c, options);
   portable_launch l = {.kernel = csa_kernel_portable(p, name, "%s", options)};
-  const tiling t = attention_tiling(p, l.kernel.local, c);
+  const tiling t = attention_tiling(p, name, l.kernel.local, c);
   char narrow[32] = "";
   if (p->device->info.type == CSA_GPU && p->device->info.narrowest_subgroup > 0)
     snprintf(narrow, sizeof narrow, " -DSUB_GROUP=%d", p->device->info.narrowest_subgroup);

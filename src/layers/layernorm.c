@@ -16,16 +16,9 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   return csa_layer_statistics(parameters, l, STATS, csa_shape2(csa_rows(l->in[0]->shape), 2), "statistics");
 }
 
-/* Rows of a group at a time in the portable family: a work-item takes about four columns. */
-static int rows_of_group(int cols, int group) {
-  int rows = group;
-  while (rows > 1 && 4 * (group / rows) < cols) rows /= 2;
-  return rows;
-}
-
 static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
   const int cols = (int)csa_cols(l->out->shape), group = csa_kernel_portable(p, name, "%s", "").local;
-  const int row_items = group / rows_of_group(cols, group);
+  const int row_items = csa_plan_row_items(cols, group);
   const bool sums = row_items == group && !csa_kernel_is_cpu(p, name); /* rows are then added up by whole groups */
   return csa_kernel_named(p, name, "-DCOLS=%d -DCHUNK=%d -DROW_ITEMS=%d%s%s%s", cols, CHUNK, row_items,
                           l->config.relu ? " -DRELU" : "", l->dother != NULL ? " -DJOIN_OTHER" : "",
@@ -36,7 +29,8 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *gamma = l->param[WEIGHT], *beta = l->param[BIAS];
   const int rows = (int)csa_rows(x->shape);
   const csa_kernel k = kernel(p, l, "layernorm_forward");
-  const int at_once = csa_kernel_is_cpu(p, k.name) ? CHUNK : rows_of_group((int)csa_cols(x->shape), k.local);
+  const int at_once =
+      csa_kernel_is_cpu(p, k.name) ? CHUNK : k.local / csa_plan_row_items((int)csa_cols(x->shape), k.local);
   return csa_launch(p, k, csa_groups((rows + at_once - 1) / at_once),
                     CSA_ARGS(x, gamma, beta, l->out, l->saved[STATS], rows, EPSILON));
 }
@@ -50,7 +44,7 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   csa_tensor *dx = l->din, *parts;
   if (dx == NULL) CSA_TRY(csa_plan_activation(p, x->shape, &dx));
   const csa_kernel k = kernel(p, l, "layernorm_backward");
-  const int part_rows = chunks * (csa_kernel_is_cpu(p, k.name) ? 1 : rows_of_group(cols, k.local));
+  const int part_rows = chunks * (csa_kernel_is_cpu(p, k.name) ? 1 : k.local / csa_plan_row_items(cols, k.local));
   CSA_TRY(csa_plan_scratch(p, csa_shape3(part_rows, 2, cols), &parts));
   CSA_TRY(
       csa_launch(p, k, csa_groups(chunks), CSA_ARGS(x, gamma, beta, stats, dy, other, dx, parts, rows, chunk_rows)));

@@ -60,22 +60,24 @@ static const char *const routine_sets[] = {"XGEMM_MIN_INDIRECT_SIZE=1", "XGEMM_M
 static const char *const no_steps[] = {NULL};
 
 /* cl/cpu/attention.cl, cl/cpu/winograd.cl, and kernels of cl/ whose groups work together. */
-static const char *const attention_sets[] = {"NV=1", "NV=2", "NV=3", "NV=4", "NV=5", NULL};
-static const char *const attention_steps[] = {"KB=65", "KB=130", "KB=260", "KB=40", "KB=72", "KB=144", NULL};
+static const char *const block_sets[] = {"NV=1", "NV=2", "NV=3", "NV=4", "NV=5", NULL};
+static const char *const block_steps[] = {"KB=65", "KB=130", "KB=260", "KB=40", "KB=72", "KB=144", NULL};
 static const char *const winograd_sets[] = {"BLOCK=6", "BLOCK=12", "BLOCK=24", "BLOCK=48", "BLOCK=96", NULL};
 static const char *const group_sets[] = {"WG=16", "WG=32", "WG=128", "WG=256", NULL};
+static const char *const attention_steps[] = {"COLUMNS=8", "COLUMNS=32", "AT_ONCE=1", "AT_ONCE=2", "AT_ONCE=8",
+                                              "TILE=16",   "TILE=32",    "TILE=128",  NULL};
 
 static const csa_candidates all[] = {
     {"gemm_tile", tile_sets, tile_steps},
     {"gemm_panels", panel_sets, panel_steps},
-    {"cpu/attention_forward", attention_sets, attention_steps},
-    {"cpu/attention_backward", attention_sets, attention_steps},
+    {"cpu/attention_forward", block_sets, block_steps},
+    {"cpu/attention_backward", block_sets, block_steps},
     {"cpu/winograd_forward", winograd_sets, no_steps},
     {"layernorm_forward", group_sets, no_steps},
     {"layernorm_backward", group_sets, no_steps},
-    {"attention_forward", group_sets, no_steps},
-    {"attention_query_backward", group_sets, no_steps},
-    {"attention_key_backward", group_sets, no_steps},
+    {"attention_forward", group_sets, attention_steps},
+    {"attention_query_backward", group_sets, attention_steps},
+    {"attention_key_backward", group_sets, attention_steps},
     {"Xgemm", xgemm_sets, no_steps},
     {"XgemmDirect", direct_sets, no_steps},
     {"GemmRoutine", routine_sets, no_steps},

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "device/cache.h"
 #include "device/program.h"
+#include "device/tune.h"
 #include "model/architecture.h"
 #include "train/selftest_cases.h"
 
@@ -215,6 +216,7 @@ static csa_status describe(const csa_graph *graph, char **text) {
   const csa_device *device = graph->device;
   char key[33];
   size_t size = 0;
+  json_t *tuned = NULL;
   csa_status status = CSA_OK;
   *text = NULL;
   FILE *out = open_memstream(text, &size);
@@ -230,7 +232,11 @@ static csa_status describe(const csa_graph *graph, char **text) {
     if (n->product != NULL) csa_gemm_call_text(n->product, product);
     fprintf(out, "%s %s %s\n", n->kernel.name, key, product);
   }
+  tuned = csa_tuning_to_json(graph->plan->tuning, true); /* parameters of CLBlast's are in no kernel's options */
+  if (tuned == NULL || json_dumpf(tuned, out, JSON_SORT_KEYS) != 0)
+    status = csa_fail(CSA_MEMORY, "self-test: the host has no more memory");
 done:
+  json_decref(tuned);
   if (fclose(out) != 0 && status == CSA_OK) status = csa_fail(CSA_MEMORY, "self-test: the host has no more memory");
   return status;
 }

@@ -6,8 +6,8 @@
 static const struct {
   int images, classes, active;
   double scale; /* of the logits: large ones overflow exp */
-} cases[] = {{1, 1, 1, 1.0},      {1, 2, 1, 1.0},   {7, 10, 5, 1.0},
-             {100, 10, 100, 1.0}, {100, 3, 1, 1.0}, {5, 1000, 4, 100.0}};
+} cases[] = {{1, 1, 1, 1.0},   {1, 2, 1, 1.0},      {7, 10, 5, 1.0},  {100, 10, 100, 1.0},
+             {100, 3, 1, 1.0}, {5, 1000, 4, 100.0}, {71, 70, 71, 0.0} /* all equal: the first */};
 
 static csa_graph *build(const test_variant *variant, int images, int classes) {
   csa_graph *g;
