@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # compile.py notices what it is there for: each of these sources has one fault, which each compiler here reports.
 . "$(dirname "$0")/../cli/lib.sh"
-for tool in clang-15 ld.lld-15 llvm-readelf-15 spirv-val llvm-spirv-15 ocloc python3; do
+for tool in clang-15 ld.lld-15 clang-16 ld.lld-16 llvm-readelf-15 spirv-val llvm-spirv-15 ocloc python3; do
   command -v $tool >/dev/null || { echo "skipped: $tool is missing; ci/packages --portability installs it"; exit 77; }
 done
 
@@ -73,7 +73,7 @@ END
 for target in "AMD gfx1030" "AMD gfx1100" "NVIDIA PTX" "Intel dg2" "SPIR-V" "lint CL1.2"; do reports good "$target" ""; done
 for target in "NVIDIA PTX" "Intel dg2" "SPIR-V"; do reports unresolved "$target" "unresolved: nowhere"; done
 reports unresolved "AMD gfx1030" "undefined hidden symbol: nowhere"
-for target in "AMD gfx1030" "Intel dg2"; do
+for target in "AMD gfx1030" "AMD gfx1100" "Intel dg2"; do
   reports local "$target" "32800 bytes of local memory"
   reports spills "$target" "it: spills"
 done
