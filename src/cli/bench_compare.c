@@ -103,6 +103,12 @@ static void warn_of_choices(json_t *warnings, const char *model, const json_t *a
     warn_of_text(warnings, model, keys[i], text_of(a, keys[i]), text_of(b, keys[i]));
 }
 
+static void warn_of_tuning(json_t *warnings, const char *model, const json_t *a, const json_t *b) {
+  const size_t count_a = json_array_size(a), count_b = json_array_size(b);
+  if (count_a + count_b > 0 && !json_equal(a, b))
+    warn(warnings, "%s: other tuned parameters: %zu and %zu kernels have some", model, count_a, count_b);
+}
+
 static void compare_model(json_t *rows, json_t *warnings, const char *name, const json_t *a, const json_t *b) {
   const json_t *kernels = json_object_get(a, "kernels");
   size_t i;
@@ -112,6 +118,7 @@ static void compare_model(json_t *rows, json_t *warnings, const char *name, cons
          (long long)json_integer_value(json_object_get(a, "batch")),
          (long long)json_integer_value(json_object_get(b, "batch")));
   warn_of_choices(warnings, name, json_object_get(a, "choices"), json_object_get(b, "choices"));
+  warn_of_tuning(warnings, name, json_object_get(a, "tuning"), json_object_get(b, "tuning"));
   for (int f = 0; f < CSA_BENCH_FIGURES; f++) {
     const char *key = csa_bench_figures[f].key;
     add_row(rows, name, key, "", json_object_get(a, key), json_object_get(b, key));

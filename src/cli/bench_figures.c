@@ -67,9 +67,16 @@ const char *csa_product_provider(const csa_product *p) {
   return p->provider == CSA_GEMM_CLBLAST ? "clblast" : "native";
 }
 
-void csa_bench_choices_text(const csa_choices *c, char text[256]) {
-  snprintf(text, 256, "%s kernels, products by %s, %s convolutions, activations in %s", csa_kernels_text(c->kernels),
-           csa_gemm_text(c->gemm), csa_conv_text(c->conv), csa_precision_text(c->precision));
+void csa_bench_choices_text(const csa_benchmark *m, char text[256]) {
+  const csa_choices *c = &m->choices;
+  const size_t tuned = json_array_size(m->tuning);
+  const int used = snprintf(text, 256, "%s kernels, products by %s, %s convolutions, activations in %s, ",
+                            csa_kernels_text(c->kernels), csa_gemm_text(c->gemm), csa_conv_text(c->conv),
+                            csa_precision_text(c->precision));
+  if (tuned == 0)
+    snprintf(text + used, 256 - (size_t)used, "untuned");
+  else
+    snprintf(text + used, 256 - (size_t)used, "tuned in %zu places", tuned);
 }
 
 void csa_bench_target_text(const csa_target *t, char text[256]) {

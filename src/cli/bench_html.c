@@ -152,7 +152,7 @@ static void print_epochs(const csa_bench *b, const char *model, FILE *out) {
     char text[256];
     if (m < 0) continue;
     const csa_bench_model *of = &b->devices[i].models[m];
-    csa_bench_choices_text(&of->speed.choices, text);
+    csa_bench_choices_text(&of->speed, text);
     csa_html_element(
         out, "p class=\"soft\"",
         "%s: %s; medians of %d runs by turns, training %.0f to %.0f, evaluation %.0f to %.0f images/s; %d and "

@@ -48,6 +48,7 @@ static json_t *model_json(const csa_bench *b, int device, int model) {
       root, "choices",
       json_pack("{s:s, s:s, s:s, s:s}", "kernels", csa_kernels_text(c->kernels), "gemm", csa_gemm_text(c->gemm), "conv",
                 csa_conv_text(c->conv), "precision", csa_precision_text(c->precision)));
+  json_object_set(root, "tuning", m->speed.tuning);
   if (m->target.wanted > 0.0) json_object_set_new(root, "target", target_json(b, &m->target));
   return root;
 }

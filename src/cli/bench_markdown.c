@@ -96,7 +96,7 @@ static void print_notes(const csa_bench *b, FILE *out) {
     for (int m = 0; m < d->model_count; m++) {
       const csa_bench_model *model = &d->models[m];
       char text[256];
-      csa_bench_choices_text(&model->speed.choices, text);
+      csa_bench_choices_text(&model->speed, text);
       fprintf(out, "\n%s on %s: %s; batch %d, %d and %d steps measured; an epoch is %lld images (%s), %lld steps.\n",
               model->name, d->info.name, text, model->speed.batch, model->speed.train.steps, model->speed.eval.steps,
               (long long)b->epoch_images, b->data, (long long)csa_bench_epoch_steps(b, &model->speed));

@@ -89,7 +89,7 @@ const char *csa_product_form(const csa_product *product);
 const char *csa_product_provider(const csa_product *product);
 
 /* "cpu kernels, products by native, winograd convolutions, activations in f32" */
-void csa_bench_choices_text(const csa_choices *choices, char text[256]);
+void csa_bench_choices_text(const csa_benchmark *benchmark, char text[256]);
 
 /* "accuracy 0.500 on … reached after 3 epochs, 12.1 s of training …", or what was reached instead. */
 void csa_bench_target_text(const csa_target *target, char text[256]);

@@ -28,7 +28,7 @@ static void print_speed(const csa_bench *b, int device, int model, FILE *out) {
           m->speed.batch, train->images_per_s, eval->images_per_s, (double)m->speed.bytes / 1048576.0);
   fprintf(out, "  medians of %d runs by turns: %.0f to %.0f and %.0f to %.0f images/s\n", CSA_BENCHMARK_RUNS,
           train->slowest, train->fastest, eval->slowest, eval->fastest);
-  csa_bench_choices_text(&m->speed.choices, text);
+  csa_bench_choices_text(&m->speed, text);
   fprintf(out, "  %s\n", text);
   print_epoch(b, device, model, out);
   print_compile(m, out);

@@ -7,6 +7,7 @@
 #include "core/rng.h"
 #include "device/gemm.h"
 #include "device/peak.h"
+#include "device/tune.h"
 #include "train/feed.h"
 #include "train/fit.h"
 #include "train/optimizer.h"
@@ -185,6 +186,9 @@ csa_status csa_benchmark_model(csa_benchmark *b, csa_device *device, const csa_b
   *b = (csa_benchmark){.batch = c->batch};
   CSA_GO(prepare(&b->compile_s, &t, device, c));
   b->choices = t.graph->plan->choices;
+  b->choices.tuning = NULL;
+  b->tuning = csa_tuning_to_json(t.graph->plan->tuning, true);
+  if (b->tuning == NULL) CSA_GO(csa_fail(CSA_MEMORY, "bench: the host has no more memory"));
   b->bytes = csa_plan_bytes(t.graph->plan) + csa_feed_bytes(t.feed);
   CSA_GO(measure_rates(b, &t));
   status = profile(b, t.graph->plan);
@@ -204,6 +208,7 @@ csa_status csa_benchmark_compile(double *seconds, csa_device *device, const csa_
 void csa_benchmark_fini(csa_benchmark *b) {
   free(b->kernels);
   free(b->launches);
+  json_decref(b->tuning);
   *b = (csa_benchmark){0};
 }
 

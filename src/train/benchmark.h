@@ -2,6 +2,8 @@
 #ifndef CSA_TRAIN_BENCHMARK_H
 #define CSA_TRAIN_BENCHMARK_H
 
+#include <jansson.h>
+
 #include "device/profile.h"
 #include "model/architecture.h"
 
@@ -29,7 +31,8 @@ typedef struct {
 
 typedef struct {
   int batch;
-  csa_choices choices; /* what was asked for, with `auto` as it came out */
+  csa_choices choices; /* what was asked for, with `auto` as it came out; its tuning is not kept */
+  json_t *tuning;      /* the tuned parameters in use, as csa_tuning_to_json lists them */
   csa_rate train, eval;
   double compile_s;             /* until kernels were ready, with whatever the caches had */
   double step_s, kernels_s;     /* a queued step: first launch to last, and the launches' own time */

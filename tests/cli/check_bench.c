@@ -73,7 +73,7 @@ static void check_target(const json_t *model) {
 
 static void check_model(const json_t *m, const json_t *peak) {
   HAS(m, "batch:i", "train_images_per_s:n", "eval_images_per_s:n", "compile_s:n", "peak_bytes:i", "kernels:a",
-      "step_ms:n", "kernels_ms:n", "epoch_s:n", "epoch:o", "train:o", "eval:o", "of_peak:n", "choices:o");
+      "step_ms:n", "kernels_ms:n", "epoch_s:n", "epoch:o", "train:o", "eval:o", "of_peak:n", "choices:o", "tuning:a");
   static const char *const rates[] = {"train", "eval"};
   for (int i = 0; i < 2; i++) {
     const json_t *rate = json_object_get(m, rates[i]);

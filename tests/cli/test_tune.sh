@@ -55,6 +55,7 @@ expect 0 "" "$CLSATTN" train "${settings[@]}" --epochs 2 --kernels portable --ou
 expect 0 "" "$CLSATTN" train "${settings[@]}" --epochs 1 --kernels portable --out "$WORK/half"
 cmp -s "$WORK/plain/model.safetensors" "$WORK/half/model.safetensors" && fail "the tuning made no difference"
 grep -q '"WG": 16' "$WORK/half/config.json" || fail "config.json does not say what was used"
+expect 0 "tuned in 2 places" "$CLSATTN" bench --model vit --batch 20 --kernels portable --no-cold
 rm "$file"
 expect 0 "" "$CLSATTN" train --resume "$WORK/half" --epochs 2
 grep -q "tuned: 2 sets of parameters" "$WORK/stderr" || fail "resumed: $(cat "$WORK/stderr")"
