@@ -24,57 +24,6 @@
 #define DOWN ((HEIGHT + 3) / 4) /* tiles of an image */
 #define ACROSS ((WIDTH + 3) / 4)
 
-/* B^T d, in place, elements `step` apart. */
-static inline void image_points(float *d, const int step) {
-  const float a = d[0], b = d[step], c = d[2 * step], e = d[3 * step], f = d[4 * step], g = d[5 * step];
-  d[0] = 4.0f * a - 5.0f * c + f;
-  d[step] = (e + f) - 4.0f * (b + c);
-  d[2 * step] = (f - e) + 4.0f * (b - c);
-  d[3 * step] = (f - c) + 2.0f * (e - b);
-  d[4 * step] = (f - c) - 2.0f * (e - b);
-  d[5 * step] = 4.0f * b - 5.0f * e + g;
-}
-
-/* A^T m: the first four elements are the result. */
-static inline void point_pixels(float *m, const int step) {
-  const float sum = m[step] + m[2 * step], difference = m[step] - m[2 * step];
-  const float sum2 = m[3 * step] + m[4 * step], difference2 = m[3 * step] - m[4 * step];
-  m[0] += sum + sum2;
-  m[step] = difference + 2.0f * difference2;
-  m[2 * step] = sum + 4.0f * sum2;
-  m[3 * step] = difference + 8.0f * difference2 + m[5 * step];
-}
-
-/* A y: four elements become six. */
-static inline void pixel_points(float *y, const int step) {
-  const float a = y[0], b = y[step], c = y[2 * step], d = y[3 * step];
-  y[step] = (a + c) + (b + d);
-  y[2 * step] = (a + c) - (b + d);
-  y[3 * step] = (a + 4.0f * c) + (2.0f * b + 8.0f * d);
-  y[4 * step] = (a + 4.0f * c) - (2.0f * b + 8.0f * d);
-  y[5 * step] = d;
-}
-
-/* G w: three elements become six. */
-static inline void filter_points(float *w, const int step) {
-  const float a = w[0], b = w[step], c = w[2 * step];
-  w[0] = a / 4.0f;
-  w[step] = -((a + c) + b) / 6.0f;
-  w[2 * step] = -((a + c) - b) / 6.0f;
-  w[3 * step] = (a / 24.0f + c / 6.0f) + b / 12.0f;
-  w[4 * step] = (a / 24.0f + c / 6.0f) - b / 12.0f;
-  w[5 * step] = c;
-}
-
-/* G^T u: the first three elements are the result. */
-static inline void point_filter(float *u, const int step) {
-  const float sum = u[step] + u[2 * step], sum2 = u[3 * step] + u[4 * step];
-  const float middle = (u[2 * step] - u[step]) / 6.0f + (u[3 * step] - u[4 * step]) / 12.0f;
-  u[0] = u[0] / 4.0f - sum / 6.0f + sum2 / 24.0f;
-  u[step] = middle;
-  u[2 * step] = (sum2 - sum) / 6.0f + u[5 * step];
-}
-
 /* The first output of a tile: its row and column, and the first pixel of its image. */
 typedef struct {
   int y, x;

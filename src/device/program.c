@@ -43,15 +43,18 @@ static const char *embedded(const char *file) {
   return NULL;
 }
 
-bool csa_program_exists(const char *name) {
+static bool file_exists(const char *file) {
   char path[1024];
   const char *folder = kernel_folder();
-  if (folder != NULL) {
-    snprintf(path, sizeof path, "%s/%s.cl", folder, name);
-    return access(path, R_OK) == 0;
-  }
-  snprintf(path, sizeof path, "%s.cl", name);
-  return embedded(path) != NULL;
+  if (folder == NULL) return embedded(file) != NULL;
+  snprintf(path, sizeof path, "%s/%s", folder, file);
+  return access(path, R_OK) == 0;
+}
+
+bool csa_program_exists(const char *name) {
+  char file[256];
+  snprintf(file, sizeof file, "%s.cl", name);
+  return file_exists(file);
 }
 
 /* The text of one file, on the heap. */
@@ -83,11 +86,14 @@ static csa_status append_file(char **source, const char *file) {
 }
 
 csa_status csa_program_source(const char *name, char **source) {
-  char file[256];
+  const bool cpu = strncmp(name, "cpu/", 4) == 0;
+  char file[256], shared[256];
   snprintf(file, sizeof file, "%s.cl", name);
+  snprintf(shared, sizeof shared, "%s.clh", cpu ? name + 4 : name); /* what both families have of it */
   *source = NULL;
   CSA_TRY(append_file(source, "common.clh"));
-  if (strncmp(name, "cpu/", 4) == 0) CSA_TRY(append_file(source, "cpu/common.clh"));
+  if (cpu) CSA_TRY(append_file(source, "cpu/common.clh"));
+  if (file_exists(shared)) CSA_TRY(append_file(source, shared));
   return append_file(source, file);
 }
 
