@@ -20,8 +20,8 @@
  * COLUMN_ITEMS: so many that an item holds few enough columns; QUERY_LANES, KEY_LANES: LANES of a query's row and of a
  * key's: more than one where rows alone would leave items idle. All are powers of two, and their products with
  * COLUMN_ITEMS divide WG. KEY_TILE, QUERY_TILE: rows of a tile, multiples of QUERY_LANES * AT_ONCE (KEY_LANES *
- * AT_ONCE), and no fewer than WG / (2 * COLUMN_ITEMS). AT_ONCE: rows of a tile that a lane takes together;
- * compilers that take several such steps at a time run out of registers, hence `unroll 1`.
+ * KEY_AT_ONCE), and no fewer than WG / (2 * COLUMN_ITEMS). AT_ONCE, KEY_AT_ONCE, no more than that: rows of a tile that
+ * a lane takes together; compilers that take several such steps at a time run out of registers, hence `unroll 1`.
  * attention_tiling in src/layers/attention_core.c chooses them all. */
 
 #ifndef COLUMN_ITEMS
@@ -31,6 +31,7 @@
 #define KEY_TILE 32
 #define QUERY_TILE 32
 #define AT_ONCE 4
+#define KEY_AT_ONCE 2
 #endif
 
 /* SUB_GROUP: the least width of sub-groups, where the device lets a kernel ask for one. Items hold many registers, and
@@ -319,7 +320,7 @@ kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_key
     clear_row(dkey);
     clear_row(dvalue);
     for (int first = 0; first < QUERIES; first += QUERY_TILE) {
-      const int count = min(QUERY_TILE, QUERIES - first), end = tile_end(count, KEY_LANES * AT_ONCE);
+      const int count = min(QUERY_TILE, QUERIES - first), end = tile_end(count, KEY_LANES * KEY_AT_ONCE);
       barrier(CLK_LOCAL_MEM_FENCE);
       load_tile(queries, q + (query_row + first) * LDQ + head, LDQ, count, end);
       load_tile(grads, dy + (query_row + first) * COLS + head, COLS, count, end);
@@ -329,20 +330,20 @@ kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_key
       }
       barrier(CLK_LOCAL_MEM_FENCE);
 #pragma unroll 1
-      for (int j = 0; j < end; j += KEY_LANES * AT_ONCE) {
-        float s[2 * AT_ONCE]; /* q . k, then dy . v */
+      for (int j = 0; j < end; j += KEY_LANES * KEY_AT_ONCE) {
+        float s[2 * KEY_AT_ONCE]; /* q . k, then dy . v */
 #pragma unroll
-        for (int n = 0; n < AT_ONCE; n++) {
+        for (int n = 0; n < KEY_AT_ONCE; n++) {
           const int at = (j + n * KEY_LANES + lane) * STRIDE + column;
           s[n] = dot_part(key, queries + at);
-          s[AT_ONCE + n] = dot_part(value, grads + at);
+          s[KEY_AT_ONCE + n] = dot_part(value, grads + at);
         }
-        share(s, 2 * AT_ONCE, scratch);
+        share(s, 2 * KEY_AT_ONCE, scratch);
 #pragma unroll
-        for (int n = 0; n < AT_ONCE; n++) {
+        for (int n = 0; n < KEY_AT_ONCE; n++) {
           const int row = j + n * KEY_LANES + lane, at = row * STRIDE + column;
           const float p = row < count ? exp(SCALE * s[n] - norms[row]) : 0.0f;
-          const float ds = row < count ? p * (s[AT_ONCE + n] - deltas[row]) : 0.0f;
+          const float ds = row < count ? p * (s[KEY_AT_ONCE + n] - deltas[row]) : 0.0f;
           add_row(dkey, ds, queries + at);
           add_row(dvalue, p, grads + at);
         }

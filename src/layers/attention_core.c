@@ -77,7 +77,8 @@ static csa_kernel cpu_kernel(const csa_plan *p, const char *name, const csa_atte
 /* How cl/attention.cl shares out its work; the names are those of its options. */
 typedef struct {
   int items; /* of a group that are there for different rows or lanes: WG / COLUMN_ITEMS */
-  int column_items, at_once;
+  int column_items;
+  int at_once, key_at_once;
   int query_lanes, key_lanes;
   int key_tile, query_tile;
 } tiling;
@@ -91,11 +92,11 @@ typedef struct {
 /* Lanes for `rows` that each meet `others`: the fewest steps for all blocks of a group. Rows that a block cannot fill
  * are lost, but what a block meets has to be loaded once more for every block, and lanes have to be added up, in a tile
  * of up to `most` rows. */
-static int lanes_for(const tiling *t, int rows, int others, int most) {
+static int lanes_for(const tiling *t, int at_once, int rows, int others, int most) {
   int best = 1;
   int64_t least = INT64_MAX;
   for (int lanes = 1, sums = 0; lanes <= t->items; lanes *= 2, sums += 2) {
-    const int of_block = t->items / lanes, step = lanes * t->at_once;
+    const int of_block = t->items / lanes, step = lanes * at_once;
     const int64_t blocks = (rows + of_block - 1) / of_block;
     const int64_t steps = blocks * ((others + lanes - 1) / lanes + others / 16 + sums);
     if (steps >= least || (lanes > 1 && 2 * (most / step * step) < t->items)) continue;
@@ -107,8 +108,8 @@ static int lanes_for(const tiling *t, int rows, int others, int most) {
 
 /* Rows of a tile for `count`, in whole steps: equal tiles of up to `most` rows, with lanes no fewer than their sums
  * take. */
-static int tile_for(const tiling *t, int lanes, int count, int most) {
-  const int step = lanes * t->at_once, tiles = (count + most - 1) / most, longest = most / step * step;
+static int tile_for(const tiling *t, int at_once, int lanes, int count, int most) {
+  const int step = lanes * at_once, tiles = (count + most - 1) / most, longest = most / step * step;
   int rows = ((count + tiles - 1) / tiles + step - 1) / step * step;
   while (lanes > 1 && 2 * rows < t->items) rows += step;
   return rows < longest ? rows : longest;
@@ -119,8 +120,10 @@ static tiling attention_tiling(const csa_plan *p, const char *name, int group, c
   const int columns = csa_tuned_value(tuned, "COLUMNS", COLUMNS), longest = csa_tuned_value(tuned, "TILE", TILE);
   const uint64_t there = p->device->info.local_bytes;
   const int local = (int)(there < LOCAL_FLOOR ? there : LOCAL_FLOOR);
-  /* columns that are no vectors of four are loaded one by one, which takes registers */
-  tiling t = {.column_items = 1, .at_once = csa_tuned_value(tuned, "AT_ONCE", c->head % 4 == 0 ? 4 : 2)};
+  /* columns that are no vectors of four are loaded one by one, and key_backward holds more: that takes registers */
+  tiling t = {.column_items = 1,
+              .at_once = csa_tuned_value(tuned, "AT_ONCE", c->head % 4 == 0 ? 4 : 2),
+              .key_at_once = csa_tuned_value(tuned, "AT_ONCE", 2)};
   while (t.column_items < group && c->head > columns * t.column_items) t.column_items *= 2;
   t.items = group / t.column_items;
   const int row = (c->head + 4 * t.column_items - 1) / (4 * t.column_items) * t.column_items; /* vectors of four */
@@ -131,10 +134,11 @@ static tiling attention_tiling(const csa_plan *p, const char *name, int group, c
   if (rows < 1) rows = 1;
   if (rows > longest) rows = longest;
   while (t.at_once > rows) t.at_once /= 2;
-  t.query_lanes = lanes_for(&t, c->queries, c->tokens, rows);
-  t.key_lanes = lanes_for(&t, c->tokens, c->queries, rows);
-  t.key_tile = tile_for(&t, t.query_lanes, c->tokens, rows);
-  t.query_tile = tile_for(&t, t.key_lanes, c->queries, rows);
+  if (t.key_at_once > t.at_once) t.key_at_once = t.at_once;
+  t.query_lanes = lanes_for(&t, t.at_once, c->queries, c->tokens, rows);
+  t.key_lanes = lanes_for(&t, t.key_at_once, c->tokens, c->queries, rows);
+  t.key_tile = tile_for(&t, t.at_once, t.query_lanes, c->tokens, rows);
+  t.query_tile = tile_for(&t, t.key_at_once, t.key_lanes, c->queries, rows);
   return t;
 }
 
@@ -153,8 +157,10 @@ static portable_launch portable(const csa_plan *p, const char *name, const csa_a
   if (p->device->info.type == CSA_GPU && p->device->info.narrowest_subgroup > 0)
     snprintf(narrow, sizeof narrow, " -DSUB_GROUP=%d", p->device->info.narrowest_subgroup);
   l.kernel = csa_kernel_portable(
-      p, name, "%s -DCOLUMN_ITEMS=%d -DQUERY_LANES=%d -DKEY_LANES=%d -DKEY_TILE=%d -DQUERY_TILE=%d -DAT_ONCE=%d%s",
-      options, t.column_items, t.query_lanes, t.key_lanes, t.key_tile, t.query_tile, t.at_once, narrow);
+      p, name,
+      "%s -DCOLUMN_ITEMS=%d -DQUERY_LANES=%d -DKEY_LANES=%d -DKEY_TILE=%d -DQUERY_TILE=%d -DAT_ONCE=%d "
+      "-DKEY_AT_ONCE=%d%s",
+      options, t.column_items, t.query_lanes, t.key_lanes, t.key_tile, t.query_tile, t.at_once, t.key_at_once, narrow);
   const int rows = t.items / (by_keys ? t.key_lanes : t.query_lanes), count = by_keys ? c->tokens : c->queries;
   l.work = csa_groups((int64_t)c->images * c->heads * ((count + rows - 1) / rows));
   return l;

@@ -70,12 +70,20 @@ def amd(chip, variant, folder):
     return kernels
 
 
+PTX = {}  # what Clang made of a variant: the same for every assembler
+
+
 def to_ptx(variant, folder):
     out = f"{folder}/k.ptx"
+    if variant["path"] in PTX:
+        with open(out, "w", encoding="utf-8") as file:
+            file.write(PTX[variant["path"]])
+        return out, PTX[variant["path"]]
     complain(run(*CLANG, *variant["std"], "-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu", "-Xclang",
                  "sm_75", *with_libclc("nvptx64--nvidiacl.bc"), "-O3", "-S", variant["path"], "-o", out))
     with open(out, encoding="utf-8") as file:
-        return out, file.read()
+        PTX[variant["path"]] = file.read()
+    return out, PTX[variant["path"]]
 
 
 def ptx(_, variant, folder):
