@@ -68,6 +68,9 @@ static void test_layers(void **state) {
   csa_subject s = subject_of(CSA_KERNELS_PORTABLE, "layernorm_forward", "");
   s.layer = (csa_contest_spec){.ops = &csa_layer_layernorm, .in = csa_shape2(50, 70)};
   run_all(&s, all, (const char *const[]){"WG=16", "WG=32", "WG=128", NULL});
+  s = subject_of(CSA_KERNELS_PORTABLE, "attention_key_backward", "");
+  s.layer = (csa_contest_spec){.ops = &csa_layer_attention, .config = {.heads = 2}, .in = csa_shape3(3, 21, 16)};
+  run_all(&s, all, (const char *const[]){"COLUMNS=4 AT_ONCE=8", "WG=16 TILE=8", NULL});
   if (test_device()->info.type != CSA_CPU) return;
   const bool wide = csa_device_vector(&test_device()->info) == 16;
   s = subject_of(CSA_KERNELS_CPU, "cpu/attention_backward", "2x8 21x21");
