@@ -145,7 +145,8 @@ static csa_status hold_race(const contest *c, const csa_tuning *entries, race *r
 
 static void tell(const contest *c, const char *kernel, const char *set) {
   char note[400];
-  snprintf(note, sizeof note, "%s %s: %.200s", kernel, set, csa_last_error());
+  const char *why = csa_last_error(); /* its first line: the others are operands */
+  snprintf(note, sizeof note, "%s %s: %.*s", kernel, set, (int)strcspn(why, "\n"), why);
   if (c->tuner->observer.on_note != NULL) c->tuner->observer.on_note(c->tuner->observer.user, note);
 }
 
