@@ -81,14 +81,14 @@ static void print_row(const csa_tuned_result *r) {
       snprintf(rates[i], sizeof rates[i], "%.1f", 1e-9 * r->flops / seconds[i]);
     else
       snprintf(rates[i], sizeof rates[i], "%.3f ms", 1e3 * seconds[i]);
-  printf("%-18s %-24s %10s %10s %6.2f ", r->entry.kernel, r->entry.shape, rates[0], rates[1], r->entry.gain);
+  printf("%-24s %-24s %10s %10s %6.2f ", r->entry.kernel, r->entry.shape, rates[0], rates[1], r->entry.gain);
   for (int i = 0; i < r->entry.count; i++) printf(" %s=%d", r->entry.values[i].name, r->entry.values[i].value);
   printf("%s\n", r->entry.count == 0 ? " defaults" : "");
 }
 
 static void print_table(const report *r, const csa_device_info *info, int left, const char *path) {
   printf("%s: %s, driver %s\n", info->name, info->device, info->driver);
-  printf("%-18s %-24s %10s %10s %6s  %s\n", "kernel", "shape", "GFLOP/s", "tuned", "gain", "parameters");
+  printf("%-24s %-24s %10s %10s %6s  %s\n", "kernel", "shape", "GFLOP/s", "tuned", "gain", "parameters");
   for (size_t i = 0; i < r->count; i++) print_row(&r->list[i]);
   if (left > 0) printf("%d more to do: the same command goes on\n", left);
   printf("kept in %s\n", path);
