@@ -89,11 +89,12 @@ expect 3 "other.json: line" "$CLSATTN" bench --compare one.json other.json
 expect 0 "| vit: training, images/s" "$CLSATTN" bench --compare one.json one.json
 awk -F'|' '/^\| vit/ && $5 != "    1.000 " { exit 1 }' stdout || fail "a file differs from itself: $(cat stdout)"
 grep -q warning stdout && fail "a file is warned of beside itself"
-sed -E 's/"driver": "[^"]*"/"driver": "9.9"/; s/"commit": "[^"]*"/"commit": "0123"/; s/"precision": "f32"/"precision": "f16"/' \
-  one.json >other.json
+sed -E 's/"driver": "[^"]*"/"driver": "9.9"/; s/"commit": "[^"]*"/"commit": "0123"/; s/"precision": "f32"/"precision": "f16"/
+  s/"tuning": \[\]/"tuning": [{"kernel": "other"}]/' one.json >other.json
 expect 0 "other drivers" "$CLSATTN" bench --compare one.json other.json
 grep -q "warning: .*other commits: .* and 0123" stdout && grep -q "warning: vit: other precision: f32 and f16" stdout ||
   fail "no warning of another commit or precision: $(cat stdout)"
+grep -q "warning: vit: other tuned parameters: 0 and 1" stdout || fail "no warning of another tuning: $(cat stdout)"
 expect 0 '"ratio": 1.0' "$CLSATTN" bench --compare one.json other.json --json
 
 # Several devices.
