@@ -35,6 +35,7 @@ typedef struct {
   bool convolution;             /* [O, I, kh, kw] in files is [kh, kw, I, O] on the device */
   csa_init init;
   int fan_in;
+  bool fixed; /* no optimizer changes it: running statistics, or a parameter that was frozen */
 } csa_parameter;
 
 /* All parameters of a model: two flat tensors of the same layout, and who lives where in them. */

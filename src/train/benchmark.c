@@ -60,7 +60,7 @@ static csa_status random_images(trainee *t, const csa_benchmark_config *c) {
 static csa_status step(trainee *t, bool training) {
   csa_step_state state = {0};
   const int batch = t->graph->config.batch;
-  csa_optimizer_step(&t->optimizer, t->step + 1, &state);
+  if (training) csa_optimizer_step(&t->optimizer, t->step + 1, &state);
   CSA_TRY(csa_feed_batch(t->feed, t->step++ % BATCHES * batch, batch, &state));
   if (!training) return csa_schedule_forward(t->graph);
   CSA_TRY(csa_schedule_micro_step(t->graph));

@@ -47,4 +47,6 @@ void csa_optimizer_step(const csa_optimizer *o, int64_t step, csa_step_state *st
   state->lr = o->config.lr;
   state->correction1 = (float)(1.0 - pow(BETA1, (double)step));
   state->correction2 = (float)sqrt(1.0 - pow(BETA2, (double)step));
+  state->training = 1;
+  state->step = (cl_uint)(step - 1);
 }

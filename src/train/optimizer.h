@@ -23,7 +23,7 @@ const char *csa_optimizer_text(csa_optimizer_kind kind);
 /* Records the update list on the graph's plan: one launch for all parameters. */
 csa_status csa_optimizer_record(csa_optimizer *optimizer, csa_graph *graph, csa_optimizer_config config);
 
-/* Fills in what step number `step` (from 1) needs: learning rate and bias corrections. */
+/* Fills in what training step number `step` (from 1) needs: learning rate, bias corrections, that it is one. */
 void csa_optimizer_step(const csa_optimizer *optimizer, int64_t step, csa_step_state *state);
 
 #endif

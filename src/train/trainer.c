@@ -95,7 +95,7 @@ static csa_status train_step(csa_trainer *t) {
   csa_progress *p = &t->progress;
   const int64_t first = p->batch * t->config.batch, left = t->dataset->train.count - first;
   const int images = (int)(left < t->config.batch ? left : t->config.batch);
-  csa_step_state state = {.slot = t->pending};
+  csa_step_state state = {.slot = t->pending, .seed = {(cl_uint)t->config.seed, (cl_uint)(t->config.seed >> 32)}};
   csa_optimizer_step(&t->optimizer, p->step + 1, &state);
   CSA_TRY(csa_feed_batch(t->train_feed, first, images, &state));
   CSA_TRY(csa_schedule_micro_step(t->graph));
