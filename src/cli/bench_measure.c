@@ -78,7 +78,7 @@ static csa_status measure_target(csa_bench_model *m, csa_device *device, const c
                        .log_every = INT32_MAX,
                        .checkpoint_every = 1e9,
                        .choices = s->choices};
-  csa_observer observer = {device->info.name, NULL, print_epoch};
+  csa_observer observer = {.user = device->info.name, .on_epoch = print_epoch};
   csa_status status;
   CSA_GO(csa_architecture_default(&config.architecture, m->name));
   config.architecture.classes = dataset->classes;

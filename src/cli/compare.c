@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/compare_report.h"
 #include "cli/fetch.h"
+#include "cli/live.h"
 #include "cli/stop.h"
 #include "cli/training.h"
 #include "core/file.h"
@@ -32,11 +33,13 @@ typedef struct {
 
 /* The log of a run, on stderr behind its name: stdout is for the table. */
 static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
+  csa_live_interval(loss);
   fprintf(stderr, "%s: [%d, %5lld] loss: %.3f, %.0f images/s\n", (const char *)user, epoch, (long long)batch, loss,
           images_per_s);
 }
 
 static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
+  csa_live_clear();
   fprintf(stderr, "%s: epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n",
           (const char *)user, epoch, p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
 }
@@ -175,9 +178,12 @@ static csa_status read_rate(csa_compared_run *run) {
 }
 
 static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, csa_compared_run *run, bool resume) {
-  t->observer = (csa_observer){(void *)(uintptr_t)name, print_interval, print_epoch};
+  t->observer = (csa_observer){(void *)(uintptr_t)name, print_interval, print_epoch, csa_live_step, csa_live_test};
   t->stop = c->stop;
+  csa_live_begin(name, t);
+  csa_live_say("compiling and testing kernels");
   CSA_TRY(csa_trainer_prepare(t));
+  csa_live_clear();
   CSA_TRY((resume ? csa_trainer_resume : csa_trainer_start)(t, run->folder));
   if (resume && t->progress.epoch == t->config.epochs)
     fprintf(stderr, "%s: finished before\n", name);
@@ -213,6 +219,7 @@ static csa_status train_one(comparison *c, csa_compared_model *model, csa_compar
   CSA_GO(find_earlier(c, run->folder, &config, &resume));
   CSA_GO(csa_trainer_create(&t, &config, c->device, c->dataset));
   status = run_to_end(c, t, name, run, resume);
+  csa_live_clear();
 done:
   csa_trainer_destroy(t);
   csa_config_fini(&config);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/live.h"
 #include "cli/stop.h"
 #include "core/log.h"
 #include "device/apart.h"
@@ -39,7 +40,10 @@ static void print_usage(FILE *out) {
           "  clsattn devices\n  clsattn train --model vit --device cpu0 --epochs 1\n");
 }
 
-static void print_log(const char *line) { fprintf(stderr, "clsattn: %s\n", line); }
+static void print_log(const char *line) {
+  csa_live_clear();
+  fprintf(stderr, "clsattn: %s\n", line);
+}
 
 csa_status csa_flush_output(void) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return CSA_OK;

@@ -2,10 +2,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t number;
 
-static void on_signal(int signal_number) { number = signal_number; }
+static volatile sig_atomic_t terminal; /* whether somebody sees stderr as it comes */
+
+static void on_signal(int signal_number) {
+  static const char text[] = "\nstopping after this step; a second Ctrl-C ends at once, without saving\n";
+  number = signal_number;
+  if (signal_number == SIGINT && terminal != 0) (void)!write(STDERR_FILENO, text, sizeof text - 1);
+}
 
 const volatile sig_atomic_t *csa_stop_catch(void) {
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -18,6 +25,7 @@ const volatile sig_atomic_t *csa_stop_catch(void) {
     sigaction(numbers[i], &action, NULL);
   }
   known = true;
+  terminal = isatty(STDERR_FILENO);
   return &number;
 }
 

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/fetch.h"
+#include "cli/live.h"
 #include "cli/stop.h"
 #include "cli/training.h"
 
@@ -18,11 +19,13 @@ typedef struct {
 /* The log: stdout, or stderr where stdout is for JSON. */
 static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
   (void)images_per_s;
+  csa_live_interval(loss);
   fprintf(user, "[%d, %5lld] loss: %.3f\n", epoch, (long long)batch, loss);
   fflush(user);
 }
 
 static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
+  csa_live_clear();
   fprintf(user, "epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", epoch,
           p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
   fflush(user);
@@ -101,8 +104,11 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
     status = csa_flush_output();
     goto done;
   }
-  t->observer = (csa_observer){log, print_interval, print_epoch};
+  t->observer = (csa_observer){log, print_interval, print_epoch, csa_live_step, csa_live_test};
+  csa_live_begin("", t);
+  csa_live_say("compiling and testing kernels");
   CSA_GO(csa_trainer_prepare(t));
+  csa_live_clear();
   if (s->resume != NULL) {
     CSA_GO(csa_trainer_resume(t, s->resume));
   } else {
@@ -115,8 +121,10 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
   t->stop = csa_stop_catch();
   print_start(t);
   CSA_GO(csa_trainer_run(t));
+  csa_live_clear();
   status = print_result(t, log, s->json);
 done:
+  csa_live_clear();
   csa_trainer_destroy(t);
   return status;
 }

@@ -68,6 +68,7 @@ csa_status csa_trainer_prepare(csa_trainer *t) {
 /* Losses that are still on the device go into the sums, batch by batch, in order. */
 static csa_status drain(csa_trainer *t) {
   float rows[CSA_HISTORY][2];
+  t->last_drain = csa_seconds();
   if (t->pending == 0) return CSA_OK;
   CSA_TRY(csa_tensor_download_part(t->device, t->graph->history, 0, (int64_t)2 * t->pending, rows));
   for (int i = 0; i < t->pending; i++) {
@@ -106,7 +107,8 @@ static csa_status train_step(csa_trainer *t) {
   t->run_images += images;
   p->batch++;
   p->step++;
-  return t->pending == CSA_HISTORY ? drain(t) : CSA_OK;
+  /* Where steps are slow, who watches sees the loss move all the same; once a second the wait does not count. */
+  return t->pending == CSA_HISTORY || csa_seconds() - t->last_drain >= 1.0 ? drain(t) : CSA_OK;
 }
 
 /* Training time in this process passes while no evaluation runs. */
@@ -170,6 +172,7 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
   p->train_loss = p->epoch_sum / (double)p->batch;
   CSA_TRY(check_finite(t, p->train_loss));
   clock_training(t, since);
+  if (t->observer.on_test != NULL) t->observer.on_test(t->observer.user);
   CSA_TRY(csa_evaluate(&test, t->graph, t->test_feed, &t->dataset->test));
   csa_evaluation_fini(&test);
   CSA_TRY(check_finite(t, test.loss));
@@ -205,6 +208,7 @@ static csa_status run_epoch(csa_trainer *t, double *since) {
     CSA_TRY(train_step(t));
     clock_training(t, since);
     if (t->progress.batch % t->config.log_every == 0) CSA_TRY(end_interval(t));
+    if (t->observer.on_step != NULL) t->observer.on_step(t->observer.user, &t->progress, csa_trainer_rate(t));
     if (t->stop != NULL && *t->stop != 0) return interrupted(t);
     if (csa_seconds() - t->last_checkpoint >= t->config.checkpoint_every) CSA_TRY(save_checkpoint(t));
   }

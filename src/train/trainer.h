@@ -27,6 +27,8 @@ typedef struct {
   void *user;
   void (*on_interval)(void *user, int epoch, int64_t batch, double loss, double images_per_s);
   void (*on_epoch)(void *user, int epoch, const csa_progress *progress, double images_per_s);
+  void (*on_step)(void *user, const csa_progress *progress, double images_per_s); /* sums may lag some batches behind */
+  void (*on_test)(void *user);                                                    /* an evaluation begins */
 } csa_observer;
 
 typedef struct {
@@ -47,6 +49,7 @@ typedef struct {
   int pending;                       /* batches whose losses are still on the device */
   int pending_images;                /* in the last of them */
   double last_checkpoint;            /* csa_seconds() */
+  double last_drain;                 /* likewise: when losses were fetched */
   double run_seconds, run_images;    /* trained in this process, without evaluation */
 } csa_trainer;
 

@@ -1,0 +1,24 @@
+/* The live line: how a run stands, redrawn in place at the foot of a terminal. Where stderr is no terminal, or one that
+ * cannot go back in a line (TERM=dumb), nothing here does anything. There is one for the program. */
+#ifndef CSA_CLI_LIVE_H
+#define CSA_CLI_LIVE_H
+
+#include "train/trainer.h"
+
+/* From now on the line is of this run; `name` stands before all, and may be empty. Both must outlive it. */
+void csa_live_begin(const char *name, const csa_trainer *trainer);
+
+/* Observers of the run: `user` is not looked at. */
+void csa_live_step(void *user, const csa_progress *progress, double images_per_s);
+void csa_live_test(void *user);
+
+/* Says what is being done where there are no figures yet. */
+void csa_live_say(const char *what);
+
+/* An interval ended with this loss, which stands until the next batches' is known; and csa_live_clear. */
+void csa_live_interval(double loss);
+
+/* Takes the line away: before anything else is printed, and at the end. */
+void csa_live_clear(void);
+
+#endif
