@@ -196,7 +196,9 @@ static csa_status make_feed(csa_model *m) {
 static csa_status build(csa_model *m, const csa_build *b) {
   CSA_TRY(csa_graph_create(&m->graph, m->device, (csa_graph_config){.batch = b->batch, .training = true}));
   CSA_TRY(build_graph(m, m->graph));
-  CSA_TRY(csa_optimizer_record(&m->optimizer, m->graph, (csa_optimizer_config){b->optimizer, b->lr, b->weight_decay}));
+  CSA_TRY(
+      csa_optimizer_record(&m->optimizer, m->graph,
+                           (csa_optimizer_config){.kind = b->optimizer, .lr = b->lr, .weight_decay = b->weight_decay}));
   CSA_TRY(csa_schedule_prepare(m->graph));
   CSA_TRY(csa_graph_initialize(m->graph, b->seed));
   return make_feed(m);

@@ -23,6 +23,7 @@ csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state) {
   csa_step_state unscaled = *state;
   unscaled.scale = 1.0f;
   unscaled.finite = 1;
+  unscaled.clip = 1.0f;
   memcpy(pattern, &unscaled, sizeof unscaled);
   return csa_cl_check(clEnqueueFillBuffer(graph->device->queue, step->memory, pattern, sizeof pattern,
                                           (size_t)step->offset * sizeof pattern[0], sizeof pattern, 0, NULL, NULL),

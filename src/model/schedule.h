@@ -15,6 +15,7 @@ typedef struct {
   cl_int slot;          /* of this batch in the history of losses, 0 .. CSA_HISTORY-1 */
   cl_float scale;       /* of the loss, and whether the gradients are finite: 1, unless the graph has a scaler, */
   cl_int finite;        /* which then writes them on the device; the host need not */
+  cl_float clip;        /* factor of the gradients: 1, unless the update list bounds their norm */
   cl_int training;      /* whether this is a step of training, not of evaluation */
   cl_uint seed[2];      /* of the run, low word first: the key of random numbers drawn on the device */
   cl_uint step;         /* number of this step, from 0: part of their counter */

@@ -34,3 +34,15 @@ void csa_ref_optimizer_step(const csa_ref_optimizer *o, int64_t step, int64_t co
   }
   adam_step(o, step, count, gradient, parameter, first, second);
 }
+
+void csa_ref_clip(double most, int64_t count, double *gradient) {
+  double squares = 0;
+  for (int64_t i = 0; i < count; i++) squares += gradient[i] * gradient[i];
+  const double factor = fmin(1, most / (sqrt(squares) + 1e-6));
+  for (int64_t i = 0; i < count; i++) gradient[i] *= factor;
+}
+
+void csa_ref_ema(double decay, int64_t step, int64_t count, const double *parameter, double *mean) {
+  const double t = (double)step - 1, d = fmin(decay, t / (10 + t));
+  for (int64_t i = 0; i < count; i++) mean[i] += (1 - d) * (parameter[i] - mean[i]);
+}

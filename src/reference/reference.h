@@ -184,4 +184,10 @@ typedef struct {
 void csa_ref_optimizer_step(const csa_ref_optimizer *o, int64_t step, int64_t count, const double *gradient,
                             double *parameter, double *first, double *second);
 
+/* Multiplies gradient [count] by min(1, most / (norm + 1e-6)), as PyTorch's clip_grad_norm_ does. */
+void csa_ref_clip(double most, int64_t count, double *gradient);
+
+/* mean += (1 - d) (parameter - mean) with d = min(decay, t / (10 + t)) in step t = step - 1; both [count]. */
+void csa_ref_ema(double decay, int64_t step, int64_t count, const double *parameter, double *mean);
+
 #endif

@@ -45,7 +45,7 @@ static csa_status build(side *s, const csa_side *given, const csa_against_config
   const csa_graph_config config = {.choices = given->choices, .batch = c->batch, .training = true, .keep_all = true};
   CSA_TRY(csa_graph_create(&s->graph, given->device, config));
   CSA_TRY(csa_architecture_build(&c->architecture, s->graph));
-  CSA_TRY(csa_optimizer_record(&s->optimizer, s->graph, (csa_optimizer_config){CSA_ADAM, LEARNING_RATE, 0.0f}));
+  CSA_TRY(csa_optimizer_record(&s->optimizer, s->graph, (csa_optimizer_config){.kind = CSA_ADAM, .lr = LEARNING_RATE}));
   return csa_schedule_prepare(s->graph);
 }
 

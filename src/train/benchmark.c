@@ -72,7 +72,7 @@ static csa_status prepare(double *compile_s, trainee *t, csa_device *device, con
   double seconds[2];
   CSA_TRY(csa_fit(&t->graph, &t->optimizer, device, &c->architecture,
                   (csa_graph_config){.choices = c->choices, .batch = c->batch, .training = true},
-                  (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
+                  (csa_optimizer_config){.kind = CSA_ADAM, .lr = 1e-3f}));
   double start = csa_seconds();
   CSA_TRY(csa_schedule_bind(t->graph));
   *compile_s = csa_seconds() - start;

@@ -86,7 +86,7 @@ static csa_status run_graph(self_test *t, const csa_graph *graph) {
   return csa_selftest_loss(&t->ledger, t->device, t->choices, (int)csa_cols(graph->out->shape));
 }
 
-static csa_status run_model(self_test *t, const char *name, bool grid, csa_optimizer_kind optimizer, int batch) {
+static csa_status run_model(self_test *t, const char *name, bool grid, csa_optimizer_config optimizer, int batch) {
   const csa_graph_config config = {.choices = t->choices, .batch = batch, .training = true};
   csa_architecture a;
   csa_optimizer recorded;
@@ -96,10 +96,10 @@ static csa_status run_model(self_test *t, const char *name, bool grid, csa_optim
   a.grid = grid;
   CSA_GO(csa_graph_create(&graph, t->device, config));
   CSA_GO(csa_architecture_build(&a, graph));
-  CSA_GO(csa_optimizer_record(&recorded, graph, (csa_optimizer_config){optimizer, 1e-3f, 0.0f}));
+  CSA_GO(csa_optimizer_record(&recorded, graph, optimizer));
   CSA_GO(csa_plan_compile(graph->plan));
   CSA_GO(run_graph(t, graph));
-  status = csa_selftest_optimizer(&t->ledger, t->device, t->choices, optimizer);
+  status = csa_selftest_optimizer(&t->ledger, t->device, t->choices, &optimizer);
 done:
   csa_graph_destroy(graph);
   return status;
@@ -160,9 +160,11 @@ csa_status csa_selftest(csa_verification *v, char *sentence, csa_device *device,
   self_test t = {.device = device, .choices = choices, .images = IMAGES};
   csa_status status;
   CSA_GO(run_odd_products(&t));
-  CSA_GO(run_model(&t, "vit", false, CSA_ADAM, batch));
-  CSA_GO(run_model(&t, "vit", true, CSA_ADAMW, batch));
-  CSA_GO(run_model(&t, "cnn", false, CSA_SGD, batch));
+  CSA_GO(run_model(&t, "vit", false, (csa_optimizer_config){.kind = CSA_ADAM}, batch));
+  CSA_GO(run_model(
+      &t, "vit", true,
+      (csa_optimizer_config){.kind = CSA_ADAMW, .decay = CSA_DECAY_WEIGHTS, .clip_norm = 1.0f, .ema = 0.5f}, batch));
+  CSA_GO(run_model(&t, "cnn", false, (csa_optimizer_config){.kind = CSA_SGD}, batch));
   CSA_GO(run_odd_layers(&t));
   status = csa_ledger_close(&t.ledger, v, sentence);
 done:
@@ -241,7 +243,8 @@ done:
   return status;
 }
 
-static csa_status quick(const csa_graph *graph, csa_optimizer_kind optimizer, csa_verification *v, char *sentence) {
+static csa_status quick(const csa_graph *graph, const csa_optimizer_config *optimizer, csa_verification *v,
+                        char *sentence) {
   self_test t = {.device = graph->device, .choices = graph->plan->choices, .images = QUICK_IMAGES};
   csa_status status;
   CSA_GO(csa_plan_compile(graph->plan));
@@ -261,7 +264,7 @@ static csa_status failed(const csa_device_info *info, const char *sentence) {
                   info->name, sentence, info->platform, info->driver);
 }
 
-csa_status csa_selftest_once(const csa_graph *graph, csa_optimizer_kind optimizer) {
+csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config *optimizer) {
   static const char held[] = "the self-test held\n";
   const csa_device_info *info = &graph->device->info;
   const double start = csa_seconds();
@@ -271,7 +274,7 @@ csa_status csa_selftest_once(const csa_graph *graph, csa_optimizer_kind optimize
   size_t size;
   csa_status status;
   CSA_GO(describe(graph, &text));
-  csa_cache_key(key, info, text, csa_optimizer_text(optimizer));
+  csa_cache_key(key, info, text, csa_optimizer_text(optimizer->kind));
   if (csa_cache_load(key, &kept, &size)) goto done;
   CSA_GO(quick(graph, optimizer, &v, sentence));
   if (sentence[0] != '\0') {

@@ -17,6 +17,6 @@ csa_status csa_selftest(csa_verification *verification, char *sentence, csa_devi
  * that it held is kept in the cache, by device, driver, version of clsattn, the kernels' sources and options, and the
  * sizes of products, so that the same again is not tested again. Where nothing can be kept it runs each time. A number
  * that is wrong is CSA_FAILED and names the kernel; that it ran is logged. */
-csa_status csa_selftest_once(const csa_graph *graph, csa_optimizer_kind optimizer);
+csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config *optimizer);
 
 #endif

@@ -23,7 +23,8 @@ csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choic
 /* The loss over so many classes, of a batch that is not full. */
 csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices choices, int classes);
 
-/* A few steps of an optimizer. */
-csa_status csa_selftest_optimizer(csa_ledger *ledger, csa_device *device, csa_choices choices, csa_optimizer_kind kind);
+/* A few steps of an optimizer that does what `like` does, at rates of its own. */
+csa_status csa_selftest_optimizer(csa_ledger *ledger, csa_device *device, csa_choices choices,
+                                  const csa_optimizer_config *like);
 
 #endif

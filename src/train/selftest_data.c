@@ -157,8 +157,20 @@ typedef struct {
   csa_optimizer optimizer;
   csa_ref_optimizer reference;
   int64_t count;
-  double *w, *dw, *first, *second;
+  double *w, *dw, *first, *second, *mean;
 } updates;
+
+/* Weight decay is the reference's for the weight, which comes first; for the bias it may be left out. */
+static void reference_step(updates *u, int64_t step) {
+  const csa_optimizer_config *c = &u->optimizer.config;
+  const int64_t bias = u->graph->parameters.list[1].value->start;
+  csa_ref_optimizer rest = u->reference;
+  if (c->decay == CSA_DECAY_WEIGHTS) rest.weight_decay = 0.0;
+  if (c->clip_norm > 0.0f) csa_ref_clip((double)c->clip_norm, u->count, u->dw);
+  csa_ref_optimizer_step(&u->reference, step, bias, u->dw, u->w, u->first, u->second);
+  csa_ref_optimizer_step(&rest, step, u->count - bias, u->dw + bias, u->w + bias, u->first + bias, u->second + bias);
+  csa_ref_ema((double)c->ema, step, u->count, u->w, u->mean);
+}
 
 static csa_status take_steps(updates *u) {
   csa_device *device = u->graph->device;
@@ -174,7 +186,7 @@ static csa_status take_steps(updates *u) {
     CSA_TRY(csa_values_upload(device, u->graph->parameters.gradients, u->dw));
     CSA_TRY(csa_schedule_update(u->graph));
     for (int64_t i = 0; i < u->count; i++) u->dw[i] = gradient_of(i, step);
-    csa_ref_optimizer_step(&u->reference, step, u->count, u->dw, u->w, u->first, u->second);
+    reference_step(u, step);
   }
   return CSA_OK;
 }
@@ -191,10 +203,28 @@ static csa_status compare_state(csa_ledger *ledger, const updates *u, const csa_
   return status;
 }
 
-static csa_status update(updates *u, csa_ledger *ledger, csa_device *device, csa_choices choices) {
+/* Afterwards the parameters are what the average was. */
+static csa_status swap(csa_ledger *ledger, const updates *u) {
+  const csa_tensor *values = u->graph->parameters.values;
+  csa_plan *plan = NULL;
+  double *got = NULL;
+  csa_status status;
+  CSA_GO(csa_plan_create(&plan, u->graph->device, u->graph->plan->choices));
+  CSA_GO(csa_optimizer_record_swap(plan, &u->optimizer, u->graph));
+  CSA_GO(csa_plan_place(plan));
+  CSA_GO(csa_plan_bind(plan));
+  CSA_GO(csa_plan_run(plan, 0, plan->node_count));
+  CSA_GO(csa_values_download(u->graph->device, values, &got));
+  status = csa_ledger_probe(ledger, plan, values, csa_difference(got, u->mean, u->count, NULL), 3e-6, "exchange");
+done:
+  free(got);
+  csa_plan_destroy(plan);
+  return status;
+}
+
+static csa_status update(updates *u, csa_ledger *ledger, csa_device *device, csa_choices choices,
+                         csa_optimizer_config config) {
   const csa_rng rng = {5, CSA_RNG_TEST, 0};
-  const csa_optimizer_config config = {(csa_optimizer_kind)u->reference.kind, (float)u->reference.lr,
-                                       (float)u->reference.weight_decay};
   const csa_graph_config graph = {.choices = choices, .batch = 2, .training = true};
   CSA_TRY(csa_graph_create(&u->graph, device, graph));
   csa_graph_add(u->graph, &csa_layer_linear, (csa_layer_config){.out = OUTPUTS},
@@ -204,26 +234,34 @@ static csa_status update(updates *u, csa_ledger *ledger, csa_device *device, csa
   CSA_TRY(csa_optimizer_record(&u->optimizer, u->graph, config)); /* of the layer only the parameters are wanted */
   CSA_TRY(csa_schedule_prepare(u->graph));
   u->count = csa_elements(u->graph->parameters.values->shape);
-  double **const all[] = {&u->w, &u->dw, &u->first, &u->second};
+  double **const all[] = {&u->w, &u->dw, &u->first, &u->second, &u->mean};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) CSA_TRY(csa_new(all[i], (size_t)u->count, sizeof(double)));
   for (int64_t i = 0; i < u->count; i++) u->w[i] = (double)csa_rng_normal(&rng, (uint64_t)i);
   CSA_TRY(take_steps(u));
   CSA_TRY(compare_state(ledger, u, u->optimizer.first, u->first, 1e-6, "first moment"));
   CSA_TRY(compare_state(ledger, u, u->optimizer.second, u->second, 2e-6, "second moment"));
-  return compare_state(ledger, u, u->graph->parameters.values, u->w, 3e-6, "parameters");
+  CSA_TRY(compare_state(ledger, u, u->optimizer.mean, u->mean, 3e-6, "moving average"));
+  CSA_TRY(compare_state(ledger, u, u->graph->parameters.values, u->w, 3e-6, "parameters"));
+  return u->optimizer.mean != NULL ? swap(ledger, u) : CSA_OK;
 }
 
 csa_status csa_selftest_optimizer(csa_ledger *ledger, csa_device *device, csa_choices choices,
-                                  csa_optimizer_kind kind) {
-  updates u = {.reference = {.kind = (csa_ref_optimizer_kind)kind,
+                                  const csa_optimizer_config *like) {
+  updates u = {.reference = {.kind = (csa_ref_optimizer_kind)like->kind,
                              .lr = 0.125,
                              .weight_decay = 0.0625,
                              .beta1 = 0.9,
                              .beta2 = 0.999,
                              .epsilon = 1e-8,
                              .momentum = 0.9}};
-  const csa_status status = update(&u, ledger, device, choices);
+  const csa_optimizer_config config = {.kind = like->kind,
+                                       .lr = (float)u.reference.lr,
+                                       .weight_decay = (float)u.reference.weight_decay,
+                                       .decay = like->decay,
+                                       .clip_norm = like->clip_norm > 0.0f ? 0.5f : 0.0f,
+                                       .ema = like->ema > 0.0f ? 0.125f : 0.0f};
+  const csa_status status = update(&u, ledger, device, choices, config);
   csa_graph_destroy(u.graph);
-  free(u.w), free(u.dw), free(u.first), free(u.second);
+  free(u.w), free(u.dw), free(u.first), free(u.second), free(u.mean);
   return status;
 }

@@ -38,7 +38,8 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
   CSA_GO(csa_new(&t->order, (size_t)dataset->train.count, sizeof *t->order));
   CSA_GO(csa_fit(&t->graph, &t->optimizer, device, &config->architecture,
                  (csa_graph_config){.choices = config->choices, .batch = config->batch, .training = true},
-                 (csa_optimizer_config){config->optimizer, (float)config->lr, (float)config->weight_decay}));
+                 (csa_optimizer_config){
+                     .kind = config->optimizer, .lr = (float)config->lr, .weight_decay = (float)config->weight_decay}));
   t->config.choices = t->graph->plan->choices;
   *out = t;
   t = NULL;
@@ -59,7 +60,7 @@ void csa_trainer_destroy(csa_trainer *t) {
 }
 
 csa_status csa_trainer_prepare(csa_trainer *t) {
-  CSA_TRY(csa_selftest_once(t->graph, t->config.optimizer)); /* while the device is empty */
+  CSA_TRY(csa_selftest_once(t->graph, &t->optimizer.config)); /* while the device is empty */
   CSA_TRY(csa_schedule_bind(t->graph));
   CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->dataset->train, 0));
   return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, 0);

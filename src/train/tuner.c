@@ -90,7 +90,7 @@ static csa_status ask(questions *all, csa_device *device, const csa_tuner *t, co
   choices.tuning = &none;
   CSA_TRY(csa_fit(&graph, &optimizer, device, model,
                   (csa_graph_config){.choices = choices, .batch = t->batch, .training = true},
-                  (csa_optimizer_config){CSA_ADAM, 1e-3f, 0.0f}));
+                  (csa_optimizer_config){.kind = CSA_ADAM, .lr = 1e-3f}));
   csa_status status = add_questions(all, graph->plan->tuning, NULL);
   for (size_t i = 0; i < graph->layer_count && status == CSA_OK; i++)
     status = ask_layer(all, device, choices, &graph->layers[i]);

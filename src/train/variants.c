@@ -73,14 +73,21 @@ static csa_status add_feed(variants *all, const csa_graph *graph, const csa_arch
 static csa_status add_model(variants *all, csa_device *device, const csa_architecture *a, csa_graph_config config,
                             csa_optimizer_kind optimizer) {
   csa_optimizer state;
+  csa_plan *swap = NULL;
   csa_graph *graph;
   csa_status status = csa_graph_create(&graph, device, config);
   if (status != CSA_OK) return status == CSA_USAGE ? CSA_OK : status;
   CSA_GO(csa_architecture_build(a, graph));
   CSA_GO(add_feed(all, graph, a));
-  if (config.training) CSA_GO(csa_optimizer_record(&state, graph, (csa_optimizer_config){.kind = optimizer}));
+  if (config.training)
+    CSA_GO(csa_optimizer_record(&state, graph, (csa_optimizer_config){.kind = optimizer, .clip_norm = 1, .ema = 0.5f}));
   CSA_GO(add_plan(all, graph->plan));
+  if (!config.training) goto done;
+  CSA_GO(csa_plan_create(&swap, device, config.choices));
+  CSA_GO(csa_optimizer_record_swap(swap, &state, graph));
+  status = add_plan(all, swap);
 done:
+  csa_plan_destroy(swap);
   csa_graph_destroy(graph);
   return status;
 }

@@ -126,7 +126,7 @@ static csa_status build(golden_run *g, csa_device *device) {
                            (csa_graph_config){.choices = g->choices, .batch = g->batch, .training = true}));
   if (csa_architecture_build(&g->architecture, g->graph) != CSA_OK) /* sizes that cannot be are the file's fault */
     return csa_fail_in(g->graph->status == CSA_USAGE ? CSA_INPUT : g->graph->status, "golden: %s", g->path);
-  CSA_TRY(csa_optimizer_record(&g->optimizer, g->graph, (csa_optimizer_config){CSA_ADAM, lr, 0.0f}));
+  CSA_TRY(csa_optimizer_record(&g->optimizer, g->graph, (csa_optimizer_config){.kind = CSA_ADAM, .lr = lr}));
   CSA_TRY(csa_schedule_prepare(g->graph));
   CSA_TRY(csa_weights_read(g->graph, g->file, "param.", g->graph->parameters.values));
   const size_t classes = (size_t)g->architecture.classes, batch = (size_t)g->batch;

@@ -25,7 +25,7 @@ static void begin(training *t, csa_choices choices) {
   csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, INPUTS));
   csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc"));
   assert_ok(csa_graph_record(t->graph));
-  assert_ok(csa_optimizer_record(&t->optimizer, t->graph, (csa_optimizer_config){CSA_ADAM, 0.25f, 0.0f}));
+  assert_ok(csa_optimizer_record(&t->optimizer, t->graph, (csa_optimizer_config){.kind = CSA_ADAM, .lr = 0.25f}));
   assert_ok(csa_schedule_prepare(t->graph));
   assert_int_equal(csa_elements(t->graph->parameters.values->shape), COUNT);
 }

@@ -10,8 +10,17 @@
 #define STEPS 6
 
 static const csa_optimizer_config configs[] = {
-    {CSA_ADAM, 1e-3f, 0.0f},  {CSA_ADAM, 0.5f, 0.1f},  {CSA_ADAMW, 1e-3f, 0.0f},
-    {CSA_ADAMW, 0.5f, 0.25f}, {CSA_SGD, 0.125f, 0.0f}, {CSA_SGD, 0.5f, 0.0625f},
+    {.kind = CSA_ADAM, .lr = 1e-3f},
+    {.kind = CSA_ADAM, .lr = 0.5f, .weight_decay = 0.1f},
+    {.kind = CSA_ADAMW, .lr = 1e-3f},
+    {.kind = CSA_ADAMW, .lr = 0.5f, .weight_decay = 0.25f},
+    {.kind = CSA_SGD, .lr = 0.125f},
+    {.kind = CSA_SGD, .lr = 0.5f, .weight_decay = 0.0625f},
+    {.kind = CSA_ADAMW, .lr = 0.5f, .weight_decay = 0.25f, .decay = CSA_DECAY_WEIGHTS},
+    {.kind = CSA_SGD, .lr = 0.5f, .weight_decay = 0.25f, .decay = CSA_DECAY_WEIGHTS, .clip_norm = 0.75f},
+    {.kind = CSA_SGD, .lr = 0.5f, .clip_norm = 1e6f}, /* nothing to clip */
+    {.kind = CSA_ADAM, .lr = 0.5f, .clip_norm = 0.125f, .ema = 0.25f},
+    {.kind = CSA_SGD, .lr = 0.125f, .ema = 0.9f},
 };
 
 /* A model with a few parameters, ready to be updated. */
@@ -66,11 +75,15 @@ static void check(const test_variant *variant, csa_optimizer_config config) {
                                        .epsilon = 1e-8,
                                        .momentum = 0.9};
   const csa_rng rng = {13, CSA_RNG_TEST, 0};
+  csa_ref_optimizer rest = reference; /* of the parameters, the bias */
   csa_optimizer optimizer;
+  if (config.decay == CSA_DECAY_WEIGHTS) rest.weight_decay = 0.0;
   if (test_skips(variant, 2 * 7 * 43)) return;
   csa_graph *g = make_graph(variant, config, &optimizer);
   const int64_t count = csa_elements(g->parameters.values->shape);
-  double *w = test_zeros(count), *dw = test_zeros(count), *first = test_zeros(count), *second = test_zeros(count);
+  const int64_t bias = g->parameters.list[1].value->start;
+  double *w = test_zeros(count), *dw = test_zeros(count), *first = test_zeros(count), *second = test_zeros(count),
+         *mean = test_zeros(count);
   for (int64_t i = 0; i < count; i++) w[i] = (double)csa_rng_normal(&rng, (uint64_t)i);
   upload(g->parameters.values, w, count);
   for (uint32_t step = 1; step <= STEPS; step++) {
@@ -80,15 +93,22 @@ static void check(const test_variant *variant, csa_optimizer_config config) {
     csa_optimizer_step(&optimizer, step, &state);
     assert_ok(csa_schedule_state(g, &state));
     assert_ok(csa_schedule_update(g));
-    csa_ref_optimizer_step(&reference, step, count, dw, w, first, second);
+    if (config.clip_norm > 0.0f) csa_ref_clip((double)config.clip_norm, count, dw);
+    csa_ref_optimizer_step(&reference, step, bias, dw, w, first, second);
+    csa_ref_optimizer_step(&rest, step, count - bias, dw + bias, w + bias, first + bias, second + bias);
+    csa_ref_ema((double)config.ema, step, count, w, mean);
     compare("parameters", g->parameters.values, w, count, 1.0, 3e-6);
   }
+  if (config.ema > 0.0f)
+    compare("moving average", optimizer.mean, mean, count, 1.0, 3e-6);
+  else
+    assert_null(optimizer.mean);
   compare("first moment", optimizer.first, first, count, 1.0, 1e-6);
   if (config.kind == CSA_SGD)
     assert_null(optimizer.second);
   else
     compare("second moment", optimizer.second, second, count, 1e3, 2e-5); /* 1 - 0.999f is not quite 0.001 */
-  free(w), free(dw), free(first), free(second);
+  free(w), free(dw), free(first), free(second), free(mean);
   csa_graph_destroy(g);
 }
 
@@ -102,10 +122,39 @@ static void test_steps(void **state) {
     }
 }
 
+/* A fixed parameter stays, whatever its gradient, and its gradient is no part of the norm. */
+static void test_fixed(void **state) {
+  (void)state;
+  const csa_optimizer_config config = {.kind = CSA_SGD, .lr = 1.0f, .weight_decay = 0.5f, .clip_norm = 1.0f};
+  csa_optimizer optimizer;
+  csa_graph *g;
+  assert_ok(csa_graph_create(&g, test_device(), (csa_graph_config){.batch = 2, .training = true}));
+  csa_tensor *x = csa_graph_input(g, csa_shape2(2, 7));
+  csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = 4}, x, NULL, "fc");
+  assert_ok(csa_graph_record(g));
+  g->parameters.list[0].fixed = true;
+  assert_ok(csa_optimizer_record(&optimizer, g, config));
+  assert_ok(csa_schedule_prepare(g));
+  const int64_t count = csa_elements(g->parameters.values->shape), bias = g->parameters.list[1].value->start;
+  double *w = test_zeros(count), *dw = test_zeros(count);
+  for (int64_t i = 0; i < count; i++) dw[i] = i < bias ? 1e6 : i < bias + 4 ? 4.0 : 0.0; /* the bias's norm is 8 */
+  for (int64_t i = 0; i < count; i++) w[i] = i < bias + 4 ? 2.0 : 0.0;
+  upload(g->parameters.values, w, count);
+  upload(g->parameters.gradients, dw, count);
+  csa_step_state s = {.active = 2};
+  csa_optimizer_step(&optimizer, 1, &s);
+  assert_ok(csa_schedule_state(g, &s));
+  assert_ok(csa_schedule_update(g));
+  for (int64_t i = bias; i < bias + 4; i++) w[i] = 2.0 - (4.0 / 8.0 + 0.5 * 2.0);
+  compare("parameters", g->parameters.values, w, count, 1.0, 1e-6);
+  free(w), free(dw);
+  csa_graph_destroy(g);
+}
+
 /* Far on, corrections are nearly 1, and must not be lost to rounding at the beginning. */
 static void test_corrections(void **state) {
   (void)state;
-  const csa_optimizer optimizer = {.config = {CSA_ADAM, 0.25f, 0.0f}};
+  const csa_optimizer optimizer = {.config = {.kind = CSA_ADAM, .lr = 0.25f}};
   static const int64_t steps[] = {1, 2, 100, 3000, 1000000000000};
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
     csa_step_state s = {.active = 3, .offset = 4, .slot = 5};
@@ -131,7 +180,7 @@ static void test_names(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_corrections),
-                                     cmocka_unit_test(test_names)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_fixed),
+                                     cmocka_unit_test(test_corrections), cmocka_unit_test(test_names)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
