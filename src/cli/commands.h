@@ -15,6 +15,8 @@ csa_status csa_command_bench(int argc, char **argv);
 csa_status csa_command_tune(int argc, char **argv);
 csa_status csa_command_verify(int argc, char **argv);
 csa_status csa_command_data(int argc, char **argv);
+csa_status csa_command_runs(int argc, char **argv);
+csa_status csa_command_cache(int argc, char **argv);
 
 /* --version: what this program is made of. */
 csa_status csa_print_about(bool json);

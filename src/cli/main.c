@@ -26,6 +26,8 @@ static const struct {
     {"tune", csa_command_tune, "find the parameters that serve a device best"},
     {"verify", csa_command_verify, "run a golden file and compare with its numbers"},
     {"data", csa_command_data, "list, describe and fetch data sets"},
+    {"runs", csa_command_runs, "list run folders and how they stand"},
+    {"cache", csa_command_cache, "show or clear the compiled kernels that are kept"},
 };
 
 #define COMMANDS (int)(sizeof commands / sizeof commands[0])

@@ -1,5 +1,7 @@
 #include "device/cache.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,4 +112,34 @@ void csa_cache_store(const char *key, const uint8_t *binary, size_t size) {
   if (csa_file_end(writer) == CSA_OK) return;
 failed:
   csa_log("cache: %s: %s", path, csa_last_error());
+}
+
+#define NOTE_MOST 64 /* bytes; a program takes more */
+
+/* KEY.bin, or KEY.bin.XXXXXX before it is whole. */
+static bool is_entry(const char *name, bool *whole) {
+  const size_t digits = strspn(name, "0123456789abcdef"), length = strlen(name);
+  *whole = length == 36;
+  return digits == 32 && strncmp(name + digits, ".bin", 4) == 0 && (*whole || (length == 43 && name[36] == '.'));
+}
+
+csa_status csa_cache_look(const char *folder, bool clear, csa_cache_contents *c) {
+  char path[CSA_CACHE_FOLDER + 64];
+  struct stat info;
+  csa_status status = CSA_OK;
+  memset(c, 0, sizeof *c);
+  DIR *open = opendir(folder);
+  if (open == NULL) return csa_fail(CSA_INPUT, "cache: %s: %s", folder, strerror(errno));
+  for (const struct dirent *entry; status == CSA_OK && (entry = readdir(open)) != NULL;) {
+    bool whole;
+    if (!is_entry(entry->d_name, &whole)) continue;
+    snprintf(path, sizeof path, "%s/%.50s", folder, entry->d_name);
+    if (lstat(path, &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    c->bytes += (uint64_t)info.st_size;
+    if (whole) *(info.st_size <= NOTE_MOST ? &c->notes : &c->programs) += 1;
+    if (clear && unlink(path) != 0 && errno != ENOENT)
+      status = csa_fail(CSA_OUTPUT, "cache: %s: %s", path, strerror(errno));
+  }
+  closedir(open);
+  return status;
 }

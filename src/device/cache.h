@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/status.h"
 #include "device/device.h"
 
 #define CSA_CACHE_FOLDER 512
@@ -25,5 +26,14 @@ bool csa_cache_load(const char *key, uint8_t **binary, size_t *size);
 
 /* Stores an entry, replacing one that is there; says in the log if it could not. */
 void csa_cache_store(const char *key, const uint8_t *binary, size_t size);
+
+/* What the folder holds. */
+typedef struct {
+  size_t programs, notes; /* notes: self-tests that held */
+  uint64_t bytes;         /* of both, and of what killed processes left half written */
+} csa_cache_contents;
+
+/* Counts it; and with `clear` removes it: nothing but what has an entry's name, though, and not the folder. */
+csa_status csa_cache_look(const char *folder, bool clear, csa_cache_contents *contents);
 
 #endif

@@ -68,7 +68,8 @@ json_t *csa_tuning_to_json(const csa_tuning *tuning, bool used);
 /* Adds the entries of such a list. What is no entry, unknown or out of range is CSA_INPUT. */
 csa_status csa_tuning_from_json(csa_tuning *tuning, const json_t *list);
 
-/* Where the tuning of a device is kept; false where there is no home for it. */
+/* The folder of all tunings, and where that of a device is kept; false where there is no home for it. */
+bool csa_tuning_folder(char folder[CSA_TUNING_PATH]);
 bool csa_tuning_path(const csa_device_info *info, char path[CSA_TUNING_PATH]);
 
 /* Adds what a file says, which must be of this device and driver, else CSA_INPUT. */

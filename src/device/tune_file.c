@@ -158,9 +158,20 @@ static csa_status add_list(csa_tuning *tuning, const json_t *list, const char *p
 
 csa_status csa_tuning_from_json(csa_tuning *tuning, const json_t *list) { return add_list(tuning, list, NULL); }
 
-bool csa_tuning_path(const csa_device_info *info, char path[CSA_TUNING_PATH]) {
+bool csa_tuning_folder(char folder[CSA_TUNING_PATH]) {
   const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-  char key[33], name[48];
+  int length;
+  if (base != NULL && base[0] == '/')
+    length = snprintf(folder, CSA_TUNING_PATH, "%s/clsattn/tuning", base);
+  else if (home != NULL && home[0] == '/')
+    length = snprintf(folder, CSA_TUNING_PATH, "%s/.local/share/clsattn/tuning", home);
+  else
+    return false;
+  return length < CSA_TUNING_PATH;
+}
+
+bool csa_tuning_path(const csa_device_info *info, char path[CSA_TUNING_PATH]) {
+  char key[33], name[48], folder[CSA_TUNING_PATH];
   size_t used = 0;
   for (const char *c = info->device; *c != '\0' && used + 1 < sizeof name; c++) {
     const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
@@ -168,14 +179,8 @@ bool csa_tuning_path(const csa_device_info *info, char path[CSA_TUNING_PATH]) {
   }
   name[used] = '\0';
   csa_cache_key(key, info, "tuning", "");
-  int length;
-  if (base != NULL && base[0] == '/')
-    length = snprintf(path, CSA_TUNING_PATH, "%s/clsattn/tuning/%s-%.8s.json", base, name, key);
-  else if (home != NULL && home[0] == '/')
-    length = snprintf(path, CSA_TUNING_PATH, "%s/.local/share/clsattn/tuning/%s-%.8s.json", home, name, key);
-  else
-    return false;
-  return length < CSA_TUNING_PATH;
+  return csa_tuning_folder(folder) &&
+         snprintf(path, CSA_TUNING_PATH, "%s/%s-%.8s.json", folder, name, key) < CSA_TUNING_PATH;
 }
 
 static csa_status check_device(const json_t *root, const csa_device_info *info) {

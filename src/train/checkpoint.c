@@ -27,6 +27,17 @@ csa_status csa_folder_lock(const char *folder, int *descriptor) {
   return csa_fail(CSA_FAILED, "run: %s: in use by another clsattn\n  wait for it, or give another --out", folder);
 }
 
+bool csa_folder_in_use(const char *folder) {
+  char path[CSA_PATH + 32];
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  snprintf(path, sizeof path, "%.*s/.lock", CSA_PATH, folder);
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool held = fcntl(descriptor, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+  close(descriptor);
+  return held;
+}
+
 /* Progress as numbers in a fixed order: doubles hold every count that a run can reach. */
 enum { FIGURES = 11 };
 static void to_figures(const csa_progress *p, double f[FIGURES]) {

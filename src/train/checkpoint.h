@@ -14,4 +14,7 @@ csa_status csa_checkpoint_load(csa_trainer *trainer, bool *found);
  * CSA_FAILED. */
 csa_status csa_folder_lock(const char *folder, int *descriptor);
 
+/* Whether another process holds it. */
+bool csa_folder_in_use(const char *folder);
+
 #endif
