@@ -4,8 +4,9 @@
 #include "device/gemm.h"
 #include "layers/layer.h"
 
-enum { IN_WEIGHT, IN_BIAS, OUT_WEIGHT, OUT_BIAS }; /* the rows of query, key and value follow each other */
-enum { QUERY, KEY_VALUE, CONTEXT, LSE };           /* the first two are one tensor [N, T, 3 C], unless class_only */
+/* The rows of query, key and value follow each other. What is saved as CSA_QUERY and CSA_KEY_VALUE is one tensor
+ * [N, T, 3 C], unless class_only. */
+enum { IN_WEIGHT, IN_BIAS, OUT_WEIGHT, OUT_BIAS };
 
 static csa_status declare_parameters(csa_parameters *all, csa_layer *l, int c) {
   const csa_shape weight = csa_shape2(c, c), bias = csa_shape1(c);
@@ -25,6 +26,19 @@ static csa_status after_queries(csa_plan *p, csa_tensor *joint, csa_tensor **vie
   return csa_plan_view(p, joint, c, csa_shape1(csa_elements(joint->shape) - c), view);
 }
 
+static csa_attention_core core_of(const csa_layer *l) {
+  const csa_shape in = l->in[0]->shape;
+  const int columns = (int)in.dim[2];
+  return (csa_attention_core){.images = (int)in.dim[0],
+                              .heads = l->config.heads,
+                              .head = columns / l->config.heads,
+                              .queries = l->config.class_only ? 1 : (int)in.dim[1],
+                              .tokens = (int)in.dim[1],
+                              .query_stride = l->config.class_only ? columns : 3 * columns,
+                              .key_stride = l->config.class_only ? 2 * columns : 3 * columns,
+                              .scaled = true};
+}
+
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   const csa_shape in = l->in[0]->shape;
   if (in.rank != 3) return csa_layer_bad(l, "the input is not [images, tokens, columns]");
@@ -35,30 +49,18 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   const csa_shape out = csa_shape3(images, queries, c);
   if (l->in[1] != NULL && !csa_shape_equal(out, l->in[1]->shape))
     return csa_layer_bad(l, "the residual is not of the output's shape");
+  l->core = core_of(l);
   CSA_TRY(declare_parameters(parameters, l, (int)c));
   CSA_TRY(csa_layer_output(parameters, l, out));
   if (l->config.class_only) {
-    CSA_TRY(csa_layer_saved(parameters, l, QUERY, out, "queries"));
-    CSA_TRY(csa_layer_saved(parameters, l, KEY_VALUE, csa_shape3(images, tokens, 2 * c), "keys and values"));
+    CSA_TRY(csa_layer_saved(parameters, l, CSA_QUERY, out, "queries"));
+    CSA_TRY(csa_layer_saved(parameters, l, CSA_KEY_VALUE, csa_shape3(images, tokens, 2 * c), "keys and values"));
   } else {
-    CSA_TRY(csa_layer_saved(parameters, l, QUERY, csa_shape3(images, tokens, 3 * c), "queries, keys and values"));
-    CSA_TRY(after_queries(parameters->plan, l->saved[QUERY], &l->saved[KEY_VALUE]));
+    CSA_TRY(csa_layer_saved(parameters, l, CSA_QUERY, csa_shape3(images, tokens, 3 * c), "queries, keys and values"));
+    CSA_TRY(after_queries(parameters->plan, l->saved[CSA_QUERY], &l->saved[CSA_KEY_VALUE]));
   }
-  CSA_TRY(csa_layer_saved(parameters, l, CONTEXT, out, "context"));
-  return csa_layer_statistics(parameters, l, LSE, csa_shape3(images, l->config.heads, queries), "log-sum-exp");
-}
-
-static csa_attention_core core_of(const csa_layer *l) {
-  const csa_shape in = l->in[0]->shape;
-  const int columns = (int)in.dim[2];
-  return (csa_attention_core){.images = (int)in.dim[0],
-                              .heads = l->config.heads,
-                              .head = columns / l->config.heads,
-                              .queries = (int)l->out->shape.dim[1],
-                              .tokens = (int)in.dim[1],
-                              .query_stride = l->config.class_only ? columns : 3 * columns,
-                              .key_stride = l->config.class_only ? 2 * columns : 3 * columns,
-                              .scaled = true};
+  CSA_TRY(csa_layer_saved(parameters, l, CSA_CONTEXT, out, "context"));
+  return csa_layer_statistics(parameters, l, CSA_LSE, csa_shape3(images, l->config.heads, queries), "log-sum-exp");
 }
 
 /* One product with a run of the joint parameters' rows: y [rows, outputs] from rows of the input, `stride` apart. */
@@ -98,17 +100,16 @@ static csa_status project(csa_plan *p, const csa_layer *l, projection s, csa_ten
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
-  const csa_attention_core core = core_of(l);
-  const csa_tensor *q = l->saved[QUERY], *kv = l->saved[KEY_VALUE];
+  const csa_tensor *q = l->saved[CSA_QUERY], *kv = l->saved[CSA_KEY_VALUE];
   const int c = (int)csa_cols(l->in[0]->shape);
-  if (l->config.class_only) CSA_TRY(project(p, l, of_class(l), l->saved[QUERY]));
-  CSA_TRY(project(p, l, of_tokens(l), l->saved[l->config.class_only ? KEY_VALUE : QUERY]));
-  CSA_TRY(csa_layer_attention_forward(p, &core, q, kv, l->saved[CONTEXT], l->saved[LSE]));
+  if (l->config.class_only) CSA_TRY(project(p, l, of_class(l), l->saved[CSA_QUERY]));
+  CSA_TRY(project(p, l, of_tokens(l), l->saved[l->config.class_only ? CSA_KEY_VALUE : CSA_QUERY]));
+  CSA_TRY(csa_layer_attention_forward(p, &l->core, q, kv, l->saved[CSA_CONTEXT], l->saved[CSA_LSE]));
   return csa_gemm(p, &(csa_gemm_call){.m = (int)csa_rows(l->out->shape),
                                       .n = c,
                                       .k = c,
                                       .trans_b = true,
-                                      .a = l->saved[CONTEXT],
+                                      .a = l->saved[CSA_CONTEXT],
                                       .b = l->param[OUT_WEIGHT],
                                       .c = l->out,
                                       .bias = l->param[OUT_BIAS],
@@ -129,21 +130,20 @@ static csa_status project_backward(csa_plan *p, const csa_layer *l, projection s
 }
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
-  const csa_attention_core core = core_of(l);
   const int queries = (int)csa_rows(l->out->shape), c = (int)csa_cols(l->in[0]->shape);
   csa_tensor *dcontext, *dq, *dkv;
   CSA_TRY(csa_plan_activation(p, l->out->shape, &dcontext));
-  CSA_TRY(csa_plan_activation(p, l->saved[QUERY]->shape, &dq));
+  CSA_TRY(csa_plan_activation(p, l->saved[CSA_QUERY]->shape, &dq));
   if (l->config.class_only)
-    CSA_TRY(csa_plan_activation(p, l->saved[KEY_VALUE]->shape, &dkv));
+    CSA_TRY(csa_plan_activation(p, l->saved[CSA_KEY_VALUE]->shape, &dkv));
   else
     CSA_TRY(after_queries(p, dq, &dkv));
-  CSA_TRY(csa_layer_weights_backward(p, l->dout, queries, c, l->saved[CONTEXT], c, c, l->dparam[OUT_WEIGHT],
+  CSA_TRY(csa_layer_weights_backward(p, l->dout, queries, c, l->saved[CSA_CONTEXT], c, c, l->dparam[OUT_WEIGHT],
                                      l->dparam[OUT_BIAS]));
   CSA_TRY(csa_gemm(
       p, &(csa_gemm_call){.m = queries, .n = c, .k = c, .a = l->dout, .b = l->param[OUT_WEIGHT], .c = dcontext}));
-  CSA_TRY(csa_layer_attention_backward(p, &core, l->saved[QUERY], l->saved[KEY_VALUE], l->saved[CONTEXT], l->saved[LSE],
-                                       dcontext, dq, dkv));
+  CSA_TRY(csa_layer_attention_backward(p, &l->core, l->saved[CSA_QUERY], l->saved[CSA_KEY_VALUE], l->saved[CSA_CONTEXT],
+                                       l->saved[CSA_LSE], dcontext, dq, dkv));
   CSA_TRY(project_backward(p, l, of_tokens(l), l->config.class_only ? dkv : dq, 0.0f));
   return l->config.class_only ? project_backward(p, l, of_class(l), dq, 1.0f) : CSA_OK;
 }

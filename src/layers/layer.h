@@ -46,6 +46,17 @@ typedef struct {
   size_t count, capacity;
 } csa_parameters;
 
+/* The core of attention: sizes, and elements from a query to the next, in q and dq, and from a key to the next, in kv
+ * and dkv. */
+typedef struct {
+  int images, heads, head, queries, tokens;
+  int query_stride, key_stride;
+  bool scaled; /* scores by 1 / sqrt(head) */
+} csa_attention_core;
+
+/* Slots of the saved tensors of a layer with attention: what csa_layer_attention_forward takes and writes. */
+enum { CSA_QUERY, CSA_KEY_VALUE, CSA_CONTEXT, CSA_LSE };
+
 typedef struct csa_layer csa_layer;
 
 typedef struct {
@@ -65,6 +76,7 @@ struct csa_layer {
   csa_tensor *out;
   csa_tensor *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS]; /* gradients are written with the plan's beta */
   csa_tensor *saved[CSA_LAYER_SLOTS];
+  csa_attention_core core;  /* of a layer with attention, set by plan; heads 0: it has none */
   csa_tensor *dout;         /* in backward: the gradient of out */
   csa_tensor *din;          /* in backward: where the gradient of in[0] goes; NULL if nobody needs it. A residual's
                                gradient is dout itself. */
@@ -112,15 +124,7 @@ csa_status csa_layer_relu_backward(csa_plan *plan, const csa_layer *layer, csa_t
 /* Columns of a head, at most: two rows of a tile of cl/attention.cl fill a quarter of local memory. */
 #define CSA_HEAD_MAX 1024
 
-/* The core of attention: sizes, and elements from a query to the next, in q and dq, and from a key to the next, in kv
- * and dkv. */
-typedef struct {
-  int images, heads, head, queries, tokens;
-  int query_stride, key_stride;
-  bool scaled; /* scores by 1 / sqrt(head) */
-} csa_attention_core;
-
-/* Records it. q, dq [images, queries, query_stride], kv, dkv [images, tokens, key_stride] (keys, then values),
+/* Records the core. q, dq [images, queries, query_stride], kv, dkv [images, tokens, key_stride] (keys, then values),
  * y, dy [images, queries, heads * head], lse [images, heads, queries]: log-sum-exp of the scores, for backward. */
 csa_status csa_layer_attention_forward(csa_plan *plan, const csa_attention_core *core, const csa_tensor *q,
                                        const csa_tensor *kv, csa_tensor *y, csa_tensor *lse);

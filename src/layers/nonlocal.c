@@ -4,8 +4,7 @@
 #include "device/gemm.h"
 #include "layers/layer.h"
 
-enum { IN_WEIGHT, IN_BIAS, OUT_WEIGHT, OUT_BIAS }; /* theta, phi and g are one product */
-enum { THETA_PHI_G, KEY_VALUE, CONTEXT, LSE };
+enum { IN_WEIGHT, IN_BIAS, OUT_WEIGHT, OUT_BIAS }; /* theta, phi and g are one product, saved as CSA_QUERY */
 
 /* The sizes that every function here needs. */
 typedef struct {
@@ -33,27 +32,6 @@ static csa_status declare_parameters(csa_parameters *all, csa_layer *l, int c, i
   return csa_layer_param(all, l, OUT_BIAS, csa_shape1(c), CSA_INIT_FAN_IN, d, &o[1], 1);
 }
 
-static csa_status plan(csa_parameters *parameters, csa_layer *l) {
-  const csa_shape in = l->in[0]->shape;
-  if (in.rank != 4 || in.dim[1] < 2 || in.dim[2] < 2) return csa_layer_bad(l, "the input has no squares of 2 x 2");
-  if (l->config.reduction < 1 || in.dim[3] % l->config.reduction != 0)
-    return csa_layer_bad(l, "the reduction does not divide the channels");
-  if (in.dim[3] / l->config.reduction > CSA_HEAD_MAX) return csa_layer_bad(l, "more than 1024 inner channels");
-  const sizes s = sizes_of(l);
-  CSA_TRY(declare_parameters(parameters, l, s.channels, s.inner));
-  CSA_TRY(csa_layer_output(parameters, l, in));
-  CSA_TRY(csa_layer_saved(parameters, l, THETA_PHI_G, csa_shape2(s.rows, 3 * s.inner), "theta, phi and g"));
-  CSA_TRY(csa_layer_saved(parameters, l, KEY_VALUE, csa_shape2((int64_t)s.images * s.keys, 2 * s.inner),
-                          "keys and values"));
-  CSA_TRY(csa_layer_saved(parameters, l, CONTEXT, csa_shape2(s.rows, s.inner), "context"));
-  return csa_layer_statistics(parameters, l, LSE, csa_shape1(s.rows), "log-sum-exp");
-}
-
-/* Keys and values from phi and g. */
-static csa_pooling pooling(const sizes *s) {
-  return (csa_pooling){s->images, s->height, s->width, 2 * s->inner, s->inner, 3 * s->inner};
-}
-
 /* The core of multi-head attention, with one head and no scale. */
 static csa_attention_core core_of(const sizes *s) {
   return (csa_attention_core){.images = s->images,
@@ -63,6 +41,28 @@ static csa_attention_core core_of(const sizes *s) {
                               .tokens = s->keys,
                               .query_stride = 3 * s->inner,
                               .key_stride = 2 * s->inner};
+}
+
+static csa_status plan(csa_parameters *parameters, csa_layer *l) {
+  const csa_shape in = l->in[0]->shape;
+  if (in.rank != 4 || in.dim[1] < 2 || in.dim[2] < 2) return csa_layer_bad(l, "the input has no squares of 2 x 2");
+  if (l->config.reduction < 1 || in.dim[3] % l->config.reduction != 0)
+    return csa_layer_bad(l, "the reduction does not divide the channels");
+  if (in.dim[3] / l->config.reduction > CSA_HEAD_MAX) return csa_layer_bad(l, "more than 1024 inner channels");
+  const sizes s = sizes_of(l);
+  l->core = core_of(&s);
+  CSA_TRY(declare_parameters(parameters, l, s.channels, s.inner));
+  CSA_TRY(csa_layer_output(parameters, l, in));
+  CSA_TRY(csa_layer_saved(parameters, l, CSA_QUERY, csa_shape2(s.rows, 3 * s.inner), "theta, phi and g"));
+  CSA_TRY(csa_layer_saved(parameters, l, CSA_KEY_VALUE, csa_shape2((int64_t)s.images * s.keys, 2 * s.inner),
+                          "keys and values"));
+  CSA_TRY(csa_layer_saved(parameters, l, CSA_CONTEXT, csa_shape2(s.rows, s.inner), "context"));
+  return csa_layer_statistics(parameters, l, CSA_LSE, csa_shape1(s.rows), "log-sum-exp");
+}
+
+/* Keys and values from phi and g. */
+static csa_pooling pooling(const sizes *s) {
+  return (csa_pooling){s->images, s->height, s->width, 2 * s->inner, s->inner, 3 * s->inner};
 }
 
 static csa_status project(csa_plan *p, const csa_tensor *x, int rows, int inputs, int outputs, const csa_tensor *weight,
@@ -80,14 +80,13 @@ static csa_status project(csa_plan *p, const csa_tensor *x, int rows, int inputs
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const sizes s = sizes_of(l);
-  const csa_attention_core core = core_of(&s);
   const csa_pooling pool = pooling(&s);
-  const csa_tensor *x = l->in[0], *theta_phi_g = l->saved[THETA_PHI_G], *kv = l->saved[KEY_VALUE];
+  const csa_tensor *x = l->in[0], *theta_phi_g = l->saved[CSA_QUERY], *kv = l->saved[CSA_KEY_VALUE];
   CSA_TRY(project(p, x, s.rows, s.channels, 3 * s.inner, l->param[IN_WEIGHT], l->param[IN_BIAS], NULL,
-                  l->saved[THETA_PHI_G]));
-  CSA_TRY(csa_layer_pool_forward(p, &pool, theta_phi_g, l->saved[KEY_VALUE]));
-  CSA_TRY(csa_layer_attention_forward(p, &core, theta_phi_g, kv, l->saved[CONTEXT], l->saved[LSE]));
-  return project(p, l->saved[CONTEXT], s.rows, s.inner, s.channels, l->param[OUT_WEIGHT], l->param[OUT_BIAS], x,
+                  l->saved[CSA_QUERY]));
+  CSA_TRY(csa_layer_pool_forward(p, &pool, theta_phi_g, l->saved[CSA_KEY_VALUE]));
+  CSA_TRY(csa_layer_attention_forward(p, &l->core, theta_phi_g, kv, l->saved[CSA_CONTEXT], l->saved[CSA_LSE]));
+  return project(p, l->saved[CSA_CONTEXT], s.rows, s.inner, s.channels, l->param[OUT_WEIGHT], l->param[OUT_BIAS], x,
                  l->out);
 }
 
@@ -95,12 +94,11 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
 static csa_status core_backward(csa_plan *p, csa_layer *l, const sizes *s, const csa_tensor *dcontext,
                                 csa_tensor *dtheta_phi_g) {
   const csa_pooling pool = pooling(s);
-  const csa_attention_core core = core_of(s);
-  const csa_tensor *theta_phi_g = l->saved[THETA_PHI_G], *kv = l->saved[KEY_VALUE];
-  const csa_tensor *context = l->saved[CONTEXT], *lse = l->saved[LSE];
+  const csa_tensor *theta_phi_g = l->saved[CSA_QUERY], *kv = l->saved[CSA_KEY_VALUE];
+  const csa_tensor *context = l->saved[CSA_CONTEXT], *lse = l->saved[CSA_LSE];
   csa_tensor *dkv;
   CSA_TRY(csa_plan_activation(p, kv->shape, &dkv));
-  CSA_TRY(csa_layer_attention_backward(p, &core, theta_phi_g, kv, context, lse, dcontext, dtheta_phi_g, dkv));
+  CSA_TRY(csa_layer_attention_backward(p, &l->core, theta_phi_g, kv, context, lse, dcontext, dtheta_phi_g, dkv));
   return csa_layer_pool_backward(p, &pool, theta_phi_g, dkv, dtheta_phi_g);
 }
 
@@ -109,9 +107,9 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *dy = l->dout;
   const int c = s.channels, d = s.inner;
   csa_tensor *dcontext, *dtheta_phi_g;
-  CSA_TRY(csa_plan_activation(p, l->saved[CONTEXT]->shape, &dcontext));
-  CSA_TRY(csa_plan_activation(p, l->saved[THETA_PHI_G]->shape, &dtheta_phi_g));
-  CSA_TRY(csa_layer_weights_backward(p, dy, s.rows, c, l->saved[CONTEXT], d, d, l->dparam[OUT_WEIGHT],
+  CSA_TRY(csa_plan_activation(p, l->saved[CSA_CONTEXT]->shape, &dcontext));
+  CSA_TRY(csa_plan_activation(p, l->saved[CSA_QUERY]->shape, &dtheta_phi_g));
+  CSA_TRY(csa_layer_weights_backward(p, dy, s.rows, c, l->saved[CSA_CONTEXT], d, d, l->dparam[OUT_WEIGHT],
                                      l->dparam[OUT_BIAS]));
   CSA_TRY(
       csa_gemm(p, &(csa_gemm_call){.m = s.rows, .n = d, .k = c, .a = dy, .b = l->param[OUT_WEIGHT], .c = dcontext}));
