@@ -2,16 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/choices.h"
 #include "cli/commands.h"
 #include "cli/fetch.h"
-#include "model/weights.h"
-#include "train/config.h"
+#include "cli/trained_options.h"
 #include "train/evaluate.h"
 
 typedef struct {
-  const char *weights, *data, *device, *model, *patches;
-  csa_choice_texts choices;
+  csa_trained_options trained;
+  const char *data;
   int batch;
   int64_t limit;
   bool json;
@@ -59,68 +57,39 @@ static csa_status check_data(const csa_architecture *a, const csa_dataset *d) {
                   d->path, d->classes, d->channels, d->height, d->width, a->classes, a->channels, a->image, a->image);
 }
 
-static csa_status load(csa_graph *graph, const csa_safetensors *file) {
-  CSA_TRY(csa_weights_check_names(graph, file));
-  CSA_TRY(csa_schedule_prepare(graph));
-  return csa_weights_read(graph, file, "", graph->parameters.values);
-}
-
-static csa_status evaluate(const eval_settings *s, const csa_safetensors *file, csa_graph_config config,
-                           const csa_architecture *architecture) {
+static csa_status run(const eval_settings *s) {
+  csa_graph_config config = {.batch = s->batch};
+  csa_trained trained;
   csa_device *device = NULL;
   csa_dataset *dataset = NULL;
-  csa_graph *graph = NULL;
   csa_feed *feed = NULL;
   csa_evaluation result = {0};
   csa_status status;
+  CSA_GO(csa_trained_take(&s->trained, "eval", &trained, &config.choices));
   CSA_GO(csa_fetch_and_open(&dataset, s->data, (csa_dataset_limits){.train = 1, .test = s->limit}));
-  CSA_GO(check_data(architecture, dataset));
-  CSA_GO(csa_device_open(&device, s->device));
-  CSA_GO(csa_graph_create(&graph, device, config));
-  if (csa_architecture_build(architecture, graph) != CSA_OK) { /* sizes that cannot be are the file's fault */
-    status = csa_fail_in(graph->status == CSA_USAGE ? CSA_INPUT : graph->status, "weights: %s", s->weights);
-    goto done;
-  }
-  CSA_GO(load(graph, file));
-  CSA_GO(csa_feed_create(&feed, graph, dataset, &dataset->test, 0));
-  CSA_GO(csa_evaluate(&result, graph, feed, &dataset->test));
+  CSA_GO(check_data(&trained.architecture, dataset));
+  CSA_GO(csa_device_open(&device, s->trained.device));
+  CSA_GO(csa_trained_build(&trained, device, config));
+  CSA_GO(csa_feed_create(&feed, trained.graph, dataset, &dataset->test, 0));
+  CSA_GO(csa_evaluate(&result, trained.graph, feed, &dataset->test));
   status = s->json ? print_json(&result, dataset, device) : print_text(&result, dataset);
 done:
   csa_evaluation_fini(&result);
   csa_feed_destroy(feed);
-  csa_graph_destroy(graph);
+  csa_trained_close(&trained);
   csa_device_close(device);
   csa_dataset_close(dataset);
-  return status;
-}
-
-static csa_status run(const eval_settings *s) {
-  csa_graph_config config = {.batch = s->batch};
-  csa_architecture architecture;
-  csa_safetensors *file = NULL;
-  csa_status status;
-  CSA_TRY(csa_choices_take(&s->choices, &config.choices));
-  CSA_GO(csa_safetensors_open(&file, s->weights));
-  CSA_GO(csa_weights_architecture(file, s->model, s->patches, &architecture));
-  status = evaluate(s, file, config, &architecture);
-done:
-  csa_safetensors_close(file);
   return status;
 }
 
 csa_status csa_command_eval(int argc, char **argv) {
   eval_settings s = {.data = "cifar10", .batch = 100};
   csa_option options[] = {
-      {"weights", "FILE", CSA_OPTION_TEXT, &s.weights, "the weights, safetensors (required)", false},
+      CSA_TRAINED_OPTIONS(s.trained),
       {"data", "PATH", CSA_OPTION_TEXT, &s.data,
        "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
-      {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
-      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit or cnn; for weights written by PyTorch, which do not say",
-       false},
-      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "rows or grid; likewise", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images at a time (default 100)", false},
       {"limit-test", "N", CSA_OPTION_COUNT, &s.limit, "only the first N test images (default: all)", false},
-      CSA_CHOICE_OPTIONS(s.choices),
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
   const csa_command_line line = {
       "eval",
@@ -135,7 +104,5 @@ csa_status csa_command_eval(int argc, char **argv) {
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
   if (help) return csa_flush_output();
   CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
-  if (s.weights == NULL)
-    return csa_fail(CSA_USAGE, "eval: --weights is missing: which weights?\n  see clsattn eval --help");
   return run(&s);
 }
