@@ -216,10 +216,9 @@ static csa_status check(csa_bench_settings *s, const csa_command_line *line, int
 csa_status csa_command_bench(int argc, char **argv) {
   csa_bench_settings s = {.model = "all", .batch = 100, .max_epochs = 20};
   csa_option options[] = {
-      {"device", "D[,D...]|all", CSA_OPTION_TEXT, &s.devices,
+      {"device", "DEVICE[,...]|all", CSA_OPTION_TEXT, &s.devices,
        "measured one after the other (default: the first GPU, else CPU)", false},
-      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit, cnn, gemm (matrix products alone) or all (default all)",
-       false},
+      {"model", "vit|cnn|gemm|all", CSA_OPTION_TEXT, &s.model, "gemm: matrix products alone (default all)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images of a step (default 100)", false},
       {"seed", "N", CSA_OPTION_SEED, &s.seed, "of initial values and images, the same on all devices (default 0)",
        false},

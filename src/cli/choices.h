@@ -10,11 +10,19 @@ typedef struct {
 } csa_choice_texts;
 
 /* Rows of an option table that set `t`, a csa_choice_texts. */
-#define CSA_CHOICE_OPTIONS(t)                                                                                          \
-  {"gemm", "WHICH", CSA_OPTION_TEXT, &(t).gemm, "auto, clblast or native (default auto)", false},                      \
-      {"kernels", "WHICH", CSA_OPTION_TEXT, &(t).kernels, "auto, cpu or portable (default auto)", false},              \
-      {"conv", "WHICH", CSA_OPTION_TEXT, &(t).conv, "3 x 3: auto, direct or winograd (default auto)", false}, {        \
-    "precision", "WHICH", CSA_OPTION_TEXT, &(t).precision, "of activations in memory: f32 or f16 (default f32)", false \
+#define CSA_CHOICE_OPTIONS(t)                                                                                            \
+  {"gemm", "auto|clblast|native", CSA_OPTION_TEXT, &(t).gemm, "who makes matrix products (default auto)", false},        \
+      {"kernels",                                                                                                        \
+       "auto|cpu|portable",                                                                                              \
+       CSA_OPTION_TEXT,                                                                                                  \
+       &(t).kernels,                                                                                                     \
+       "written for CPUs, or for any device (default auto)",                                                             \
+       false},                                                                                                           \
+      {"conv", "auto|direct|winograd", CSA_OPTION_TEXT, &(t).conv, "how 3 x 3 convolutions are computed (default auto)", \
+       false},                                                                                                           \
+  {                                                                                                                      \
+    "precision", "f32|f16", CSA_OPTION_TEXT, &(t).precision, "of activations in memory; f16 halves it (default f32)",    \
+        false                                                                                                            \
   }
 
 /* What they say; an unknown one is CSA_USAGE. */

@@ -74,6 +74,15 @@ static csa_status set_value(csa_option *option, const char *text) {
   return *rest == '\0' ? CSA_OK : bad_value(option->name, text, "a number from 0 up");
 }
 
+/* Two blanks at least stand between an option and what it means; a longer one has a line to itself. doc/generate reads
+ * this. */
+static void print_help_line(const char *option, const char *help) {
+  if (strlen(option) > 28)
+    printf("  %s\n  %-30s%s\n", option, "", help);
+  else
+    printf("  %-30s%s\n", option, help);
+}
+
 static void print_help(const csa_command_line *line) {
   printf("Usage: clsattn %s%s%s%s\n\n%s\n", line->name, line->count > 0 ? " [options]" : "",
          line->synopsis[0] != '\0' ? " " : "", line->synopsis, line->summary);
@@ -82,9 +91,10 @@ static void print_help(const csa_command_line *line) {
     const csa_option *o = &line->options[i];
     char left[64];
     snprintf(left, sizeof left, "--%s%s%s", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
-    printf("  %-26s %s\n", left, o->help);
+    print_help_line(left, o->help);
   }
-  printf("  %-26s %s\n\nExamples:\n%s", "--help", "print this", line->examples);
+  print_help_line("--help", "print this");
+  printf("\nExamples:\n%s", line->examples);
 }
 
 static void to_getopt(const csa_command_line *line, struct option table[OPTIONS_MAX]) {

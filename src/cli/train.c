@@ -176,12 +176,14 @@ done:
 csa_status csa_command_train(int argc, char **argv) {
   train_settings s = {.common = CSA_TRAINING_DEFAULTS, .model = "vit", .checkpoint_every = 300.0};
   csa_option options[] = {
-      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "vit or cnn (default vit)", false},
+      {"model", "vit|cnn", CSA_OPTION_TEXT, &s.model,
+       "Vision Transformer, or CNN with non-local attention (default vit)", false},
       CSA_TRAINING_OPTIONS(s.common),
       {"out", "DIR", CSA_OPTION_TEXT, &s.out, "the run's folder (default runs/MODEL-DEVICE-DATE)", false},
       {"resume", "DIR", CSA_OPTION_TEXT, &s.resume, "go on with the run in DIR, with its settings", false},
-      {"init", "FILE", CSA_OPTION_TEXT, &s.init, "start from these weights", false},
-      {"checkpoint-every", "TIME", CSA_OPTION_DURATION, &s.checkpoint_every, "like 90s, 5m, 2h (default 5m)", false},
+      {"init", "FILE", CSA_OPTION_TEXT, &s.init, "start from these weights, safetensors of the same model", false},
+      {"checkpoint-every", "TIME", CSA_OPTION_DURATION, &s.checkpoint_every,
+       "how often the state is saved within an epoch, like 90s, 5m, 2h (default 5m)", false},
       {"dry-run", NULL, CSA_OPTION_FLAG, &s.dry_run, "print tensors, launches and memory, and stop", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print the result as one JSON document; the log goes to stderr", false}};
   const csa_command_line line = {

@@ -11,12 +11,16 @@ typedef struct {
 } csa_trained_options;
 
 /* Rows of an option table that set `o`, a csa_trained_options. */
-#define CSA_TRAINED_OPTIONS(o)                                                                                           \
-  {"weights", "FILE", CSA_OPTION_TEXT, &(o).weights, "the weights, safetensors (required)", false},                      \
-      {"device", "NAME", CSA_OPTION_TEXT, &(o).device, "see clsattn devices (default: the first GPU, else CPU)", false}, \
-      {"model", "NAME", CSA_OPTION_TEXT, &(o).model, "vit or cnn; for weights written by PyTorch, which do not say",     \
-       false},                                                                                                           \
-      {"patches", "KIND", CSA_OPTION_TEXT, &(o).patches, "rows or grid; likewise", false},                               \
+#define CSA_TRAINED_OPTIONS(o)                                                                                      \
+  {"weights", "FILE", CSA_OPTION_TEXT, &(o).weights, "the weights, safetensors (required)", false},                 \
+      {"device",                                                                                                    \
+       "DEVICE",                                                                                                    \
+       CSA_OPTION_TEXT,                                                                                             \
+       &(o).device,                                                                                                 \
+       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)",                   \
+       false},                                                                                                      \
+      {"model", "vit|cnn", CSA_OPTION_TEXT, &(o).model, "for weights written by PyTorch, which do not say", false}, \
+      {"patches", "rows|grid", CSA_OPTION_TEXT, &(o).patches, "likewise, of a vit", false},                         \
       CSA_CHOICE_OPTIONS((o).choices)
 
 /* Opens the weights of `command`'s options and takes its choices; CSA_USAGE where --weights is missing. As

@@ -20,33 +20,42 @@ typedef struct {
   { .data = "cifar10", .optimizer = "adam", .epochs = 10, .batch = 100, .log_every = 200, .lr = 0.001 }
 
 /* Rows of an option table that set `t`, a csa_training. */
-#define CSA_TRAINING_OPTIONS(t)                                                                                          \
-  {"data",                                                                                                               \
-   "PATH",                                                                                                               \
-   CSA_OPTION_TEXT,                                                                                                      \
-   &(t).data,                                                                                                            \
-   "a folder, an archive, or a name; see clsattn data list (default cifar10)",                                           \
-   false},                                                                                                               \
-      {"device", "NAME", CSA_OPTION_TEXT, &(t).device, "see clsattn devices (default: the first GPU, else CPU)", false}, \
-      {"patches",                                                                                                        \
-       "KIND",                                                                                                           \
-       CSA_OPTION_TEXT,                                                                                                  \
-       &(t).patches,                                                                                                     \
-       "vit: rows, runs of the image's buffer, or grid, squares (default rows)",                                         \
-       false},                                                                                                           \
-      {"epochs", "N", CSA_OPTION_INT, &(t).epochs, "passes over the training images (default 10)", false},               \
-      {"batch", "N", CSA_OPTION_INT, &(t).batch, "images of a step (default 100)", false},                               \
-      {"lr", "X", CSA_OPTION_REAL, &(t).lr, "learning rate (default 0.001)", false},                                     \
-      {"seed", "N", CSA_OPTION_SEED, &(t).seed, "of initial values and order; the same seed repeats a run (default 0)",  \
-       false},                                                                                                           \
-      {"optimizer", "NAME", CSA_OPTION_TEXT, &(t).optimizer, "adam, adamw or sgd with momentum 0.9 (default adam)",      \
-       false},                                                                                                           \
-      {"weight-decay", "X", CSA_OPTION_REAL, &(t).weight_decay, "L2 in adam and sgd, decoupled in adamw (default 0)",    \
-       false},                                                                                                           \
-      {"limit-train", "N", CSA_OPTION_COUNT, &(t).limit_train, "only the first N training images (default: all)",        \
-       false},                                                                                                           \
-      {"limit-test", "N", CSA_OPTION_COUNT, &(t).limit_test, "only the first N test images (default: all)", false},      \
-      {"log-every", "N", CSA_OPTION_INT, &(t).log_every, "batches between log lines (default 200)", false},              \
+#define CSA_TRAINING_OPTIONS(t)                                                                                       \
+  {"data",                                                                                                            \
+   "PATH",                                                                                                            \
+   CSA_OPTION_TEXT,                                                                                                   \
+   &(t).data,                                                                                                         \
+   "a folder, an archive, or a name; see clsattn data list (default cifar10)",                                        \
+   false},                                                                                                            \
+      {"device",                                                                                                      \
+       "DEVICE",                                                                                                      \
+       CSA_OPTION_TEXT,                                                                                               \
+       &(t).device,                                                                                                   \
+       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)",                     \
+       false},                                                                                                        \
+      {"patches",                                                                                                     \
+       "rows|grid",                                                                                                   \
+       CSA_OPTION_TEXT,                                                                                               \
+       &(t).patches,                                                                                                  \
+       "how the vit cuts images: runs of the image's buffer, or squares (default rows)",                              \
+       false},                                                                                                        \
+      {"epochs", "N", CSA_OPTION_INT, &(t).epochs, "passes over the training images (default 10)", false},            \
+      {"batch", "N", CSA_OPTION_INT, &(t).batch, "images in a step (default 100)", false},                            \
+      {"lr", "X", CSA_OPTION_REAL, &(t).lr, "learning rate (default 0.001)", false},                                  \
+      {"seed",                                                                                                        \
+       "N",                                                                                                           \
+       CSA_OPTION_SEED,                                                                                               \
+       &(t).seed,                                                                                                     \
+       "draws initial values and the order of images; the same seed repeats a run (default 0)",                       \
+       false},                                                                                                        \
+      {"optimizer", "adam|adamw|sgd", CSA_OPTION_TEXT, &(t).optimizer, "sgd is with momentum 0.9 (default adam)",     \
+       false},                                                                                                        \
+      {"weight-decay", "X", CSA_OPTION_REAL, &(t).weight_decay, "L2 in adam and sgd, decoupled in adamw (default 0)", \
+       false},                                                                                                        \
+      {"limit-train", "N", CSA_OPTION_COUNT, &(t).limit_train, "only the first N training images (default: all)",     \
+       false},                                                                                                        \
+      {"limit-test", "N", CSA_OPTION_COUNT, &(t).limit_test, "only the first N test images (default: all)", false},   \
+      {"log-every", "N", CSA_OPTION_INT, &(t).log_every, "batches between log lines (default 200)", false},           \
       CSA_CHOICE_OPTIONS((t).choices)
 
 /* The settings as those of a run of `model`; what cannot be is CSA_USAGE. */

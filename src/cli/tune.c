@@ -163,8 +163,9 @@ done:
 csa_status csa_command_tune(int argc, char **argv) {
   tune_settings s = {.model = "all", .batch = 100, .seconds = 1800.0};
   csa_option options[] = {
-      {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
-      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "for which shapes: vit, cnn or all (default all)", false},
+      {"device", "DEVICE", CSA_OPTION_TEXT, &s.device,
+       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false},
+      {"model", "vit|cnn|all", CSA_OPTION_TEXT, &s.model, "for the shapes of which model (default all)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images of a step (default 100)", false},
       {"time", "TIME", CSA_OPTION_DURATION, &s.seconds, "at most, like 90s, 10m, 2h; later goes on (default 30m)",
        false},

@@ -172,13 +172,15 @@ csa_status csa_command_verify(int argc, char **argv) {
   bool help;
   int positional;
   csa_option options[] = {
-      {"device", "NAME", CSA_OPTION_TEXT, &s.device, "see clsattn devices (default: the first GPU, else CPU)", false},
+      {"device", "DEVICE", CSA_OPTION_TEXT, &s.device,
+       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false},
       CSA_CHOICE_OPTIONS(s.choices),
       {"dump", "OUT", CSA_OPTION_TEXT, &s.dump, "with FILE: write the computed values to OUT, safetensors", false},
-      {"against", "NAME", CSA_OPTION_TEXT, &s.against,
+      {"against", "DEVICE", CSA_OPTION_TEXT, &s.against,
        "train some steps there too, with kernels as auto chooses, and compare", false},
-      {"model", "NAME", CSA_OPTION_TEXT, &s.model, "with --against: vit or cnn (default vit)", false},
-      {"patches", "KIND", CSA_OPTION_TEXT, &s.patches, "with --against: rows or grid (default rows)", false},
+      {"model", "vit|cnn", CSA_OPTION_TEXT, &s.model, "with --against: what is trained (default vit)", false},
+      {"patches", "rows|grid", CSA_OPTION_TEXT, &s.patches, "with --against: how the vit cuts images (default rows)",
+       false},
       {"steps", "N", CSA_OPTION_INT, &s.steps, "with --against: steps of training (default 3)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "with --against: images of a step (default 20)", false},
       {"seed", "N", CSA_OPTION_SEED, &s.seed, "with --against: of parameters and images (default 0)", false},
