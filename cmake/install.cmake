@@ -12,6 +12,9 @@ endforeach()
 
 # By pkg-config's names.
 set(CSA_STATIC_REQUIRES "OpenCL clblast jansson zlib libxxhash")
+if(CSA_HAVE_IMAGES)
+  string(APPEND CSA_STATIC_REQUIRES " libpng libjpeg libexif")
+endif()
 # libarchive by name: its .pc asks a static link for libraries that only libarchive.a takes.
 set(CSA_STATIC_LIBS "-lm")
 if(CSA_HAVE_ARCHIVE)

@@ -14,6 +14,10 @@
 #ifdef CSA_HAVE_CURL
 #include <curl/curl.h>
 #endif
+#ifdef CSA_HAVE_IMAGES
+#include <jpeglib.h>
+#include <png.h>
+#endif
 
 static const char *archives(void) {
 #ifdef CSA_HAVE_ARCHIVE
@@ -31,14 +35,24 @@ static void network(char text[64]) {
 #endif
 }
 
+static void images(char text[64]) {
+#ifdef CSA_HAVE_IMAGES
+  snprintf(text, 64, "libpng %s, libjpeg %d", png_get_libpng_ver(NULL), JPEG_LIB_VERSION);
+#else
+  snprintf(text, 64, "no");
+#endif
+}
+
 static json_t *parts_json(void) {
-  char opencl[32], xxhash[32], curl[64];
+  char opencl[32], xxhash[32], curl[64], codecs[64];
   network(curl);
+  images(codecs);
   snprintf(opencl, sizeof opencl, "%d.%d", CL_TARGET_OPENCL_VERSION / 100, CL_TARGET_OPENCL_VERSION / 10 % 10);
   snprintf(xxhash, sizeof xxhash, "%d.%d.%d", XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "OpenCL", opencl, "CLBlast", CSA_CLBLAST_VERSION,
-                   "jansson", jansson_version_str(), "zlib", zlibVersion(), "xxHash", xxhash, "archives", archives(),
-                   "network", curl, "compiler", CSA_COMPILER, "build", CSA_BUILD);
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "OpenCL", opencl, "CLBlast",
+                   CSA_CLBLAST_VERSION, "jansson", jansson_version_str(), "zlib", zlibVersion(), "xxHash", xxhash,
+                   "archives", archives(), "network", curl, "images", codecs, "compiler", CSA_COMPILER, "build",
+                   CSA_BUILD);
 }
 
 csa_status csa_print_about(bool json) {
