@@ -4,6 +4,10 @@
  * for images beyond the active ones; prediction_n = the first class with the largest logit. loss_collect:
  * history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group.
  *
+ * SMOOTHING e, where defined, takes the place of the label by (1 - e) onehot(label) + e / CLASSES in training (Szegedy
+ * et al. 2016, section 7): loss_n = log sum_c exp(x_nc) - (1 - e) x_n,label - e mean_c x_nc. Evaluation keeps the
+ * label.
+ *
  * A row of logits belongs to ROW_ITEMS work-items, as in common.clh. CLASSES: number of classes, up to 2^24. */
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_forward(IN(storage, x), IN(int, labels), STATE(state),
@@ -21,7 +25,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_forward(IN(stor
     const int n = turn * GROUP_ROWS + me / ROW_ITEMS, inside = min(n, images - 1); /* items beyond the last repeat it */
     const int label = labels[inside];
     const long at = (long)inside * CLASSES;
-    float own = -INFINITY, total = 0.0f;
+    float own = -INFINITY, total = 0.0f, mean = 0.0f;
     int best = 0;
     for (int c = item; c < CLASSES; c += ROW_ITEMS) {
       const float logit = LOAD(x, at + c);
@@ -32,13 +36,21 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_forward(IN(stor
     best = -(int)row_max(own == most ? (float)-best : -CLASSES, scratch);
     for (int c = item; c < CLASSES; c += ROW_ITEMS) total += exp(LOAD(x, at + c) - most);
     total = row_sum(total, scratch);
+#ifdef SMOOTHING
+    const float smoothing = state->training ? SMOOTHING : 0.0f;
+    for (int c = item; c < CLASSES; c += ROW_ITEMS) mean += LOAD(x, at + c) - most; /* small, so that sums are exact */
+    mean = row_sum(mean, scratch) / CLASSES + most;
+#else
+    const float smoothing = 0.0f;
+#endif
     const float weight = n < state->active ? state->scale / (float)state->active : 0.0f;
     for (int c = item; c < CLASSES && n < images; c += ROW_ITEMS) {
       const float p = exp(LOAD(x, at + c) - most) / total;
-      STORE(dx, at + c, (p - (c == label ? 1.0f : 0.0f)) * weight);
+      STORE(dx, at + c, (p - (c == label ? 1.0f - smoothing : 0.0f) - smoothing / CLASSES) * weight);
     }
     if (n < images && item == 0) {
-      losses[n] = log(total) + most - LOAD(x, at + label);
+      const float logit = LOAD(x, at + label);
+      losses[n] = log(total) + most - (smoothing > 0.0f ? mix(logit, mean, smoothing) : logit);
       predictions[n] = best;
     }
   }

@@ -190,7 +190,7 @@ static csa_status make_feed(csa_model *m) {
   m->format = (csa_dataset){.channels = m->size.channels, .height = m->size.height, .width = m->size.width};
   m->split.count = m->graph->config.batch;
   CSA_TRY(csa_new(&m->no_labels, (size_t)m->split.count, sizeof *m->no_labels));
-  return csa_feed_create(&m->feed, m->graph, &m->format, &m->split, 1);
+  return csa_feed_create(&m->feed, m->graph, &m->format, &m->split, NULL, 1);
 }
 
 static csa_status build(csa_model *m, const csa_build *b) {

@@ -18,6 +18,7 @@ typedef struct {
   bool class_only; /* attention: only the first token queries; the output has one token */
   int patch;       /* patches: side of a patch */
   bool grid;       /* patches: squares of the image, not runs of its buffer */
+  float smoothing; /* loss: share of a label that is spread over all classes, in training; below 1 */
 } csa_layer_config;
 
 /* PyTorch's default initial values. */

@@ -12,22 +12,25 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   return csa_plan_tensor(p, CSA_TRANSIENT, CSA_F32, images, &l->saved[CSA_LOSS_VALUES], "losses");
 }
 
-static csa_kernel kernel(const csa_plan *p, const csa_tensor *x, const char *name) {
-  const int classes = (int)csa_cols(x->shape), group = csa_kernel_portable(p, name, "%s", "").local;
-  return csa_kernel_named(p, name, "-DCLASSES=%d -DROW_ITEMS=%d%s", classes, csa_plan_row_items(classes, group),
-                          csa_plan_group_sums(p));
+static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name) {
+  const int classes = (int)csa_cols(l->in[0]->shape), group = csa_kernel_portable(p, name, "%s", "").local;
+  char smoothing[40] = "";
+  if (l->config.smoothing > 0.0f)
+    snprintf(smoothing, sizeof smoothing, " -DSMOOTHING=%.9ef", (double)l->config.smoothing);
+  return csa_kernel_named(p, name, "-DCLASSES=%d -DROW_ITEMS=%d%s%s", classes, csa_plan_row_items(classes, group),
+                          smoothing, csa_plan_group_sums(p));
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *labels = l->in[1], *step = p->step, *losses = l->saved[CSA_LOSS_VALUES];
   csa_tensor *predictions = l->saved[CSA_LOSS_PREDICTIONS];
   const int images = (int)csa_rows(x->shape);
-  const csa_kernel k = kernel(p, x, "loss_forward");
+  const csa_kernel k = kernel(p, l, "loss_forward");
   const int at_once = k.local / csa_plan_row_items(csa_cols(x->shape), k.local);
   CSA_TRY(csa_launch(
       p, k, csa_groups((images + at_once - 1) / at_once),
       CSA_ARGS(x, labels, step, l->saved[CSA_LOSS_GRADIENT], l->saved[CSA_LOSS_VALUES], predictions, images)));
-  return csa_launch(p, kernel(p, x, "loss_collect"), csa_groups(1),
+  return csa_launch(p, kernel(p, l, "loss_collect"), csa_groups(1),
                     CSA_ARGS(losses, (const csa_tensor *)predictions, labels, step, l->out));
 }
 

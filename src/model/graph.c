@@ -102,7 +102,10 @@ static csa_status add_loss(csa_graph *graph, csa_tensor *logits) {
   const csa_shape images = csa_shape1(logits->shape.dim[0]);
   CSA_TRY(csa_plan_tensor(graph->plan, CSA_DATA, CSA_I32, images, &graph->labels, "labels"));
   logits->role = CSA_DATA; /* the host reads them after forward */
-  CSA_TRY(add_layer(graph, (csa_layer){.ops = &csa_layer_loss, .name = "loss", .in = {logits, graph->labels}}));
+  CSA_TRY(add_layer(graph, (csa_layer){.ops = &csa_layer_loss,
+                                       .name = "loss",
+                                       .config = {.smoothing = graph->config.smoothing},
+                                       .in = {logits, graph->labels}}));
   const csa_layer *loss = &graph->layers[graph->layer_count - 1];
   graph->history = loss->out;
   graph->predictions = loss->saved[CSA_LOSS_PREDICTIONS];

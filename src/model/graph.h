@@ -12,6 +12,7 @@ typedef struct {
   bool keep_all;       /* every tensor keeps its place to the end, for inspection */
   bool accumulate;     /* gradients are added to what is there */
   bool input_gradient; /* also of the graph's input */
+  float smoothing;     /* of labels, in training; from 0, below 1 */
 } csa_graph_config;
 
 /* A tensor and its gradient, as far as backward has come. */

@@ -20,13 +20,18 @@ static double log_sum_exp(const double *z, int64_t count) {
   return largest + log(sum);
 }
 
+static double wanted(const csa_ref_loss *s, int64_t class, int32_t label) {
+  return (class == label ? 1 - s->smoothing : 0) + s->smoothing / (double)s->classes;
+}
+
 double csa_ref_loss_forward(const csa_ref_loss *s, const double *logits, const int32_t *labels, int64_t *correct) {
   assert(s->active > 0 && s->active <= s->images);
   double sum = 0;
   *correct = 0;
   for (int64_t n = 0; n < s->active; n++) {
     const double *const z = logits + n * s->classes;
-    sum += log_sum_exp(z, s->classes) - z[labels[n]];
+    const double lse = log_sum_exp(z, s->classes);
+    for (int64_t c = 0; c < s->classes; c++) sum += wanted(s, c, labels[n]) * (lse - z[c]);
     *correct += first_largest(z, s->classes) == labels[n];
   }
   return sum / (double)s->active;
@@ -39,8 +44,7 @@ void csa_ref_loss_backward(const csa_ref_loss *s, const double *logits, const in
     const double *const z = logits + n * s->classes;
     const double shift = log_sum_exp(z, s->classes);
     for (int64_t c = 0; c < s->classes; c++) {
-      const double wanted = c == labels[n] ? 1 : 0;
-      dlogits[n * s->classes + c] = (exp(z[c] - shift) - wanted) / (double)s->active;
+      dlogits[n * s->classes + c] = (exp(z[c] - shift) - wanted(s, c, labels[n])) / (double)s->active;
     }
   }
 }

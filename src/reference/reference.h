@@ -157,13 +157,15 @@ csa_status csa_ref_nonlocal_forward(const csa_ref_nonlocal *s, const csa_ref_non
 csa_status csa_ref_nonlocal_backward(const csa_ref_nonlocal *s, const csa_ref_nonlocal_params *p, const double *x,
                                      const double *dy, double *dx, const csa_ref_nonlocal_grads *g);
 
-/* A batch whose first `active` (at least 1) images count. */
+/* A batch whose first `active` (at least 1) images count. The wanted distribution of an image is (1 - smoothing)
+ * onehot(label) + smoothing / classes (Szegedy et al. 2016). */
 typedef struct {
   int64_t images, classes, active;
+  double smoothing;
 } csa_ref_loss;
 
-/* The mean cross-entropy, -log softmax(logits)[label], of the active images; *correct counts those whose label has the
- * largest logit (of equals, the first is taken). logits [images, classes], labels [images]. */
+/* The mean cross-entropy, - sum wanted log softmax(logits), of the active images; *correct counts those whose label has
+ * the largest logit (of equals, the first is taken). logits [images, classes], labels [images]. */
 double csa_ref_loss_forward(const csa_ref_loss *s, const double *logits, const int32_t *labels, int64_t *correct);
 
 /* dlogits [images, classes], 0 in the rows of inactive images. */

@@ -79,7 +79,7 @@ static csa_status prepare(double *compile_s, trainee *t, csa_device *device, con
   CSA_TRY(csa_graph_initialize(t->graph, c->seed));
   CSA_TRY(random_images(t, c));
   start = csa_seconds();
-  CSA_TRY(csa_feed_create(&t->feed, t->graph, &t->data, &t->data.train, 0));
+  CSA_TRY(csa_feed_create(&t->feed, t->graph, &t->data, &t->data.train, NULL, 0));
   *compile_s += csa_seconds() - start;
   for (int i = 0; i < 2; i++) {
     start = csa_seconds();

@@ -2,6 +2,7 @@
 #ifndef CSA_TRAIN_CONFIG_H
 #define CSA_TRAIN_CONFIG_H
 
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "device/tune.h"
 #include "model/architecture.h"
@@ -19,6 +20,7 @@ typedef struct {
   double lr, weight_decay;
   uint64_t seed;
   char init[CSA_PATH]; /* weight file to start from; empty: drawn */
+  csa_augment augment; /* of training images */
   int log_every;
   double checkpoint_every; /* seconds */
   csa_choices choices;

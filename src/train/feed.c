@@ -15,8 +15,16 @@ struct csa_feed {
   int32_t *batch_labels;
 };
 
+/* Nothing, for images as they are. */
+static const char *options_of(const csa_augment *a, int width, char options[80]) {
+  options[0] = '\0';
+  if (a != NULL && (a->flip || a->crop > 0 || a->cutout > 0))
+    snprintf(options, 80, " -DAUGMENT -DWIDTH=%d -DFLIP=%d -DCROP=%d -DCUTOUT=%d", width, a->flip, a->crop, a->cutout);
+  return options;
+}
+
 csa_status csa_feed_record(csa_plan *p, const csa_graph *graph, const csa_dataset *d, int64_t held,
-                           csa_feed_tensors *t) {
+                           const csa_augment *augment, csa_feed_tensors *t) {
   const int image_pixels = d->height * d->width, pixels = graph->config.batch * image_pixels,
             run = csa_layer_run(p, image_pixels);
   const csa_tensor *step = graph->plan->step;
@@ -26,13 +34,17 @@ csa_status csa_feed_record(csa_plan *p, const csa_graph *graph, const csa_datase
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &t->labels, "labels of all images"));
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, csa_shape1(held), &t->indices, "order"));
   const csa_tensor *images = t->images, *labels = t->labels, *indices = t->indices;
-  return csa_launch(
-      p, csa_kernel_named(p, "gather_batch", "-DPIXELS=%d -DCHANNELS=%d -DRUN=%d", image_pixels, d->channels, run),
-      csa_items(pixels / run), CSA_ARGS(images, labels, indices, step, graph->input, graph->labels, pixels));
+  char options[80];
+  return csa_launch(p,
+                    csa_kernel_named(p, "gather_batch", "-DPIXELS=%d -DCHANNELS=%d -DRUN=%d%s", image_pixels,
+                                     d->channels, run, options_of(augment, d->width, options)),
+                    csa_items(pixels / run),
+                    CSA_ARGS(images, labels, indices, step, graph->input, graph->labels, pixels));
 }
 
-static csa_status prepare(csa_feed *f, const csa_dataset *d) {
-  CSA_TRY(csa_feed_record(f->plan, f->graph, d, f->resident ? f->split->count : f->graph->config.batch, &f->tensors));
+static csa_status prepare(csa_feed *f, const csa_dataset *d, const csa_augment *augment) {
+  CSA_TRY(csa_feed_record(f->plan, f->graph, d, f->resident ? f->split->count : f->graph->config.batch, augment,
+                          &f->tensors));
   CSA_TRY(csa_plan_place(f->plan));
   return csa_plan_bind(f->plan);
 }
@@ -63,7 +75,7 @@ static csa_status identity_order(csa_feed *f) {
 }
 
 csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *dataset, const csa_split *split,
-                           uint64_t resident_limit) {
+                           const csa_augment *augment, uint64_t resident_limit) {
   csa_feed *feed = NULL;
   csa_status status;
   const csa_device_info *info = &graph->device->info;
@@ -77,7 +89,7 @@ csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *
   if (resident_limit == 0) resident_limit = half < info->max_alloc_bytes ? half : info->max_alloc_bytes;
   feed->resident = bytes <= resident_limit && bytes <= INT32_MAX;
   CSA_GO(csa_plan_create(&feed->plan, graph->device, graph->plan->choices));
-  CSA_GO(prepare(feed, dataset));
+  CSA_GO(prepare(feed, dataset, augment));
   CSA_GO(fill(feed));
   CSA_GO(identity_order(feed));
   *out = feed;

@@ -3,15 +3,16 @@
 #ifndef CSA_TRAIN_FEED_H
 #define CSA_TRAIN_FEED_H
 
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "model/schedule.h"
 
 typedef struct csa_feed csa_feed;
 
-/* A feed of `split`'s images (which must outlive it) to the graph's input and labels. `resident_limit`: at most so many
- * bytes stay on the device; 0: as many as its memory suggests. */
+/* A feed of `split`'s images (which must outlive it) to the graph's input and labels. `augment`: NULL for as they are.
+ * `resident_limit`: at most so many bytes stay on the device; 0: as many as its memory suggests. */
 csa_status csa_feed_create(csa_feed **feed, csa_graph *graph, const csa_dataset *dataset, const csa_split *split,
-                           uint64_t resident_limit);
+                           const csa_augment *augment, uint64_t resident_limit);
 void csa_feed_destroy(csa_feed *feed);
 
 /* On the device: the bytes and labels of images, and which of them make the batches. */
@@ -21,7 +22,7 @@ typedef struct {
 
 /* Records the filling of a batch from `held` images, in a plan of its own whose outputs are the graph's. */
 csa_status csa_feed_record(csa_plan *plan, const csa_graph *graph, const csa_dataset *dataset, int64_t held,
-                           csa_feed_tensors *tensors);
+                           const csa_augment *augment, csa_feed_tensors *tensors);
 
 /* The order from now on: indices[count of the split], copied. A new feed has the split's own. */
 csa_status csa_feed_order(csa_feed *feed, const int32_t *indices);

@@ -77,17 +77,25 @@ static csa_status run_layers(self_test *t, const csa_graph *graph) {
 }
 
 /* All of one recorded graph, products first: layers are made of them. */
-static csa_status run_graph(self_test *t, const csa_graph *graph) {
+static csa_status run_graph(self_test *t, const csa_graph *graph, const csa_augment *augment) {
   const csa_shape in = graph->input->shape;
   CSA_TRY(csa_ledger_use(&t->ledger, graph->plan));
   CSA_TRY(run_products(t, graph->plan));
   CSA_TRY(run_layers(t, graph));
-  CSA_TRY(csa_selftest_gather(&t->ledger, t->device, t->choices, (int)in.dim[1], (int)in.dim[3]));
-  return csa_selftest_loss(&t->ledger, t->device, t->choices, (int)csa_cols(graph->out->shape));
+  CSA_TRY(csa_selftest_gather(&t->ledger, t->device, t->choices, (int)in.dim[1], (int)in.dim[3], augment));
+  return csa_selftest_loss(&t->ledger, t->device, t->choices, (int)csa_cols(graph->out->shape),
+                           graph->config.smoothing);
 }
 
-static csa_status run_model(self_test *t, const char *name, bool grid, csa_optimizer_config optimizer, int batch) {
-  const csa_graph_config config = {.choices = t->choices, .batch = batch, .training = true};
+/* What a training does, beside the model. */
+typedef struct {
+  csa_optimizer_config optimizer;
+  csa_augment augment;
+  float smoothing;
+} practice;
+
+static csa_status run_model(self_test *t, const char *name, bool grid, const practice *p, int batch) {
+  const csa_graph_config config = {.choices = t->choices, .batch = batch, .training = true, .smoothing = p->smoothing};
   csa_architecture a;
   csa_optimizer recorded;
   csa_graph *graph = NULL;
@@ -96,10 +104,10 @@ static csa_status run_model(self_test *t, const char *name, bool grid, csa_optim
   a.grid = grid;
   CSA_GO(csa_graph_create(&graph, t->device, config));
   CSA_GO(csa_architecture_build(&a, graph));
-  CSA_GO(csa_optimizer_record(&recorded, graph, optimizer));
+  CSA_GO(csa_optimizer_record(&recorded, graph, p->optimizer));
   CSA_GO(csa_plan_compile(graph->plan));
-  CSA_GO(run_graph(t, graph));
-  status = csa_selftest_optimizer(&t->ledger, t->device, t->choices, &optimizer);
+  CSA_GO(run_graph(t, graph, &p->augment));
+  status = csa_selftest_optimizer(&t->ledger, t->device, t->choices, &p->optimizer);
 done:
   csa_graph_destroy(graph);
   return status;
@@ -157,14 +165,17 @@ static csa_status run_odd_products(self_test *t) {
 }
 
 csa_status csa_selftest(csa_verification *v, char *sentence, csa_device *device, csa_choices choices, int batch) {
+  static const practice plain = {.optimizer = {.kind = CSA_ADAM}}, sgd = {.optimizer = {.kind = CSA_SGD}};
+  static const practice all = {
+      .optimizer = {.kind = CSA_ADAMW, .decay = CSA_DECAY_WEIGHTS, .clip_norm = 1.0f, .ema = 0.5f},
+      .augment = {.flip = true, .crop = 4, .cutout = 8},
+      .smoothing = 0.125f};
   self_test t = {.device = device, .choices = choices, .images = IMAGES};
   csa_status status;
   CSA_GO(run_odd_products(&t));
-  CSA_GO(run_model(&t, "vit", false, (csa_optimizer_config){.kind = CSA_ADAM}, batch));
-  CSA_GO(run_model(
-      &t, "vit", true,
-      (csa_optimizer_config){.kind = CSA_ADAMW, .decay = CSA_DECAY_WEIGHTS, .clip_norm = 1.0f, .ema = 0.5f}, batch));
-  CSA_GO(run_model(&t, "cnn", false, (csa_optimizer_config){.kind = CSA_SGD}, batch));
+  CSA_GO(run_model(&t, "vit", false, &plain, batch));
+  CSA_GO(run_model(&t, "vit", true, &all, batch));
+  CSA_GO(run_model(&t, "cnn", false, &sgd, batch));
   CSA_GO(run_odd_layers(&t));
   status = csa_ledger_close(&t.ledger, v, sentence);
 done:
@@ -243,12 +254,12 @@ done:
   return status;
 }
 
-static csa_status quick(const csa_graph *graph, const csa_optimizer_config *optimizer, csa_verification *v,
-                        char *sentence) {
+static csa_status quick(const csa_graph *graph, const csa_optimizer_config *optimizer, const csa_augment *augment,
+                        csa_verification *v, char *sentence) {
   self_test t = {.device = graph->device, .choices = graph->plan->choices, .images = QUICK_IMAGES};
   csa_status status;
   CSA_GO(csa_plan_compile(graph->plan));
-  CSA_GO(run_graph(&t, graph));
+  CSA_GO(run_graph(&t, graph, augment));
   CSA_GO(csa_selftest_optimizer(&t.ledger, t.device, t.choices, optimizer));
   status = csa_ledger_close(&t.ledger, v, sentence);
 done:
@@ -264,19 +275,21 @@ static csa_status failed(const csa_device_info *info, const char *sentence) {
                   info->name, sentence, info->platform, info->driver);
 }
 
-csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config *optimizer) {
+csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config *optimizer,
+                             const csa_augment *augment) {
   static const char held[] = "the self-test held\n";
   const csa_device_info *info = &graph->device->info;
   const double start = csa_seconds();
   csa_verification v = {0};
-  char key[33], sentence[CSA_SENTENCE], *text = NULL;
+  char key[33], sentence[CSA_SENTENCE], what[80], augmented[CSA_AUGMENT_TEXT], *text = NULL;
   uint8_t *kept = NULL;
   size_t size;
   csa_status status;
   CSA_GO(describe(graph, &text));
-  csa_cache_key(key, info, text, csa_optimizer_text(optimizer->kind));
+  snprintf(what, sizeof what, "%s, %s", csa_optimizer_text(optimizer->kind), csa_augment_text(augment, augmented));
+  csa_cache_key(key, info, text, what);
   if (csa_cache_load(key, &kept, &size)) goto done;
-  CSA_GO(quick(graph, optimizer, &v, sentence));
+  CSA_GO(quick(graph, optimizer, augment, &v, sentence));
   if (sentence[0] != '\0') {
     status = failed(info, sentence);
     goto done;

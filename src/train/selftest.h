@@ -5,6 +5,7 @@
 #ifndef CSA_TRAIN_SELFTEST_H
 #define CSA_TRAIN_SELFTEST_H
 
+#include "data/augment.h"
 #include "train/ledger.h"
 #include "train/optimizer.h"
 
@@ -13,10 +14,10 @@
 csa_status csa_selftest(csa_verification *verification, char *sentence, csa_device *device, csa_choices choices,
                         int batch);
 
-/* The quick form, for one recorded graph and its optimizer: what the graph asks for, and nothing else. It runs once:
- * that it held is kept in the cache, by device, driver, version of clsattn, the kernels' sources and options, and the
- * sizes of products, so that the same again is not tested again. Where nothing can be kept it runs each time. A number
- * that is wrong is CSA_FAILED and names the kernel; that it ran is logged. */
-csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config *optimizer);
+/* The quick form, for one recorded graph, its optimizer and augmentation: what the graph asks for, and nothing else. It
+ * runs once: that it held is kept in the cache, by device, driver, version of clsattn, the kernels' sources and
+ * options, and the sizes of products, so that the same again is not tested again. Where nothing can be kept it runs
+ * each time. A number that is wrong is CSA_FAILED and names the kernel; that it ran is logged. */
+csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config *optimizer, const csa_augment *augment);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef CSA_TRAIN_SELFTEST_CASES_H
 #define CSA_TRAIN_SELFTEST_CASES_H
 
+#include "data/augment.h"
 #include "train/ledger.h"
 #include "train/optimizer.h"
 #include "train/trial.h"
@@ -17,11 +18,12 @@ csa_status csa_selftest_product(csa_ledger *ledger, csa_device *device, csa_choi
 /* The sum of few rows, alone. */
 csa_status csa_selftest_sum(csa_ledger *ledger, csa_device *device, csa_choices choices);
 
-/* Batches of a data set of [channels, image, image] bytes. */
-csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choices choices, int image, int channels);
+/* Batches of a data set of [channels, image, image] bytes, augmented or not. */
+csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choices choices, int image, int channels,
+                               const csa_augment *augment);
 
 /* The loss over so many classes, of a batch that is not full. */
-csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices choices, int classes);
+csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices choices, int classes, float smoothing);
 
 /* A few steps of an optimizer that does what `like` does, at rates of its own. */
 csa_status csa_selftest_optimizer(csa_ledger *ledger, csa_device *device, csa_choices choices,

@@ -9,12 +9,17 @@
 #include "train/feed.h"
 #include "train/selftest_cases.h"
 
-enum { BATCH = 7, ACTIVE = 5, SLOT = 3, IMAGES = 37 };
+enum { BATCH = 7, ACTIVE = 5, SLOT = 3, IMAGES = 37, SEED = 11, STEP = 5 };
 
 /* A graph of which only the input and what the loss brings is used; nothing is recorded on it. */
-static csa_status make_graph(csa_graph **graph, csa_device *device, csa_choices choices, csa_shape input) {
-  const csa_graph_config config = {
-      .choices = choices, .batch = BATCH, .training = true, .keep_all = true, .input_gradient = true};
+static csa_status make_graph(csa_graph **graph, csa_device *device, csa_choices choices, csa_shape input,
+                             float smoothing) {
+  const csa_graph_config config = {.choices = choices,
+                                   .batch = BATCH,
+                                   .training = true,
+                                   .keep_all = true,
+                                   .input_gradient = true,
+                                   .smoothing = smoothing};
   CSA_TRY(csa_graph_create(graph, device, config));
   csa_graph_loss(*graph, csa_graph_input(*graph, input));
   return (*graph)->status;
@@ -22,19 +27,32 @@ static csa_status make_graph(csa_graph **graph, csa_device *device, csa_choices 
 
 static uint8_t byte_of(int64_t i) { return (uint8_t)(i * 7 + i / 256 * 13); }
 
-/* By the definition; images beyond the active ones are zeros. */
+/* By the definition (data/augment.h). */
+static double pixel_of(const uint8_t *plane, const csa_augment *a, const csa_augment_draw *draw, int side, int y,
+                       int x) {
+  const int top = draw->hole_y - a->cutout / 2, left = draw->hole_x - a->cutout / 2;
+  if (y >= top && y < top + a->cutout && x >= left && x < left + a->cutout) return 0.0;
+  const int from_y = y + draw->down, from_x = (draw->flip ? side - 1 - x : x) + draw->right;
+  const bool inside = from_y >= 0 && from_y < side && from_x >= 0 && from_x < side;
+  return ((inside ? (double)plane[from_y * side + from_x] : 0.0) / 255.0 - 0.5) / 0.5;
+}
+
+/* Images beyond the active ones are zeros. */
 static csa_status compare_batch(csa_ledger *ledger, const csa_graph *g, const csa_feed *feed, const int32_t *order,
-                                const uint8_t *images, int64_t pixels, int64_t channels) {
-  const int64_t count = csa_elements(g->input->shape), image = pixels * channels;
+                                const uint8_t *images, int side, int64_t channels, const csa_augment *augment) {
+  const int64_t pixels = (int64_t)side * side, count = csa_elements(g->input->shape), image = pixels * channels;
   double *got = NULL, *want = NULL;
   csa_status status;
   CSA_GO(csa_new(&want, (size_t)count, sizeof *want));
   CSA_GO(csa_values_download(g->device, g->input, &got));
-  for (int64_t n = 0; n < ACTIVE; n++)
+  for (int n = 0; n < ACTIVE; n++) {
+    const csa_augment_draw draw = csa_augment_of(augment, SEED, STEP, n, side, side);
     for (int64_t i = 0; i < image; i++) {
-      const int64_t channel = i % channels, pixel = i / channels;
-      want[n * image + i] = ((double)images[order[n] * image + channel * pixels + pixel] / 255.0 - 0.5) / 0.5;
+      const int pixel = (int)(i / channels);
+      const uint8_t *plane = images + order[n] * image + i % channels * pixels;
+      want[n * image + i] = pixel_of(plane, augment, &draw, side, pixel / side, pixel % side);
     }
+  }
   status = csa_ledger_probe(ledger, csa_feed_plan(feed), g->input, csa_difference(got, want, count, NULL),
                             g->input->dtype == CSA_F16 ? CSA_TRIAL_HALF_TOLERANCE : 1e-6,
                             "%lld pixels of %lld channels", (long long)pixels, (long long)channels);
@@ -51,10 +69,11 @@ static csa_status compare_labels(csa_ledger *ledger, const csa_graph *g, const c
   return csa_ledger_probe(ledger, csa_feed_plan(feed), g->labels, (double)wrong, 0.0, "labels");
 }
 
-csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choices choices, int image, int channels) {
+csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choices choices, int image, int channels,
+                               const csa_augment *augment) {
   const int64_t pixels = (int64_t)image * image, bytes = IMAGES * pixels * channels;
   const csa_dataset dataset = {.channels = channels, .height = image, .width = image, .classes = IMAGES};
-  csa_step_state state = {0};
+  csa_step_state state = {.seed = {SEED}, .step = STEP};
   int32_t labels[IMAGES], order[IMAGES];
   uint8_t *images = NULL;
   csa_graph *g = NULL;
@@ -67,13 +86,13 @@ csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choic
     order[i] = i * 5 % IMAGES;
   }
   const csa_split split = {images, labels, IMAGES};
-  CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, pixels * channels)));
+  CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, pixels * channels), 0.0f));
   CSA_GO(csa_schedule_prepare(g));
-  CSA_GO(csa_feed_create(&feed, g, &dataset, &split, 0));
+  CSA_GO(csa_feed_create(&feed, g, &dataset, &split, augment, 0));
   CSA_GO(csa_feed_order(feed, order));
   CSA_GO(csa_feed_batch(feed, IMAGES - ACTIVE, ACTIVE, &state));
   CSA_GO(csa_ledger_use(ledger, csa_feed_plan(feed)));
-  CSA_GO(compare_batch(ledger, g, feed, order + IMAGES - ACTIVE, images, pixels, channels));
+  CSA_GO(compare_batch(ledger, g, feed, order + IMAGES - ACTIVE, images, image, channels, augment));
   status = compare_labels(ledger, g, feed, order + IMAGES - ACTIVE);
 done:
   csa_feed_destroy(feed);
@@ -94,7 +113,7 @@ static csa_status compare_history(csa_ledger *ledger, const csa_graph *g, double
 
 static csa_status compare_loss(csa_ledger *ledger, csa_graph *g, const double *logits, const int32_t *labels,
                                int classes) {
-  const csa_ref_loss s = {BATCH, classes, ACTIVE};
+  const csa_ref_loss s = {BATCH, classes, ACTIVE, (double)g->config.smoothing};
   const csa_tensor *gradient = g->layers[0].saved[CSA_LOSS_GRADIENT];
   const int64_t count = (int64_t)BATCH * classes;
   double *got = NULL, *want = NULL;
@@ -116,10 +135,11 @@ done:
   return status;
 }
 
-csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices choices, int classes) {
+csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices choices, int classes,
+                             float smoothing) {
   const csa_rng rng = {3, CSA_RNG_TEST, 0};
   const int64_t count = (int64_t)BATCH * classes;
-  const csa_step_state state = {.active = ACTIVE, .slot = SLOT};
+  const csa_step_state state = {.active = ACTIVE, .slot = SLOT, .training = 1};
   int32_t labels[BATCH];
   double *logits = NULL;
   csa_graph *g = NULL;
@@ -129,7 +149,7 @@ csa_status csa_selftest_loss(csa_ledger *ledger, csa_device *device, csa_choices
     logits[i] = (double)csa_half_to_float(csa_half_from_float(2.0f * csa_rng_normal(&rng, (uint64_t)i)));
   for (int i = 0; i < BATCH; i++) labels[i] = i * 3 % classes;
   for (int i = 0; i < BATCH; i += 2) logits[i * classes + labels[i]] = 8.0; /* every other prediction is right */
-  CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, classes)));
+  CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, classes), smoothing));
   CSA_GO(csa_graph_record(g));
   CSA_GO(csa_schedule_prepare(g));
   CSA_GO(csa_values_upload(device, g->input, logits));

@@ -57,7 +57,7 @@ static csa_status make_feed(csa_trained *t) {
   t->format = (csa_dataset){.channels = a->channels, .height = a->image, .width = a->image};
   t->split.count = t->graph->config.batch;
   CSA_TRY(csa_new(&t->no_labels, (size_t)t->split.count, sizeof *t->no_labels));
-  return csa_feed_create(&t->feed, t->graph, &t->format, &t->split, 1);
+  return csa_feed_create(&t->feed, t->graph, &t->format, &t->split, NULL, 1);
 }
 
 /* softmax of logits [count], as probabilities. */

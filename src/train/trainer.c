@@ -60,10 +60,10 @@ void csa_trainer_destroy(csa_trainer *t) {
 }
 
 csa_status csa_trainer_prepare(csa_trainer *t) {
-  CSA_TRY(csa_selftest_once(t->graph, &t->optimizer.config)); /* while the device is empty */
+  CSA_TRY(csa_selftest_once(t->graph, &t->optimizer.config, &t->config.augment)); /* while the device is empty */
   CSA_TRY(csa_schedule_bind(t->graph));
-  CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->dataset->train, 0));
-  return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, 0);
+  CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->dataset->train, &t->config.augment, 0));
+  return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, NULL, 0);
 }
 
 /* Losses that are still on the device go into the sums, batch by batch, in order. */

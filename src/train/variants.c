@@ -60,10 +60,13 @@ static csa_status add_plan(variants *all, const csa_plan *plan) {
 
 static csa_status add_feed(variants *all, const csa_graph *graph, const csa_architecture *a) {
   const csa_dataset data = {.channels = a->channels, .height = a->image, .width = a->image, .classes = a->classes};
+  const csa_augment augment = {.flip = true, .crop = 4, .cutout = 8};
   csa_feed_tensors tensors;
   csa_plan *plan;
   CSA_TRY(csa_plan_create(&plan, graph->device, graph->plan->choices));
-  csa_status status = csa_feed_record(plan, graph, &data, graph->config.batch, &tensors);
+  csa_status status = csa_feed_record(plan, graph, &data, graph->config.batch, NULL, &tensors);
+  if (status == CSA_OK && graph->config.training)
+    status = csa_feed_record(plan, graph, &data, graph->config.batch, &augment, &tensors);
   if (status == CSA_OK) status = add_plan(all, plan);
   csa_plan_destroy(plan);
   return status;
@@ -131,8 +134,12 @@ done:
 static csa_status add_forms(variants *all, csa_device *device, const csa_architecture *models, int count,
                             csa_choices choices) {
   for (int form = 0; form < 3; form++) {
-    const csa_graph_config config = {
-        .choices = choices, .batch = 100, .training = form > 0, .accumulate = form > 1, .input_gradient = form > 1};
+    const csa_graph_config config = {.choices = choices,
+                                     .batch = 100,
+                                     .training = form > 0,
+                                     .accumulate = form > 1,
+                                     .input_gradient = form > 1,
+                                     .smoothing = form > 1 ? 0.1f : 0.0f};
     for (int i = 0; i < count; i++)
       for (int optimizer = CSA_ADAM; optimizer <= CSA_SGD; optimizer++)
         CSA_TRY(add_model(all, device, &models[i], config, (csa_optimizer_kind)optimizer));

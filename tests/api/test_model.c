@@ -58,7 +58,7 @@ static void logits_of(const csa_architecture *a, float logits[BATCH * CLASSES]) 
   assert_ok(csa_architecture_build(a, g));
   assert_ok(csa_schedule_prepare(g));
   assert_ok(csa_graph_initialize(g, 3));
-  assert_ok(csa_feed_create(&feed, g, &format, &split, 0));
+  assert_ok(csa_feed_create(&feed, g, &format, &split, NULL, 0));
   assert_ok(csa_feed_batch(feed, 0, BATCH, &state));
   assert_ok(csa_schedule_forward(g));
   assert_ok(csa_tensor_download(test_device(), g->out, logits));

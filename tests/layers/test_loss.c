@@ -6,25 +6,36 @@
 static const struct {
   int images, classes, active;
   double scale; /* of the logits: large ones overflow exp */
-} cases[] = {{1, 1, 1, 1.0},   {1, 2, 1, 1.0},      {7, 10, 5, 1.0},  {100, 10, 100, 1.0},
-             {100, 3, 1, 1.0}, {5, 1000, 4, 100.0}, {71, 70, 71, 0.0} /* all equal: the first */};
+  float smoothing;
+  int training;
+} cases[] = {{1, 1, 1, 1.0, 0, 1},         {1, 2, 1, 1.0, 0, 1},
+             {7, 10, 5, 1.0, 0, 1},        {100, 10, 100, 1.0, 0, 1},
+             {100, 3, 1, 1.0, 0, 1},       {5, 1000, 4, 100.0, 0, 0},
+             {71, 70, 71, 0.0, 0, 1},      /* all equal: the first */ {100, 10, 97, 3.0, 0.1f, 1},
+             {5, 1000, 4, 100.0, 0.5f, 1}, {100, 10, 97, 3.0, 0.1f, 0} /* evaluation */};
 
-static csa_graph *build(const test_variant *variant, int images, int classes) {
+static csa_graph *build(const test_variant *variant, int images, int classes, float smoothing) {
   csa_graph *g;
-  assert_ok(csa_graph_create(
-      &g, test_device(),
-      (csa_graph_config){
-          .choices = variant->choices, .batch = images, .training = true, .keep_all = true, .input_gradient = true}));
+  assert_ok(csa_graph_create(&g, test_device(),
+                             (csa_graph_config){.choices = variant->choices,
+                                                .batch = images,
+                                                .training = true,
+                                                .keep_all = true,
+                                                .input_gradient = true,
+                                                .smoothing = smoothing}));
   csa_graph_loss(g, csa_graph_input(g, csa_shape2(images, classes)));
   assert_ok(csa_graph_record(g));
   assert_ok(csa_schedule_prepare(g));
   return g;
 }
 
-static void check(const test_variant *variant, int images, int classes, int active, double scale) {
+static void check(const test_variant *variant, size_t index) {
+  const int images = cases[index].images, classes = cases[index].classes, active = cases[index].active;
+  const float smoothing = cases[index].smoothing;
+  const double scale = cases[index].scale;
   const int n = images * classes, slot = 3;
   if (test_skips(variant, n)) return;
-  csa_graph *g = build(variant, images, classes);
+  csa_graph *g = build(variant, images, classes, smoothing);
   double *logits = test_zeros(n), *want = test_zeros(n), *got = test_zeros(n);
   float *floats = calloc((size_t)n, sizeof *floats);
   int32_t *labels = calloc((size_t)images, sizeof *labels);
@@ -34,9 +45,10 @@ static void check(const test_variant *variant, int images, int classes, int acti
   for (int i = 0; i < images; i++) labels[i] = i * 7 % classes;
   assert_ok(csa_tensor_upload(test_device(), g->input, floats));
   assert_ok(csa_tensor_upload(test_device(), g->labels, labels));
-  assert_ok(csa_schedule_state(g, &(csa_step_state){.active = active, .slot = slot}));
+  assert_ok(
+      csa_schedule_state(g, &(csa_step_state){.active = active, .slot = slot, .training = cases[index].training}));
   assert_ok(csa_schedule_micro_step(g));
-  const csa_ref_loss s = {images, classes, active};
+  const csa_ref_loss s = {images, classes, active, cases[index].training ? (double)smoothing : 0.0};
   int64_t correct = 0;
   const double mean = csa_ref_loss_forward(&s, logits, labels, &correct), one = 1.0;
   csa_ref_loss_backward(&s, logits, labels, want);
@@ -55,8 +67,7 @@ static void check(const test_variant *variant, int images, int classes, int acti
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < 2; v++)
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-      check(&test_variants[v], cases[i].images, cases[i].classes, cases[i].active, cases[i].scale);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check(&test_variants[v], i);
 }
 
 int main(void) {

@@ -297,7 +297,8 @@ static double loss_objective(const void *problem) {
 }
 
 static void test_loss(void **state) {
-  static const csa_ref_loss sizes[] = {{1, 1, 1}, {1, 2, 1}, {3, 5, 3}, {4, 3, 2}, {7, 10, 6}};
+  static const csa_ref_loss sizes[] = {
+      {1, 1, 1, 0.0}, {1, 2, 1, 0.0}, {3, 5, 3, 0.25}, {4, 3, 2, 0.0}, {7, 10, 6, 0.125}};
   for (size_t i = 0; i < LENGTH(sizes); i++, release(state)) {
     const csa_ref_loss *const s = &sizes[i];
     loss_problem p = {.size = *s, .logits = random_array(s->images * s->classes, 2)};
@@ -314,7 +315,7 @@ static void test_loss_values(void **state) {
   const double logits[9] = {1000, 1000, 1000, -1000, -1000, -1000, 5, 6, 7};
   const int32_t labels[3] = {0, 1, 2};
   int64_t correct = -1;
-  const csa_ref_loss size = {3, 3, 2};
+  const csa_ref_loss size = {3, 3, 2, 0.0};
   assert_true(fabs(csa_ref_loss_forward(&size, logits, labels, &correct) - log(3)) < 1e-12);
   assert_int_equal(correct, 1);
 }

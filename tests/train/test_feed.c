@@ -75,7 +75,7 @@ static void check(uint64_t resident_limit) {
   int32_t order[COUNT];
   csa_graph *g = build();
   csa_feed *feed;
-  assert_ok(csa_feed_create(&feed, g, &dataset, &split, resident_limit));
+  assert_ok(csa_feed_create(&feed, g, &dataset, &split, NULL, resident_limit));
   for (int i = 0; i < COUNT; i++) order[i] = i;
   assert_epoch(g, feed, order);
   for (int factor = 3; factor < 20; factor += 4) { /* 3, 7, 11, 19 have no divisor in common with 20; 15 repeats some */
@@ -99,6 +99,45 @@ static void test_not_resident(void **state) {
   check(COUNT * PIXELS - 1);
 }
 
+/* Augmented batches are what csa_augment_of says, the same whether images are resident or sent, and anew each step. */
+static void check_augmented(const csa_augment *augment, uint64_t resident_limit) {
+  static contents got;
+  csa_graph *g = build();
+  csa_feed *feed;
+  assert_ok(csa_feed_create(&feed, g, &dataset, &split, augment, resident_limit));
+  for (uint32_t step = 3; step < 6; step++) {
+    csa_step_state state = {.seed = {5, 6}, .step = step};
+    assert_ok(csa_feed_batch(feed, 7, BATCH - 1, &state));
+    fetch(g, &got);
+    for (int n = 0; n < BATCH; n++) {
+      const csa_augment_draw d = csa_augment_of(augment, UINT64_C(6) << 32 | 5, step, n, SIDE, SIDE);
+      for (int i = 0; i < PIXELS; i++) {
+        const int y = i / 3 / SIDE, x = i / 3 % SIDE, top = d.hole_y - augment->cutout / 2,
+                  left = d.hole_x - augment->cutout / 2;
+        const int from_y = y + d.down, from_x = (d.flip ? SIDE - 1 - x : x) + d.right;
+        const bool hidden = y >= top && y < top + augment->cutout && x >= left && x < left + augment->cutout;
+        const bool inside = from_y >= 0 && from_y < SIDE && from_x >= 0 && from_x < SIDE;
+        const float byte = inside ? (float)images[(7 + n) * PIXELS + i % 3 * PLANE + from_y * SIDE + from_x] : 0.0f;
+        const float want = n == BATCH - 1 || hidden ? 0.0f : (byte / 255.0f - 0.5f) / 0.5f;
+        if (got.x[n * PIXELS + i] != want)
+          fail_msg("step %u, image %d, pixel (%d, %d): %g, not %g", step, n, y, x, (double)got.x[n * PIXELS + i],
+                   (double)want);
+      }
+    }
+  }
+  csa_feed_destroy(feed);
+  csa_graph_destroy(g);
+}
+
+static void test_augmented(void **state) {
+  (void)state;
+  static const csa_augment cases[] = {{true, 0, 0}, {false, 4, 0}, {false, 0, 9}, {true, 3, 8}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    check_augmented(&cases[i], 0);
+    check_augmented(&cases[i], 1);
+  }
+}
+
 /* The order is copied: the caller's may go. */
 static void test_order_is_copied(void **state) {
   (void)state;
@@ -106,7 +145,7 @@ static void test_order_is_copied(void **state) {
     int32_t order[COUNT], kept[COUNT];
     csa_graph *g = build();
     csa_feed *feed;
-    assert_ok(csa_feed_create(&feed, g, &dataset, &split, limit));
+    assert_ok(csa_feed_create(&feed, g, &dataset, &split, NULL, limit));
     for (int i = 0; i < COUNT; i++) kept[i] = order[i] = COUNT - 1 - i;
     assert_ok(csa_feed_order(feed, order));
     memset(order, 0, sizeof order);
@@ -124,7 +163,7 @@ static void test_every_byte(void **state) {
   csa_feed *feed;
   csa_step_state step = {0};
   for (int i = 0; i < PIXELS; i++) images[i] = (uint8_t)(i % PLANE);
-  assert_ok(csa_feed_create(&feed, g, &dataset, &split, 0));
+  assert_ok(csa_feed_create(&feed, g, &dataset, &split, NULL, 0));
   assert_ok(csa_feed_batch(feed, 0, 1, &step));
   fetch(g, &got);
   for (int byte = 0; byte < 256; byte++) {
@@ -140,8 +179,8 @@ static void test_bytes(void **state) {
   (void)state;
   csa_graph *g = build();
   csa_feed *resident, *sent;
-  assert_ok(csa_feed_create(&resident, g, &dataset, &split, 0));
-  assert_ok(csa_feed_create(&sent, g, &dataset, &split, 1));
+  assert_ok(csa_feed_create(&resident, g, &dataset, &split, NULL, 0));
+  assert_ok(csa_feed_create(&sent, g, &dataset, &split, NULL, 1));
   assert_true(csa_feed_bytes(resident) >= COUNT * PIXELS);
   assert_true(csa_feed_bytes(sent) >= BATCH * PIXELS);
   assert_true(csa_feed_bytes(sent) < COUNT * PIXELS);
@@ -152,9 +191,9 @@ static void test_bytes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_resident), cmocka_unit_test(test_not_resident),
-                                     cmocka_unit_test(test_order_is_copied), cmocka_unit_test(test_every_byte),
-                                     cmocka_unit_test(test_bytes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_resident),   cmocka_unit_test(test_not_resident),
+                                     cmocka_unit_test(test_augmented),  cmocka_unit_test(test_order_is_copied),
+                                     cmocka_unit_test(test_every_byte), cmocka_unit_test(test_bytes)};
   fill_data();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
