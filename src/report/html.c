@@ -1,25 +1,11 @@
 #include "report/html.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <string.h>
 
-#define TEXT_MAX 4096
+#include "core/text.h"
 
-/* Bytes of the character that begins here; 0 if it is not UTF-8: cut short, longer than need be, a surrogate, or beyond
- * U+10FFFF. */
-static int character(const unsigned char *s) {
-  if (s[0] < 0x80) return 1;
-  const int length = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  uint32_t code = s[0] & (0xFFu >> (length + 1));
-  if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
-  for (int i = 1; i < length; i++) {
-    if ((s[i] & 0xC0) != 0x80) return 0; /* a NUL, too */
-    code = code << 6 | (s[i] & 0x3Fu);
-  }
-  return code < least[length] || (code >= 0xD800 && code < 0xE000) || code > 0x10FFFF ? 0 : length;
-}
+#define TEXT_MAX 4096
 
 static const char *reference(unsigned char c) {
   switch (c) {
@@ -33,15 +19,14 @@ static const char *reference(unsigned char c) {
 }
 
 void csa_html_text(FILE *out, const char *text) {
-  const unsigned char *at = (const unsigned char *)text;
-  while (*at != '\0') {
-    const int length = character(at);
-    const char *instead = length == 0 ? "\xEF\xBF\xBD" : reference(*at);
+  while (*text != '\0') {
+    const int length = csa_text_character(text);
+    const char *instead = length == 0 ? "\xEF\xBF\xBD" : reference((unsigned char)*text);
     if (instead != NULL)
       fputs(instead, out);
     else
-      fwrite(at, 1, (size_t)length, out);
-    at += length > 0 ? length : 1;
+      fwrite(text, 1, (size_t)length, out);
+    text += length > 0 ? length : 1;
   }
 }
 

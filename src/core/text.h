@@ -1,0 +1,15 @@
+/* Text from outside: names of files and classes may be any bytes. */
+#ifndef CSA_CORE_TEXT_H
+#define CSA_CORE_TEXT_H
+
+#include <stddef.h>
+
+/* Bytes of the UTF-8 character that begins at `text`, a NUL being one; 0 if it is none: cut short, longer than need be,
+ * a surrogate, or beyond U+10FFFF. */
+int csa_text_character(const char *text);
+
+/* `text` as UTF-8 into safe[size], which is returned: bytes that are none become U+FFFD, and what does not fit is left
+ * out. */
+const char *csa_text_utf8(const char *text, char *safe, size_t size);
+
+#endif
