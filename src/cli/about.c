@@ -11,6 +11,9 @@
 #ifdef CSA_HAVE_ARCHIVE
 #include <archive.h>
 #endif
+#ifdef CSA_HAVE_CAIRO
+#include <cairo.h>
+#endif
 #ifdef CSA_HAVE_CURL
 #include <curl/curl.h>
 #endif
@@ -22,6 +25,14 @@
 static const char *archives(void) {
 #ifdef CSA_HAVE_ARCHIVE
   return archive_version_string();
+#else
+  return "no";
+#endif
+}
+
+static const char *pictures(void) {
+#ifdef CSA_HAVE_CAIRO
+  return "cairo " CAIRO_VERSION_STRING;
 #else
   return "no";
 #endif
@@ -49,10 +60,10 @@ static json_t *parts_json(void) {
   images(codecs);
   snprintf(opencl, sizeof opencl, "%d.%d", CL_TARGET_OPENCL_VERSION / 100, CL_TARGET_OPENCL_VERSION / 10 % 10);
   snprintf(xxhash, sizeof xxhash, "%d.%d.%d", XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "OpenCL", opencl, "CLBlast",
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "OpenCL", opencl, "CLBlast",
                    CSA_CLBLAST_VERSION, "jansson", jansson_version_str(), "zlib", zlibVersion(), "xxHash", xxhash,
-                   "archives", archives(), "network", curl, "images", codecs, "compiler", CSA_COMPILER, "build",
-                   CSA_BUILD);
+                   "archives", archives(), "network", curl, "images", codecs, "pictures", pictures(), "compiler",
+                   CSA_COMPILER, "build", CSA_BUILD);
 }
 
 csa_status csa_print_about(bool json) {

@@ -10,6 +10,8 @@
 csa_status csa_command_devices(int argc, char **argv);
 csa_status csa_command_train(int argc, char **argv);
 csa_status csa_command_eval(int argc, char **argv);
+csa_status csa_command_predict(int argc, char **argv);
+csa_status csa_command_attend(int argc, char **argv);
 csa_status csa_command_compare(int argc, char **argv);
 csa_status csa_command_bench(int argc, char **argv);
 csa_status csa_command_tune(int argc, char **argv);

@@ -21,6 +21,8 @@ static const struct {
     {"devices", csa_command_devices, "list the OpenCL devices"},
     {"train", csa_command_train, "train a model"},
     {"eval", csa_command_eval, "measure trained weights on test images"},
+    {"predict", csa_command_predict, "say what is on images"},
+    {"attend", csa_command_attend, "draw what the attention looks at over an image"},
     {"compare", csa_command_compare, "train both models and compare them"},
     {"bench", csa_command_bench, "measure speed, kernel by kernel"},
     {"tune", csa_command_tune, "find the parameters that serve a device best"},

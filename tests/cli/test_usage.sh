@@ -5,11 +5,11 @@ make_data "$WORK/data" 20 10
 
 expect 0 "Usage: clsattn COMMAND" "$CLSATTN" --help
 expect 0 "clsattn 0." "$CLSATTN" --version
-for part in OpenCL CLBlast jansson zlib xxHash archives network compiler build; do
+for part in OpenCL CLBlast jansson zlib xxHash archives network images pictures compiler build; do
   grep -q "^  $part " "$WORK/stdout" || fail "--version lacks $part"
 done
 expect 0 '"commit": "' "$CLSATTN" --version --json
-for command in devices train eval compare bench verify data "data list" "data info" "data fetch"; do
+for command in devices train eval predict attend compare bench verify data "data list" "data info" "data fetch"; do
   # shellcheck disable=SC2086 # two words
   expect 0 "Examples:" "$CLSATTN" $command --help
 done
