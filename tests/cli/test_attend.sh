@@ -17,12 +17,12 @@ fi
 if "$CLSATTN" --version | grep -q '^  images *no$'; then echo "skipped: images are not built in"; exit 77; fi
 PICTURE=${CLSATTN_TEST_PICTURE:?the path of picture}
 for i in 0 1; do "$PICTURE" make "$WORK/data/test_batch.bin" $i "$WORK/$i.png" || fail "picture make $i"; done
-# shows FILE WIDTH HEIGHT: it has that size and many colours
+# shows FILE WIDTH HEIGHT: it has that size, and more colours than a coloured image and grey ones make
 shows() {
   local width height colours
   read -r width height colours < <("$PICTURE" show "$WORK/$1")
   [ "$width $height" = "$2 $3" ] || fail "$1: $width x $height, not $2 x $3"
-  [ "$colours" -gt 200 ] || fail "$1: $colours colours"
+  [ "$colours" -gt 2000 ] || fail "$1: $colours colours"
 }
 differ() { ! cmp -s "$WORK/$1" "$WORK/$2" || fail "$1 and $2 are the same"; }
 
@@ -45,7 +45,11 @@ expect 0 "" attend cnn middle.png "$WORK/0.png" --pixel 16,16
 cmp -s "$WORK/cnn.png" "$WORK/middle.png" || fail "the middle is not 16,16"
 expect 0 "" attend cnn corner.png "$WORK/0.png" --pixel 31,0
 differ cnn.png corner.png
+expect 0 '"predictions": [' attend cnn json.png "$WORK/0.png" --json
+layers() { sed -n '/"layers"/,/^  \]/p' "$WORK/stdout"; }
+layers >"$WORK/middle"
 expect 0 '"predictions": [' attend cnn json.png "$WORK/0.png" --pixel 31,0 --json
+[ -s "$WORK/middle" ] && [ "$(layers)" != "$(cat "$WORK/middle")" ] || fail "two pixels look alike: $(cat "$WORK/middle")"
 [ "$(sed -n 's/^ *"name": "\(.*\)",$/\1/p' "$WORK/stdout" | xargs)" = "sa1 sa2 sa3 sa4 sa5" ] || fail "$(cat "$WORK/stdout")"
 awk '/"entropy": / && ($2 + 0 <= 0 || $2 + 0 > 8.000001) { exit 1 } /"max": / && ($2 + 0 < 1 / 256 || $2 + 0 > 1) { exit 1 }' \
   "$WORK/stdout" || fail "figures: $(cat "$WORK/stdout")"
