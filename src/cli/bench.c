@@ -47,7 +47,7 @@ done:
 }
 
 static csa_status open_data(csa_bench *b, const csa_bench_settings *s, csa_dataset **dataset) {
-  const csa_dataset_limits limits = {s->limit_train, 1}; /* the test images are not looked at */
+  const csa_dataset_limits limits = {.train = s->limit_train, .test = 1}; /* the test images are not looked at */
   char path[CSA_PATH];
   b->epoch_images = EPOCH_IMAGES;
   b->data = "as many as CIFAR-10 has";

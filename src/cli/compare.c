@@ -283,7 +283,7 @@ static csa_status compare(comparison *c) {
 
 static csa_status run(const compare_settings *s) {
   comparison c = {.settings = s, .result.seeds = s->seeds};
-  const csa_dataset_limits limits = {s->common.limit_train, s->common.limit_test};
+  const csa_dataset_limits limits = {.train = s->common.limit_train, .test = s->common.limit_test};
   char data[CSA_PATH];
   csa_status status;
   CSA_GO(csa_take_existing("data", s->common.data, data));

@@ -45,7 +45,7 @@ static csa_status list_text(void) {
   for (int i = 0; csa_format_at(i) != NULL; i++)
     printf("  %-16s %s\n", csa_format_at(i)->name, csa_format_at(i)->layout);
 #ifdef CSA_HAVE_ARCHIVE
-  printf("or a tar archive, plain or .gz, with %s\n", csa_format_cifar.name);
+  printf("or a tar archive, plain or .gz, in a layout of CIFAR\n");
 #else
   printf("(archives are not built in: apt-get install libarchive-dev, then configure and build clsattn again)\n");
 #endif

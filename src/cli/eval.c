@@ -66,7 +66,8 @@ static csa_status run(const eval_settings *s) {
   csa_evaluation result = {0};
   csa_status status;
   CSA_GO(csa_trained_take(&s->trained, "eval", &trained, &config.choices));
-  CSA_GO(csa_fetch_and_open(&dataset, s->data, (csa_dataset_limits){.train = 1, .test = s->limit}));
+  CSA_GO(csa_fetch_and_open(&dataset, s->data,
+                            (csa_dataset_limits){.train = 1, .test = s->limit, .image = trained.architecture.image}));
   CSA_GO(check_data(&trained.architecture, dataset));
   CSA_GO(csa_device_open(&device, s->trained.device));
   CSA_GO(csa_trained_build(&trained, device, config));

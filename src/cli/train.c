@@ -156,7 +156,10 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   } else {
     CSA_GO(to_config(s, &config));
   }
-  CSA_GO(csa_fetch_and_open(&dataset, config.data, (csa_dataset_limits){config.limit_train, config.limit_test}));
+  CSA_GO(csa_fetch_and_open(
+      &dataset, config.data,
+      (csa_dataset_limits){
+          .train = config.limit_train, .test = config.limit_test, .image = config.architecture.image}));
   if (!resume) config.architecture.classes = dataset->classes;
   CSA_GO(open_device(&device, s->common.device, resume ? &before : NULL));
   if (resume && !csa_config_device_is(&before, &device->info)) {

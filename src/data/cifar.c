@@ -1,8 +1,8 @@
-/* CIFAR-10's binary layout: data_batch_N.bin (any N) and test_batch.bin, records of one label byte and 3,072 pixel
- * bytes (the red, green and blue plane of 32 x 32); batches.meta.txt, where there is one, names the classes, a line
- * each. In a folder, or in an archive as it is published. */
+/* CIFAR's binary layouts. A record is the label and 3,072 pixel bytes: the red, green and blue plane of 32 x 32.
+ * CIFAR-10: data_batch_N.bin (any N) and test_batch.bin; batches.meta.txt, where there is one, names the classes, a
+ * line each. CIFAR-100: train.bin and test.bin, with the coarse label, which is passed over, before the fine one;
+ * fine_label_names.txt. In a folder, or in an archive as they are published. */
 #include <dirent.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +13,18 @@
 #include "data/source.h"
 
 #define PIXELS 3072
-#define RECORD (1 + PIXELS)
-#define CLASSES 10
 #define NAMES_MAX 65536 /* bytes */
 
-#define TEST "test_batch.bin"
-#define NAMES "batches.meta.txt"
+typedef struct {
+  const char *format;
+  int labels;               /* label bytes of a record; the last counts */
+  int classes;              /* where nothing names them */
+  const char *train, *test; /* of the parts to train on, the first */
+  const char *names;
+} layout;
+
+static const layout cifar10 = {"CIFAR-10 binary", 1, 10, "data_batch_1.bin", "test_batch.bin", "batches.meta.txt"};
+static const layout cifar100 = {"CIFAR-100 binary", 2, 100, "train.bin", "test.bin", "fine_label_names.txt"};
 
 /* N of "data_batch_N.bin", or less than 0; "data_batch_01.bin" is another file. */
 static int batch_number(const char *name) {
@@ -29,88 +35,107 @@ static int batch_number(const char *name) {
   return strcmp(name, same) == 0 ? number : -1;
 }
 
-static bool is_part(const char *name) {
-  return batch_number(name) >= 0 || strcmp(name, TEST) == 0 || strcmp(name, NAMES) == 0;
+static bool is_images(const layout *l, const char *name, bool test) {
+  if (test) return strcmp(name, l->test) == 0;
+  return l == &cifar10 ? batch_number(name) >= 0 : strcmp(name, l->train) == 0;
 }
 
-static bool recognises(const char *folder) {
+static bool is_part_of(const layout *l, const char *name) {
+  return is_images(l, name, false) || is_images(l, name, true) || strcmp(name, l->names) == 0;
+}
+
+static bool is_part(const char *name) { return is_part_of(&cifar10, name) || is_part_of(&cifar100, name); }
+
+static bool has_images(const layout *l, const char *folder) {
   DIR *open = opendir(folder);
   bool found = false;
   if (open == NULL) return false;
   for (const struct dirent *entry; !found && (entry = readdir(open)) != NULL;)
-    found = is_part(entry->d_name) && strcmp(entry->d_name, NAMES) != 0;
+    found = is_images(l, entry->d_name, false) || is_images(l, entry->d_name, true);
   closedir(open);
   return found;
 }
+
+static bool is_cifar10(const char *folder) { return has_images(&cifar10, folder); }
+static bool is_cifar100(const char *folder) { return has_images(&cifar100, folder); }
 
 static int by_number(const void *a, const void *b) {
   const int x = batch_number(((const csa_member *)a)->name), y = batch_number(((const csa_member *)b)->name);
   return x < y ? -1 : x > y;
 }
 
+static const csa_member *find_images(const csa_source *source, const layout *l, bool test) {
+  for (size_t i = 0; i < source->count; i++)
+    if (is_images(l, source->members[i].name, test)) return &source->members[i];
+  return NULL;
+}
+
 static csa_status missing(const char *path, const char *name, const char *what_for) {
   return csa_fail(CSA_INPUT,
                   "data: %s: has no %s to %s on\n"
-                  "  what can be read is CIFAR-10's binary version (cifar-10-binary.tar.gz), not Python's or Matlab's",
+                  "  what can be read is CIFAR's binary version (cifar-10-binary.tar.gz or cifar-100-binary.tar.gz), "
+                  "not Python's or Matlab's",
                   path, name, what_for);
 }
 
-/* All parts; those to train on in ascending order, batch 2 before batch 10, behind the two others. */
-static csa_status open_parts(csa_source *source, const char *path) {
+/* All parts, batch 2 before batch 10, and the layout: CIFAR-100's where nothing is of CIFAR-10. */
+static csa_status open_parts(csa_source *source, const char *path, const layout **found) {
+  const layout *l = &cifar10;
   CSA_TRY(csa_source_open(source, path, is_part));
   if (source->count > 0) qsort(source->members, source->count, sizeof *source->members, by_number);
-  if (source->count == 0 || batch_number(source->members[source->count - 1].name) < 0)
-    return missing(path, "data_batch_1.bin", "train");
-  return csa_source_find(source, TEST) != NULL ? CSA_OK : missing(path, TEST, "test");
+  if (find_images(source, l, false) == NULL && find_images(source, l, true) == NULL &&
+      (find_images(source, &cifar100, false) != NULL || find_images(source, &cifar100, true) != NULL))
+    l = &cifar100;
+  *found = l;
+  if (find_images(source, l, false) == NULL) return missing(path, l->train, "train");
+  return find_images(source, l, true) != NULL ? CSA_OK : missing(path, l->test, "test");
 }
 
-static csa_status count_records(const csa_member *m, int64_t *records) {
-  if (m->size % RECORD != 0)
+static csa_status count_records(const layout *l, const csa_member *m, int64_t *records) {
+  const int64_t record = l->labels + PIXELS;
+  if (m->size % record != 0)
     return csa_fail(CSA_INPUT,
-                    "data: %s: %lld bytes are not whole records of %d: the last begins at byte %lld\n"
-                    "  the file was cut off, or is not in CIFAR-10's binary layout",
-                    m->label, (long long)m->size, RECORD, (long long)(m->size / RECORD * RECORD));
-  *records += m->size / RECORD;
+                    "data: %s: %lld bytes are not whole records of %lld: the last begins at byte %lld\n"
+                    "  the file was cut off, or is not in %s layout",
+                    m->label, (long long)m->size, (long long)record, (long long)(m->size / record * record), l->format);
+  *records += m->size / record;
   return CSA_OK;
 }
 
 /* Appends records of one member until the split has `wanted`. */
-static csa_status read_records(csa_split *split, int64_t wanted, const csa_member *m, int classes) {
-  uint8_t record[RECORD];
+static csa_status read_records(csa_split *split, int64_t wanted, const layout *l, const csa_member *m, int classes) {
+  uint8_t record[2 + PIXELS];
+  const size_t size = (size_t)l->labels + PIXELS;
   FILE *stream;
   csa_status status = CSA_OK;
   if (m->size == 0 || split->count == wanted) return CSA_OK;
   CSA_TRY(csa_member_open(m, &stream));
-  for (int64_t at = 0; at < m->size && split->count < wanted && status == CSA_OK; at += RECORD) {
-    if (fread(record, RECORD, 1, stream) != 1)
+  for (int64_t at = 0; at < m->size && split->count < wanted && status == CSA_OK; at += (int64_t)size) {
+    const uint8_t *label = record + l->labels - 1;
+    if (fread(record, size, 1, stream) != 1)
       status = csa_fail(CSA_INPUT, "data: %s: byte %lld: cannot be read", m->label, (long long)at);
-    else if (record[0] >= classes)
+    else if (*label >= classes)
       status = csa_fail(CSA_INPUT, "data: %s: byte %lld: label %d, but there are %d classes, from 0", m->label,
-                        (long long)at, record[0], classes);
+                        (long long)at + l->labels - 1, *label, classes);
     if (status != CSA_OK) break;
-    split->labels[split->count] = record[0];
-    memcpy(split->images + split->count++ * PIXELS, record + 1, PIXELS);
+    split->labels[split->count] = *label;
+    memcpy(split->images + split->count++ * PIXELS, label + 1, PIXELS);
   }
   fclose(stream);
   return status;
 }
 
-static csa_status read_split(csa_split *split, const csa_member *members, size_t count, int64_t limit, int classes) {
+static csa_status read_split(csa_split *split, const csa_source *s, const layout *l, bool test, int64_t limit,
+                             int classes) {
   int64_t total = 0;
-  for (size_t i = 0; i < count; i++) CSA_TRY(count_records(&members[i], &total));
+  for (size_t i = 0; i < s->count; i++)
+    if (is_images(l, s->members[i].name, test)) CSA_TRY(count_records(l, &s->members[i], &total));
   if (limit > 0 && limit < total) total = limit;
-  if (total == 0) return csa_fail(CSA_INPUT, "data: %s: has no images", members[0].label);
+  if (total == 0) return csa_fail(CSA_INPUT, "data: %s: has no images", find_images(s, l, test)->label);
   CSA_TRY(csa_split_allocate(split, total, PIXELS));
-  for (size_t i = 0; i < count; i++) CSA_TRY(read_records(split, total, &members[i], classes));
+  for (size_t i = 0; i < s->count; i++)
+    if (is_images(l, s->members[i].name, test)) CSA_TRY(read_records(split, total, l, &s->members[i], classes));
   return CSA_OK;
-}
-
-/* Names end up in weight files and JSON, which take UTF-8 alone: said now, not after the training. */
-static bool is_text(const uint8_t *bytes, size_t size) {
-  json_t *text = json_stringn((const char *)bytes, size);
-  const bool valid = text != NULL && memchr(bytes, 0, size) == NULL;
-  json_decref(text);
-  return valid;
 }
 
 /* The whole of a small member, with a NUL byte after it. */
@@ -127,15 +152,15 @@ static csa_status read_text(const csa_member *m, uint8_t **text) {
   return got == (size_t)m->size ? CSA_OK : csa_fail(CSA_INPUT, "data: %s: cannot be read", m->label);
 }
 
-static csa_status read_names(csa_dataset *d, const csa_source *source) {
-  const csa_member *m = csa_source_find(source, NAMES);
+static csa_status read_names(csa_dataset *d, const csa_source *source, const layout *l) {
+  const csa_member *m = csa_source_find(source, l->names);
   char *rest = NULL;
   uint8_t *text = NULL;
   size_t capacity = 0, count = 0;
   csa_status status;
-  if (m == NULL) return csa_dataset_number_classes(d, CLASSES);
+  if (m == NULL) return csa_dataset_number_classes(d, l->classes);
   CSA_GO(read_text(m, &text));
-  if (!is_text(text, (size_t)m->size)) {
+  if (!csa_is_text(text, (size_t)m->size)) {
     status = csa_fail(CSA_INPUT, "data: %s: is not text in UTF-8", m->label);
     goto done;
   }
@@ -152,25 +177,26 @@ done:
 }
 
 static csa_status open_cifar(csa_dataset *d, const char *path, csa_dataset_limits limits) {
+  const layout *l;
   csa_source source;
   csa_status status;
-  size_t others = 0;
   d->channels = 3;
   d->height = d->width = 32;
-  CSA_GO(open_parts(&source, path));
-  CSA_GO(read_names(d, &source));
-  while (batch_number(source.members[others].name) < 0) others++;
-  CSA_GO(read_split(&d->train, source.members + others, source.count - others, limits.train, d->classes));
-  CSA_GO(read_split(&d->test, csa_source_find(&source, TEST), 1, limits.test, d->classes));
+  CSA_GO(open_parts(&source, path, &l));
+  CSA_GO(csa_copy_text(&d->format, l->format));
+  CSA_GO(read_names(d, &source, l));
+  CSA_GO(read_split(&d->train, &source, l, false, limits.train, d->classes));
+  CSA_GO(read_split(&d->test, &source, l, true, limits.test, d->classes));
 done:
   csa_source_close(&source);
   return status;
 }
 
 csa_status csa_dataset_unpack(const char *archive, const char *folder) {
+  const layout *l;
   csa_source source;
   csa_status status;
-  CSA_GO(open_parts(&source, archive));
+  CSA_GO(open_parts(&source, archive, &l));
   for (size_t i = 0; i < source.count; i++) {
     const csa_member *m = &source.members[i];
     char path[PATH_MAX];
@@ -182,5 +208,7 @@ done:
   return status;
 }
 
-const csa_format csa_format_cifar = {"CIFAR-10 binary", "data_batch_1.bin … and test_batch.bin", recognises,
-                                     open_cifar};
+const csa_format csa_format_cifar10 = {"CIFAR-10 binary", "data_batch_1.bin … and test_batch.bin", is_cifar10,
+                                       open_cifar};
+const csa_format csa_format_cifar100 = {"CIFAR-100 binary", "train.bin and test.bin; the fine labels", is_cifar100,
+                                        open_cifar};

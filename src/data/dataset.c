@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include <dirent.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,21 @@
 #include "data/known.h"
 
 const csa_format *csa_format_at(int index) {
-  static const csa_format *const formats[] = {&csa_format_cifar, &csa_format_idx};
+  static const csa_format *const formats[] = {&csa_format_cifar10, &csa_format_cifar100, &csa_format_idx,
+                                              &csa_format_folders};
   return index < (int)(sizeof formats / sizeof formats[0]) ? formats[index] : NULL;
 }
 
 csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_bytes) {
   CSA_TRY(csa_new(&split->images, (size_t)count, image_bytes));
   return csa_new(&split->labels, (size_t)count, sizeof *split->labels);
+}
+
+bool csa_is_text(const void *bytes, size_t size) {
+  json_t *text = json_stringn(bytes, size);
+  const bool valid = text != NULL && memchr(bytes, 0, size) == NULL;
+  json_decref(text);
+  return valid;
 }
 
 csa_status csa_dataset_number_classes(csa_dataset *d, int classes) {
@@ -43,10 +52,10 @@ static const csa_format *format_of(const char *folder) {
 }
 
 /* Looks in the folder, then in those below it; two data sets side by side are not guessed between. A file can only be
- * an archive of CIFAR-10. */
+ * an archive of CIFAR. */
 static csa_status find_format(const char *path, char folder[PATH_MAX], const csa_format **format) {
   snprintf(folder, PATH_MAX, "%s", path);
-  *format = is(path, S_IFREG) ? &csa_format_cifar : format_of(folder);
+  *format = is(path, S_IFREG) ? &csa_format_cifar10 : format_of(folder);
   if (*format != NULL) return CSA_OK;
   DIR *open = opendir(path);
   if (open == NULL) return csa_fail(CSA_INPUT, "data: %s: no such folder", path);
@@ -62,8 +71,11 @@ static csa_status find_format(const char *path, char folder[PATH_MAX], const csa
   closedir(open);
   if (found == 1) return CSA_OK;
   if (found > 1) return csa_fail(CSA_INPUT, "data: %s: has %d data sets in it; name one of them", path, found);
-  return csa_fail(CSA_INPUT, "data: %s: no data set is in it that clsattn knows:\n  %s: %s\n  %s: %s", path,
-                  csa_format_cifar.name, csa_format_cifar.layout, csa_format_idx.name, csa_format_idx.layout);
+  char layouts[1024];
+  for (int i = 0, used = 0; csa_format_at(i) != NULL; i++)
+    used += snprintf(layouts + used, sizeof layouts - (size_t)used, "\n  %s: %s", csa_format_at(i)->name,
+                     csa_format_at(i)->layout);
+  return csa_fail(CSA_INPUT, "data: %s: no data set is in it that clsattn knows:%s", path, layouts);
 }
 
 /* A name becomes a path; anything else is one already. */
@@ -111,7 +123,6 @@ csa_status csa_dataset_open(csa_dataset **out, const char *name, csa_dataset_lim
   CSA_TRY(find_format(path, folder, &format));
   CSA_GO(csa_new(&d, 1, sizeof *d));
   CSA_GO(csa_copy_text(&d->path, folder));
-  CSA_GO(csa_copy_text(&d->format, format->name));
   CSA_GO(format->open(d, folder, limits));
   CSA_GO(hash(d));
   *out = d;

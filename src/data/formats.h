@@ -10,17 +10,22 @@ typedef struct {
   const char *name;   /* "CIFAR-10 binary" */
   const char *layout; /* what a folder of it holds, for people */
   bool (*recognises)(const char *folder);
-  /* Fills splits, sizes, classes and names; what it allocated before a failure is released with the data set. */
+  /* Fills format, splits, sizes, classes and names; what it allocated before a failure is released with the data set.
+   * CIFAR's two are told apart here, so that an archive is read once. */
   csa_status (*open)(csa_dataset *dataset, const char *path, csa_dataset_limits limits);
 } csa_format;
 
 /* All of them; NULL behind the last. */
 const csa_format *csa_format_at(int index);
 
-extern const csa_format csa_format_cifar, csa_format_idx;
+extern const csa_format csa_format_cifar10, csa_format_cifar100, csa_format_idx, csa_format_folders;
 
 /* Room for `count` images and labels in a split that has none. */
 csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_bytes);
+
+/* Whether these bytes can name a class: names end up in weight files and JSON, which take UTF-8 alone, and that is to
+ * be said now, not after the training. */
+bool csa_is_text(const void *bytes, size_t size);
 
 /* Names "0", "1", … for classes that have none. */
 csa_status csa_dataset_number_classes(csa_dataset *dataset, int classes);

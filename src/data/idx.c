@@ -189,6 +189,7 @@ static csa_status name_classes(csa_dataset *d, const char *folder) {
 static csa_status open_idx(csa_dataset *d, const char *folder, csa_dataset_limits limits) {
   d->channels = 3;
   d->height = d->width = SIDE;
+  CSA_TRY(csa_copy_text(&d->format, csa_format_idx.name));
   CSA_TRY(read_split(&d->train, folder, "train", limits.train));
   CSA_TRY(read_split(&d->test, folder, "t10k", limits.test));
   return name_classes(d, folder);

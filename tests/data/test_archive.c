@@ -93,15 +93,16 @@ static void assert_same(const char *path, const csa_dataset *wanted, csa_dataset
 
 static void test_same_as_folder(void **state) {
   (void)state;
-  static const csa_dataset_limits limits[] = {{0, 0}, {1, 1}, {3, 2}, {4, 0}, {99, 99}};
+  static const int counts[][2] = {{0, 0}, {1, 1}, {3, 2}, {4, 0}, {99, 99}};
   const char *folder = test_folder(), *gz = archive_of(good, GOOD), *tar = test_path(test_folder(), "plain.tar");
   write_archive(tar, good, GOOD, false);
   for (int i = 1; i < GOOD; i++)
     test_write(test_path(folder, strchr(good[i].path, '/') + 1), good[i].bytes, good[i].size);
-  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-    csa_dataset *d = load(folder, limits[i]);
-    assert_same(gz, d, limits[i]);
-    assert_same(tar, d, limits[i]);
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+    const csa_dataset_limits limits = {.train = counts[i][0], .test = counts[i][1]};
+    csa_dataset *d = load(folder, limits);
+    assert_same(gz, d, limits);
+    assert_same(tar, d, limits);
     csa_dataset_close(d);
   }
 }
@@ -278,6 +279,24 @@ static void test_unpack(void **state) {
   csa_dataset_close(d);
 }
 
+static void test_hundred(void **state) {
+  (void)state;
+  const entry entries[] = {
+      {.path = "cifar-100-binary/train.bin", .bytes = records, .size = RECORD + 1},
+      {.path = "cifar-100-binary/coarse_label_names.txt", .bytes = names, .size = sizeof names - 1},
+      {.path = "cifar-100-binary/test.bin", .bytes = records + 1, .size = RECORD + 1}};
+  const char *folder = test_folder();
+  records[1] = records[2] = 77;
+  const char *path = archive_of(entries, 3);
+  csa_dataset *d = load(path, (csa_dataset_limits){0});
+  assert_string_equal(d->format, "CIFAR-100 binary");
+  assert_int_equal(d->train.labels[0], 77);
+  assert_int_equal(d->classes, 100);
+  assert_ok(csa_dataset_unpack(path, folder));
+  assert_same(folder, d, (csa_dataset_limits){0});
+  csa_dataset_close(d);
+}
+
 static int fill_records(void **state) {
   (void)state;
   uint32_t x = 1;
@@ -289,10 +308,10 @@ static int fill_records(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_as_folder), cmocka_unit_test(test_any_order),
-                                     cmocka_unit_test(test_paths),          cmocka_unit_test(test_wrong_members),
-                                     cmocka_unit_test(test_no_cifar),       cmocka_unit_test(test_not_an_archive),
-                                     cmocka_unit_test(test_cut_off),        cmocka_unit_test(test_damaged),
-                                     cmocka_unit_test(test_claims),         cmocka_unit_test(test_unpack)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_same_as_folder), cmocka_unit_test(test_any_order), cmocka_unit_test(test_paths),
+      cmocka_unit_test(test_wrong_members),  cmocka_unit_test(test_no_cifar),  cmocka_unit_test(test_not_an_archive),
+      cmocka_unit_test(test_cut_off),        cmocka_unit_test(test_damaged),   cmocka_unit_test(test_claims),
+      cmocka_unit_test(test_unpack),         cmocka_unit_test(test_hundred)};
   return cmocka_run_group_tests(tests, fill_records, NULL);
 }

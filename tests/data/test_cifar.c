@@ -32,7 +32,7 @@ static const char *good_folder(void) {
 
 static csa_dataset *load(const char *folder, int64_t train, int64_t test) {
   csa_dataset *d;
-  assert_ok(csa_dataset_open(&d, folder, (csa_dataset_limits){train, test}));
+  assert_ok(csa_dataset_open(&d, folder, (csa_dataset_limits){.train = train, .test = test}));
   return d;
 }
 
@@ -106,13 +106,13 @@ static void test_class_names(void **state) {
 static void test_limits(void **state) {
   (void)state;
   static const struct {
-    csa_dataset_limits limits;
+    int64_t limits[2];
     int train, test;
   } cases[] = {{{1, 1}, 1, 1}, {{3, 2}, 3, 2}, {{4, 0}, 4, 2}, {{5, 0}, 5, 2}, {{99, INT64_MAX}, 5, 2}};
   const char *folder = good_folder();
   write_batch(folder, "data_batch_2.bin", (const uint8_t[]){2, 2}, 2, 0);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    csa_dataset *d = load(folder, cases[i].limits.train, cases[i].limits.test);
+    csa_dataset *d = load(folder, cases[i].limits[0], cases[i].limits[1]);
     assert_labels(&d->train, (const int[]){4, 9, 0, 2, 2}, cases[i].train);
     assert_labels(&d->test, (const int[]){1, 7}, cases[i].test);
     csa_dataset_close(d);
@@ -126,7 +126,7 @@ static void test_limit_and_other_files(void **state) {
   write_batch(folder, "data_batch_2.bin", (const uint8_t[]){200}, 1, 0);
   csa_dataset_close(load(folder, 3, 0));
   write_batch(folder, "data_batch_2.bin", (const uint8_t[]){2}, 1, 1000);
-  assert_refused(folder, (csa_dataset_limits){1, 1}, "data_batch_2.bin: 4073 bytes");
+  assert_refused(folder, (csa_dataset_limits){.train = 1, .test = 1}, "data_batch_2.bin: 4073 bytes");
 }
 
 static void test_truncated(void **state) {
@@ -221,13 +221,76 @@ static void test_hostile_names(void **state) {
   }
 }
 
+/* A file of CIFAR-100: records of a coarse label, which nothing looks at, and a fine one. */
+static void write_hundred(const char *folder, const char *name, const uint8_t *labels, int count) {
+  const size_t record = 1 + RECORD;
+  uint8_t *bytes = calloc((size_t)count + 1, record);
+  assert_non_null(bytes);
+  for (int r = 0; r < count; r++) {
+    uint8_t *at = bytes + (size_t)r * record;
+    at[0] = 250;
+    at[1] = labels[r];
+    for (int i = 0; i < PIXELS; i++) at[2 + i] = pixel_of(labels[r], i);
+  }
+  test_write(test_path(folder, name), bytes, (size_t)count * record);
+  free(bytes);
+}
+
+static void test_hundred(void **state) {
+  (void)state;
+  const char *folder = test_folder();
+  write_hundred(folder, "train.bin", (const uint8_t[]){40, 99, 0, 7}, 4);
+  write_hundred(folder, "test.bin", (const uint8_t[]){3, 98}, 2);
+  csa_dataset *d = load(folder, 3, 0);
+  assert_string_equal(d->format, "CIFAR-100 binary");
+  assert_labels(&d->train, (const int[]){40, 99, 0}, 3);
+  assert_labels(&d->test, (const int[]){3, 98}, 2);
+  assert_int_equal(d->classes, 100);
+  assert_string_equal(d->class_names[99], "99");
+  csa_dataset_close(d);
+  char names[1000] = "";
+  for (int c = 0; c < 100; c++) sprintf(names + strlen(names), "kind %d\n", c);
+  test_write(test_path(folder, "fine_label_names.txt"), names, strlen(names));
+  test_write(test_path(folder, "coarse_label_names.txt"), "a\nb\n", 4);
+  d = load(folder, 0, 0);
+  assert_int_equal(d->train.count, 4);
+  assert_int_equal(d->classes, 100);
+  assert_string_equal(d->class_names[40], "kind 40");
+  csa_dataset_close(d);
+}
+
+static void test_hundred_wrong(void **state) {
+  (void)state;
+  const char *folder = test_folder(), *train = test_path(folder, "train.bin");
+  write_hundred(folder, "train.bin", (const uint8_t[]){40, 99, 0}, 3);
+  assert_refused(folder, (csa_dataset_limits){0}, "has no test.bin");
+  write_hundred(folder, "test.bin", (const uint8_t[]){3, 100}, 2);
+  assert_refused(folder, (csa_dataset_limits){0}, "test.bin: byte 3075: label 100");
+  write_hundred(folder, "test.bin", (const uint8_t[]){3}, 1);
+  assert_int_equal(truncate(train, 2 * 3074 + 3073), 0);
+  assert_refused(folder, (csa_dataset_limits){0}, "train.bin: 9221 bytes are not whole records of 3074");
+  unlink(train);
+  assert_refused(folder, (csa_dataset_limits){0}, "has no train.bin");
+}
+
+/* Beside CIFAR-10, the files of CIFAR-100 are other files. */
+static void test_ten_and_hundred(void **state) {
+  (void)state;
+  const char *folder = good_folder();
+  write_hundred(folder, "train.bin", (const uint8_t[]){40}, 1);
+  csa_dataset *d = load(folder, 0, 0);
+  assert_labels(&d->train, (const int[]){4, 9, 0}, 3);
+  csa_dataset_close(d);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_records),      cmocka_unit_test(test_natural_order),
-                                     cmocka_unit_test(test_other_files),  cmocka_unit_test(test_class_names),
-                                     cmocka_unit_test(test_limits),       cmocka_unit_test(test_limit_and_other_files),
-                                     cmocka_unit_test(test_truncated),    cmocka_unit_test(test_labels),
-                                     cmocka_unit_test(test_missing),      cmocka_unit_test(test_empty),
-                                     cmocka_unit_test(test_too_many),     cmocka_unit_test(test_not_files),
-                                     cmocka_unit_test(test_hostile_names)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_records),       cmocka_unit_test(test_natural_order),
+                                     cmocka_unit_test(test_other_files),   cmocka_unit_test(test_class_names),
+                                     cmocka_unit_test(test_limits),        cmocka_unit_test(test_limit_and_other_files),
+                                     cmocka_unit_test(test_truncated),     cmocka_unit_test(test_labels),
+                                     cmocka_unit_test(test_missing),       cmocka_unit_test(test_empty),
+                                     cmocka_unit_test(test_too_many),      cmocka_unit_test(test_not_files),
+                                     cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_hundred),
+                                     cmocka_unit_test(test_hundred_wrong), cmocka_unit_test(test_ten_and_hundred)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

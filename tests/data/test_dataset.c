@@ -133,7 +133,7 @@ static void test_fashion_mnist(void **state) {
     assert_refused("fashion-mnist", "apt-get install dataset-fashion-mnist");
     return;
   }
-  assert_ok(csa_dataset_open(&d, "fashion-mnist", (csa_dataset_limits){100, 100}));
+  assert_ok(csa_dataset_open(&d, "fashion-mnist", (csa_dataset_limits){.train = 100, .test = 100}));
   assert_int_equal(d->train.count, 100);
   assert_int_equal(d->classes, 10);
   assert_string_equal(d->class_names[9], "ankle boot");
@@ -172,9 +172,9 @@ static void test_hash(void **state) {
   fill(one, 0);
   fill(two, 0);
   hash_of(one, (csa_dataset_limits){0}, first);
-  hash_of(two, (csa_dataset_limits){2, 1}, other);
+  hash_of(two, (csa_dataset_limits){.train = 2, .test = 1}, other);
   assert_string_equal(first, other);
-  hash_of(two, (csa_dataset_limits){1, 1}, other);
+  hash_of(two, (csa_dataset_limits){.train = 1, .test = 1}, other);
   assert_string_not_equal(first, other);
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const char *path = test_path(two, cases[i].file);

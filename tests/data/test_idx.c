@@ -73,7 +73,7 @@ static const char *good_gz_folder(void) {
 
 static csa_dataset *load(const char *folder, int64_t train, int64_t test) {
   csa_dataset *d;
-  assert_ok(csa_dataset_open(&d, folder, (csa_dataset_limits){train, test}));
+  assert_ok(csa_dataset_open(&d, folder, (csa_dataset_limits){.train = train, .test = test}));
   return d;
 }
 
