@@ -20,6 +20,9 @@ csa_status csa_command_data(int argc, char **argv);
 csa_status csa_command_runs(int argc, char **argv);
 csa_status csa_command_cache(int argc, char **argv);
 
+/* `data info`, an action of `data`. */
+csa_status csa_data_info(int argc, char **argv);
+
 /* --version: what this program is made of. */
 csa_status csa_print_about(bool json);
 

@@ -1,4 +1,4 @@
-/* clsattn data list | info | fetch: which data sets there are, what is in one, and getting one. */
+/* clsattn data list | info | fetch: which data sets there are, what is in one (data_info.c), and getting one. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -6,7 +6,6 @@
 #include "cli/commands.h"
 #include "cli/fetch.h"
 #include "cli/options.h"
-#include "data/dataset.h"
 #include "data/formats.h"
 #include "data/known.h"
 
@@ -68,68 +67,19 @@ static csa_status run_list(int argc, char **argv) {
   return json ? list_json() : list_text();
 }
 
-static int64_t count_class(const csa_split *split, int class) {
-  int64_t count = 0;
-  for (int64_t i = 0; i < split->count; i++) count += split->labels[i] == class;
-  return count;
-}
-
-static csa_status info_json(const csa_dataset *d) {
-  json_t *classes = json_array();
-  for (int c = 0; c < d->classes; c++)
-    json_array_append_new(
-        classes, json_pack("{s:s, s:I, s:I}", "class", d->class_names[c], "train",
-                           (json_int_t)count_class(&d->train, c), "test", (json_int_t)count_class(&d->test, c)));
-  return csa_print_json(json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:o, s:s}", "path", d->path, "format", d->format,
-                                  "height", d->height, "width", d->width, "channels", d->channels, "train",
-                                  (json_int_t)d->train.count, "test", (json_int_t)d->test.count, "classes", classes,
-                                  "hash", d->hash));
-}
-
-static csa_status info_text(const csa_dataset *d) {
-  printf("%s\n%s, %d x %d, %d channels, %d classes\nhash %s\n\n", d->path, d->format, d->height, d->width, d->channels,
-         d->classes, d->hash);
-  printf("%-16s %9s %9s\n", "class", "train", "test");
-  for (int c = 0; c < d->classes; c++)
-    printf("%-16s %9lld %9lld\n", d->class_names[c], (long long)count_class(&d->train, c),
-           (long long)count_class(&d->test, c));
-  printf("%-16s %9lld %9lld\n", "all", (long long)d->train.count, (long long)d->test.count);
-  return csa_flush_output();
-}
-
-static csa_status run_info(int argc, char **argv) {
-  bool json = false, help;
-  int positional;
-  csa_option options[] = {{"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
-  const csa_command_line line = {"data info",
-                                 "PATH",
-                                 "Says what is in a data set, after checking all of it: its format, its images, how "
-                                 "many of each class.",
-                                 "  clsattn data info cifar10\n  clsattn data info cifar-10-binary.tar.gz --json\n",
-                                 options,
-                                 sizeof options / sizeof options[0]};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 1));
-  csa_dataset *d;
-  CSA_TRY(csa_dataset_open(&d, argv[positional], (csa_dataset_limits){0}));
-  const csa_status status = json ? info_json(d) : info_text(d);
-  csa_dataset_close(d);
-  return status;
-}
-
 static csa_status run_fetch(int argc, char **argv) {
   bool json = false, help;
   int positional;
   const char *url = NULL;
   csa_fetched fetched;
-  csa_option options[] = {{"url", "URL", CSA_OPTION_TEXT, &url,
-                           "of another copy (default $CLSATTN_CIFAR10_URL, else the publisher's)", false},
-                          {"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
+  csa_option options[] = {
+      {"url", "URL", CSA_OPTION_TEXT, &url,
+       "of another copy (default $CLSATTN_CIFAR10_URL or $CLSATTN_CIFAR100_URL, else the publisher's)", false},
+      {"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
   const csa_command_line line = {
       "data fetch",
       "NAME",
-      "Fetches a data set (cifar10) once, to where train finds it. A copy elsewhere must have "
+      "Fetches a data set (cifar10 or cifar100) once, to where train finds it. A copy elsewhere must have "
       "the published\nchecksums, or those that its URL ends with: #md5=HEX&sha256=HEX.",
       "  clsattn data fetch cifar10\n"
       "  clsattn data fetch cifar10 --url https://mirror/cifar-10-binary.tar.gz\n",
@@ -141,9 +91,8 @@ static csa_status run_fetch(int argc, char **argv) {
   const csa_known_dataset *known = csa_known_find(argv[positional]);
   if (known == NULL)
     return csa_fail(CSA_USAGE, "fetch: %s: no such data set\n  see clsattn data list", argv[positional]);
-  if (strcmp(known->name, "cifar10") != 0)
-    return csa_fail(CSA_USAGE, "fetch: %s: comes another way: %s", known->name, known->how);
-  CSA_TRY(csa_fetch_cifar10(url, &fetched));
+  if (!known->fetched) return csa_fail(CSA_USAGE, "fetch: %s: comes another way: %s", known->name, known->how);
+  CSA_TRY(csa_fetch(known->name, url, &fetched));
   if (json)
     return csa_print_json(
         json_pack("{s:s, s:s, s:b}", "name", known->name, "path", fetched.path, "fetched", fetched.fetched));
@@ -156,7 +105,7 @@ static const struct {
   csa_status (*run)(int argc, char **argv);
   const char *summary;
 } actions[] = {{"list", run_list, "list data sets that have a name, and the formats that can be read"},
-               {"info", run_info, "say what is in a data set"},
+               {"info", csa_data_info, "say what is in a data set"},
                {"fetch", run_fetch, "get a data set from the network"}};
 
 #define ACTIONS (int)(sizeof actions / sizeof actions[0])

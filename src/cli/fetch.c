@@ -30,10 +30,21 @@ static bool is_there(const char *path) {
 #include "core/log.h"
 #include "train/checkpoint.h"
 
-#define PUBLISHER                                           \
-  "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz" \
-  "#md5=c32a1d4ab5d03f1284b67883e8d87530"                   \
-  "&sha256=c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+#define PUBLISHER "https://www.cs.toronto.edu/~kriz/"
+
+typedef struct {
+  const char *name, *variable, *file, *size;
+  const char *published; /* the URL with its checksums */
+} source;
+
+static const source sources[] = {
+    {"cifar10", "CLSATTN_CIFAR10_URL", "cifar-10-binary.tar.gz", "170 MB",
+     PUBLISHER "cifar-10-binary.tar.gz#md5=c32a1d4ab5d03f1284b67883e8d87530"
+               "&sha256=c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
+    {"cifar100", "CLSATTN_CIFAR100_URL", "cifar-100-binary.tar.gz", "169 MB",
+     PUBLISHER "cifar-100-binary.tar.gz#md5=03b5dce01913d631647c71ecec9e9cb8"
+               "&sha256=58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"},
+};
 
 typedef struct {
   char md5[MD5_DIGEST_STRING_LENGTH], sha256[SHA256_DIGEST_STRING_LENGTH];
@@ -72,16 +83,17 @@ static bool same_sums(const sums *a, const sums *b) {
 
 /* The URL in use, without checksums, and the checksums that what it names is to have: the published ones, unless it
  * brings its own. */
-static csa_status choose_url(const char *given, char **url, sums *wanted) {
-  char published[] = PUBLISHER;
-  const char *chosen = given != NULL ? given : getenv("CLSATTN_CIFAR10_URL");
+static csa_status choose_url(const source *s, const char *given, char **url, sums *wanted) {
+  char published[256];
+  const char *chosen = given != NULL ? given : getenv(s->variable);
+  snprintf(published, sizeof published, "%s", s->published);
   CSA_TRY(cut_sums(published, wanted));
   if (chosen == NULL || chosen[0] == '\0') return csa_copy_text(url, published);
   const sums before = *wanted;
   CSA_TRY(csa_copy_text(url, chosen));
   CSA_TRY(cut_sums(*url, wanted));
   if (!same_sums(wanted, &before))
-    csa_log("cifar10: to be checked against its URL's checksums, not the published ones");
+    csa_log("%s: to be checked against its URL's checksums, not the published ones", s->name);
   return CSA_OK;
 }
 
@@ -155,12 +167,13 @@ static csa_status with_advice(csa_status status, const char *part) {
   return status;
 }
 
-static csa_status fetch_locked(const char *url, const sums *wanted, const char *home, csa_fetched *fetched) {
+static csa_status fetch_locked(const source *s, const char *url, const sums *wanted, const char *home,
+                               csa_fetched *fetched) {
   char part[PATH_MAX + 64], folder[PATH_MAX + 64];
   if (is_there(fetched->path)) return CSA_OK; /* another has fetched it while this one waited */
-  snprintf(part, sizeof part, "%s/cifar-10-binary.tar.gz.part", home);
-  snprintf(folder, sizeof folder, "%s/.cifar10.part", home);
-  csa_log("cifar10: not there yet, and fetched once (170 MB): from %s to %s", url, fetched->path);
+  snprintf(part, sizeof part, "%s/%s.part", home, s->file);
+  snprintf(folder, sizeof folder, "%s/.%s.part", home, s->name);
+  csa_log("%s: not there yet, and fetched once (%s): from %s to %s", s->name, s->size, url, fetched->path);
   const csa_status status = get_part(url, wanted, part);
   if (status != CSA_OK) return with_advice(status, part);
   CSA_TRY(install(part, folder, fetched->path));
@@ -179,18 +192,19 @@ static csa_status lock(const char *home, int *descriptor) {
   return status == CSA_FAILED ? csa_fail(CSA_INTERRUPTED, "fetch: %s: stopped", home) : status;
 }
 
-csa_status csa_fetch_cifar10(const char *given, csa_fetched *fetched) {
+csa_status csa_fetch(const char *name, const char *given, csa_fetched *fetched) {
+  const source *s = strcmp(name, sources[0].name) == 0 ? &sources[0] : &sources[1];
   char home[PATH_MAX], *url = NULL;
   sums wanted;
   int descriptor = -1;
   csa_status status;
   fetched->fetched = false;
   csa_known_home(home);
-  snprintf(fetched->path, sizeof fetched->path, "%.*s/cifar10", PATH_MAX - 16, home);
+  snprintf(fetched->path, sizeof fetched->path, "%.*s/%s", PATH_MAX - 16, home, s->name);
   if (is_there(fetched->path)) return CSA_OK;
-  CSA_GO(choose_url(given, &url, &wanted));
+  CSA_GO(choose_url(s, given, &url, &wanted));
   CSA_GO(lock(home, &descriptor));
-  status = fetch_locked(url, &wanted, home, fetched);
+  status = fetch_locked(s, url, &wanted, home, fetched);
 done:
   if (descriptor >= 0) close(descriptor);
   free(url);
@@ -206,8 +220,8 @@ static csa_status not_built_in(csa_status code) {
                   "again;\n" CSA_OTHER_DATA);
 }
 
-csa_status csa_fetch_cifar10(const char *given, csa_fetched *fetched) {
-  (void)given, (void)fetched;
+csa_status csa_fetch(const char *name, const char *given, csa_fetched *fetched) {
+  (void)name, (void)given, (void)fetched;
   return not_built_in(CSA_USAGE);
 }
 
@@ -216,11 +230,13 @@ csa_status csa_fetch_cifar10(const char *given, csa_fetched *fetched) {
 static csa_status fetch_missing(const char *name) {
   char path[PATH_MAX];
   const char *chosen = getenv("CLSATTN_DATA");
+  const csa_known_dataset *known = csa_known_find(name);
   csa_known_path(name, path);
-  if (strcmp(name, "cifar10") != 0 || (chosen != NULL && chosen[0] != '\0') || is_there(path)) return CSA_OK;
+  if (known == NULL || !known->fetched || is_there(path)) return CSA_OK;
+  if (strcmp(name, "cifar10") == 0 && chosen != NULL && chosen[0] != '\0') return CSA_OK;
 #ifdef CSA_HAVE_CURL
   csa_fetched fetched;
-  return csa_fetch_cifar10(NULL, &fetched);
+  return csa_fetch(name, NULL, &fetched);
 #else
   return not_built_in(CSA_INPUT);
 #endif

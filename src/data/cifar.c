@@ -160,7 +160,7 @@ static csa_status read_names(csa_dataset *d, const csa_source *source, const lay
   csa_status status;
   if (m == NULL) return csa_dataset_number_classes(d, l->classes);
   CSA_GO(read_text(m, &text));
-  if (!csa_is_text(text, (size_t)m->size)) {
+  if (!csa_is_text((const char *)text, (size_t)m->size)) {
     status = csa_fail(CSA_INPUT, "data: %s: is not text in UTF-8", m->label);
     goto done;
   }

@@ -1,7 +1,6 @@
 #include "data/dataset.h"
 
 #include <dirent.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
+#include "core/text.h"
 #include "data/formats.h"
 #include "data/known.h"
 
@@ -23,11 +23,13 @@ csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_byte
   return csa_new(&split->labels, (size_t)count, sizeof *split->labels);
 }
 
-bool csa_is_text(const void *bytes, size_t size) {
-  json_t *text = json_stringn(bytes, size);
-  const bool valid = text != NULL && memchr(bytes, 0, size) == NULL;
-  json_decref(text);
-  return valid;
+bool csa_is_text(const char *text, size_t size) {
+  for (size_t at = 0; at < size;) {
+    const int bytes = csa_text_character(text + at);
+    if (bytes == 0 || text[at] == '\0') return false;
+    at += (size_t)bytes;
+  }
+  return true;
 }
 
 csa_status csa_dataset_number_classes(csa_dataset *d, int classes) {
@@ -85,11 +87,10 @@ static csa_status resolve(const char *name, char path[PATH_MAX]) {
   csa_known_path(name, path);
   if (is(path, S_IFDIR) || is(path, S_IFREG)) return CSA_OK;
   if (known == NULL) return csa_fail(CSA_INPUT, "data: %s: no such file or folder", path);
-  if (strcmp(name, "cifar10") != 0)
-    return csa_fail(CSA_INPUT, "data: %s: %s is not there\n  %s", name, path, known->how);
-  if (chosen != NULL && chosen[0] != '\0')
+  if (!known->fetched) return csa_fail(CSA_INPUT, "data: %s: %s is not there\n  %s", name, path, known->how);
+  if (strcmp(name, "cifar10") == 0 && chosen != NULL && chosen[0] != '\0')
     return csa_fail(CSA_INPUT, "data: %s: no such file or folder; CLSATTN_DATA names it", path);
-  return csa_fail(CSA_INPUT, "data: cifar10: %s is not there\n  %s\n" CSA_OTHER_DATA, path, known->how);
+  return csa_fail(CSA_INPUT, "data: %s: %s is not there\n  %s\n" CSA_OTHER_DATA, name, path, known->how);
 }
 
 static void hash_split(XXH3_state_t *state, const csa_dataset *d, const csa_split *split) {

@@ -26,7 +26,7 @@ typedef struct {
   int64_t train, test; /* keep only the first so many records; 0: all. The rest is not read. */
   int image;           /* side that photographs are resized to; 0: 32. Other formats keep the size that they have. */
   /* Is told why an image file cannot be read, which is left out then; NULL: the first one ends it. */
-  void (*damaged)(void *user, const char *sentence);
+  void (*damaged)(void *user, const char *path, const char *sentence);
   void *user;
 } csa_dataset_limits;
 

@@ -226,7 +226,7 @@ static csa_status read_split(csa_dataset *d, csa_split *split, const char *folde
   for (int64_t i = 0; i < limit; i++) {
     status = read_file(split, &l.entries[i], side);
     if (status == CSA_INPUT && limits->damaged != NULL) {
-      limits->damaged(limits->user, csa_last_error());
+      limits->damaged(limits->user, l.entries[i].path, csa_last_error());
       status = CSA_OK;
     }
     if (status != CSA_OK) goto done;

@@ -9,9 +9,11 @@
 
 static const csa_known_dataset known[] = {
     {"cifar10", "60,000 photographs of 10 kinds of things, 32 x 32, in colour",
-     "get it (170 MB): clsattn data fetch cifar10"},
+     "get it (170 MB): clsattn data fetch cifar10", true},
+    {"cifar100", "60,000 photographs of 100 kinds of things, 32 x 32, in colour",
+     "get it (169 MB): clsattn data fetch cifar100", true},
     {"fashion-mnist", "70,000 pictures of 10 kinds of clothes, 28 x 28, in grey",
-     "apt-get install dataset-fashion-mnist"},
+     "apt-get install dataset-fashion-mnist", false},
 };
 
 const csa_known_dataset *csa_known_at(int index) {
@@ -33,15 +35,17 @@ void csa_known_home(char path[PATH_MAX]) {
 }
 
 void csa_known_path(const char *name, char path[PATH_MAX]) {
+  const csa_known_dataset *set = csa_known_find(name);
   const char *chosen = getenv("CLSATTN_DATA");
-  if (strcmp(name, "fashion-mnist") == 0) {
-    snprintf(path, PATH_MAX, FASHION_MNIST);
-  } else if (strcmp(name, "cifar10") != 0) {
+  if (set == NULL) {
     snprintf(path, PATH_MAX, "%s", name);
-  } else if (chosen != NULL && chosen[0] != '\0') {
+  } else if (!set->fetched) {
+    snprintf(path, PATH_MAX, FASHION_MNIST);
+  } else if (strcmp(name, "cifar10") == 0 && chosen != NULL && chosen[0] != '\0') {
     snprintf(path, PATH_MAX, "%s", chosen);
   } else {
-    csa_known_home(path);
-    strncat(path, "/cifar10", PATH_MAX - 1 - strlen(path));
+    char home[PATH_MAX];
+    csa_known_home(home);
+    snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - 16, home, name);
   }
 }

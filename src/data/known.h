@@ -3,11 +3,13 @@
 #define CSA_DATA_KNOWN_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 typedef struct {
   const char *name; /* what --data takes */
   const char *what; /* a few words */
   const char *how;  /* how to get it */
+  bool fetched;     /* `clsattn data fetch` gets it */
 } csa_known_dataset;
 
 /* All of them; NULL behind the last. */
@@ -22,9 +24,9 @@ void csa_known_path(const char *name, char path[PATH_MAX]);
 /* Where data sets are kept that were fetched: $XDG_DATA_HOME/clsattn, by default ~/.local/share/clsattn. */
 void csa_known_home(char path[PATH_MAX]);
 
-/* What a failure to get CIFAR-10 says last. */
-#define CSA_OTHER_DATA                                                                              \
-  "  or give --data (or CLSATTN_DATA) the folder or archive of its binary version that you have;\n" \
+/* What a failure to get CIFAR says last. */
+#define CSA_OTHER_DATA                                                                                            \
+  "  or give --data (for cifar10 also CLSATTN_DATA) the folder or archive of its binary version that you have;\n" \
   "  or train on Fashion-MNIST: apt-get install dataset-fashion-mnist, then --data fashion-mnist"
 
 #endif

@@ -36,7 +36,8 @@ static void resize_plane(const uint8_t *plane, int height, int width, int side, 
       summed = y;
       for (int x = 0; x < side; x++) row[x] += weight * line[x];
     }
-    for (int x = 0; x < side; x++) out[i * side + x] = (uint8_t)((2 * row[x] + area) / (2 * area));
+    for (int x = 0; x < side; x++)
+      out[(size_t)i * (size_t)side + (size_t)x] = (uint8_t)((2 * row[x] + area) / (2 * area));
   }
 }
 

@@ -2,7 +2,7 @@
 # data fetch, and what train does where there is no data: against a server on the loopback, in every way that goes wrong.
 . "$(dirname "$0")/lib.sh"
 SERVE=${CLSATTN_TEST_SERVE:?the path of serve}
-unset CLSATTN_DATA CLSATTN_CIFAR10_URL http_proxy HTTP_PROXY all_proxy ALL_PROXY
+unset CLSATTN_DATA CLSATTN_CIFAR10_URL CLSATTN_CIFAR100_URL http_proxy HTTP_PROXY all_proxy ALL_PROXY
 export XDG_DATA_HOME=$WORK/home
 HOME_FOLDER=$XDG_DATA_HOME/clsattn
 PART=$HOME_FOLDER/cifar-10-binary.tar.gz.part
@@ -157,6 +157,24 @@ for other in text wrong-label; do
   [ ! -e "$HOME_FOLDER/.cifar10.part" ] || fail "$other: a folder was left behind"
 done
 grep -q "data_batch_1.bin: byte 6146: label 255" "$WORK/stderr" || fail "the wrong label is not named: $(cat "$WORK/stderr")"
+
+# CIFAR-100 has its own place, its own address and its own published checksums
+anew
+mkdir "$WORK/cifar-100-binary" && head -c $((20 * 3074)) /dev/zero >"$WORK/cifar-100-binary/train.bin" &&
+  head -c $((5 * 3074)) /dev/zero >"$WORK/cifar-100-binary/test.bin" && tar -C "$WORK" -czf "$WORK/hundred.tar.gz" cifar-100-binary
+file=$WORK/hundred.tar.gz
+serve "$file" normal
+expect 3 "not the file that was wanted, and was deleted" "$CLSATTN" data fetch cifar100 --url "$BASE"
+grep -q "MD5 .*, wanted 03b5dce01913d631647c71ecec9e9cb8" "$WORK/stderr" || fail "not CIFAR-100's published MD5"
+grep -q "SHA-256 .*, wanted 58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec" "$WORK/stderr" ||
+  fail "not CIFAR-100's published SHA-256"
+export CLSATTN_CIFAR100_URL="$BASE#md5=$(md5sum "$file" | cut -d' ' -f1)&sha256=$(sha256sum "$file" | cut -d' ' -f1)"
+expect 0 "micro-step" "$CLSATTN" train --data cifar100 --dry-run
+expect 0 "cifar100: already there: $HOME_FOLDER/cifar100" "$CLSATTN" data fetch cifar100
+expect 0 "CIFAR-100 binary, 32 x 32, 3 channels, 100 classes" "$CLSATTN" data info cifar100
+[ "$(ls -A "$HOME_FOLDER")" = "$(printf '.lock\ncifar100')" ] || fail "CIFAR-100: left behind: $(ls -A "$HOME_FOLDER")"
+asked whole whole
+unset CLSATTN_CIFAR100_URL
 
 # no network, no such file: at once, and what else there is
 anew

@@ -171,8 +171,9 @@ static void test_other_files(void **state) {
   assert_refused(folder, "train/b/deep: a folder, where only images belong");
 }
 
-static void note(void *user, const char *sentence) {
+static void note(void *user, const char *path, const char *sentence) {
   char *text = user;
+  assert_non_null(strstr(sentence, path));
   strcat(text, sentence);
   strcat(text, "\n");
 }

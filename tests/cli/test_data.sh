@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# data info, and training on folders of images.
+. "$(dirname "$0")/lib.sh"
+unset CLSATTN_DATA
+
+# figures() of lib.sh is for metrics; this is one key of a JSON document, with all that is in it, on one line.
+value() { tr -d ' \n' <"$WORK/stdout" | grep -oE "\"$1\":(\[[^]]*\]|[^,}]*)"; }
+
+# CIFAR's layout: two images, of a white and a black red channel
+mkdir "$WORK/cifar"
+{ printf '\003'; head -c 1024 /dev/zero | tr '\0' '\377'; head -c 2048 /dev/zero; } >"$WORK/cifar/test_batch.bin"
+{ cat "$WORK/cifar/test_batch.bin"; printf '\007'; head -c 3072 /dev/zero; } >"$WORK/cifar/data_batch_1.bin"
+expect 0 "red                 0.5000    0.5000" "$CLSATTN" data info "$WORK/cifar"
+grep -qE '^green +0.0000 +0.0000' "$WORK/stdout" || fail "green: $(cat "$WORK/stdout")"
+grep -qE '^7 +1 +0$' "$WORK/stdout" || fail "class 7: $(cat "$WORK/stdout")"
+grep -qE '^all +2 +1$' "$WORK/stdout" || fail "all: $(cat "$WORK/stdout")"
+expect 0 '"damaged": []' "$CLSATTN" data info "$WORK/cifar" --json
+[ "$(value mean)" = '"mean":[0.5,0.0,0.0]' ] || fail "--json: $(value mean)"
+[ "$(value deviation)" = '"deviation":[0.5,0.0,0.0]' ] || fail "--json: $(value deviation)"
+expect 3 "gone: no such file or folder" "$CLSATTN" data info "$WORK/gone"
+expect 2 "--image" "$CLSATTN" data info "$WORK/cifar" --image 0
+
+if "$CLSATTN" --version | grep -q "images *no"; then
+  mkdir -p "$WORK"/photos/{train,test}/{a,b}
+  touch "$WORK"/photos/{train,test}/{a,b}/1.png
+  expect 2 "apt-get install libpng-dev" "$CLSATTN" data info "$WORK/photos"
+  finish
+  exit
+fi
+
+"${CLSATTN_TEST_MAKE_IMAGES:?}" "$WORK/photos" 30 10 || fail "make_images"
+expect 0 "image folders, 32 x 32, 3 channels, 3 classes" "$CLSATTN" data info "$WORK/photos"
+grep -qE '^leaf +30 +10$' "$WORK/stdout" || fail "leaf: $(cat "$WORK/stdout")"
+expect 0 "image folders, 48 x 48" "$CLSATTN" data info "$WORK/photos" --image 48
+
+# training, from any place; going on with it; and looking at others
+cd "$WORK" || exit 1
+expect 0 "Accuracy on test set: 100.00 %" "$CLSATTN" train --data photos --epochs 5 --batch 10 --lr 0.003 --out run
+grep -q '"hash"' run/config.json || fail "no hash in config.json"
+mkdir elsewhere && cd elsewhere || exit 1
+expect 0 "Accuracy on test set" "$CLSATTN" train --resume "$WORK/run" --epochs 6
+grep -q "resumed after step 45" "$WORK/stderr" || fail "not resumed: $(cat "$WORK/stderr")"
+expect 0 "Accuracy on test set: 100.00 %" "$CLSATTN" eval --weights "$WORK/run/model.safetensors" --data "$WORK/photos"
+# the first images are of all classes
+expect 0 '"images": 6' "$CLSATTN" eval --weights "$WORK/run/model.safetensors" --data "$WORK/photos" --limit 6 --json
+for n in 0 1 2; do
+  tr -d ' \n' <"$WORK/stdout" | grep -oE '"confusion":\[\[.*\]\]' | grep -oE '\[[0-9,]+\]' | sed -n "$((n + 1))p" |
+    grep -qE '\b2\b' || fail "class $n: not two of six: $(cat "$WORK/stdout")"
+done
+cp "$WORK/photos/train/leaf/4.png" "$WORK/photos/train/leaf/6.png"
+expect 3 "not what the run was started with" "$CLSATTN" train --resume "$WORK/run" --epochs 7
+
+# damaged files: training ends at the first; data info names all, and counts the others
+head -c 100 "$WORK/photos/test/sky/1.jpg" >"$WORK/cut" && mv "$WORK/cut" "$WORK/photos/test/sky/1.jpg"
+echo "no image" >"$WORK/photos/train/apple/0.png"
+echo "a note" >"$WORK/photos/train/apple/note.txt"
+expect 3 "photos/train/apple/0.png: neither a PNG nor a JPEG image" "$CLSATTN" train --data "$WORK/photos" --out "$WORK/no"
+expect 3 "2 image files are damaged" "$CLSATTN" data info "$WORK/photos"
+for line in "  $WORK/photos/train/apple/0.png: neither a PNG nor a JPEG image" "  $WORK/photos/test/sky/1.jpg: " \
+  "1 other files"; do
+  grep -qF "$line" "$WORK/stdout" || fail "'$line' is not in: $(cat "$WORK/stdout")"
+done
+grep -qE '^apple +29 +10$' "$WORK/stdout" || fail "apple: $(cat "$WORK/stdout")"
+expect 3 "2 image files are damaged" "$CLSATTN" data info "$WORK/photos" --json
+grep -qF "\"file\": \"$WORK/photos/test/sky/1.jpg\"" "$WORK/stdout" || fail "--json: $(cat "$WORK/stdout")"
+[ "$(value other_files)" = '"other_files":1' ] || fail "--json: $(value other_files)"
+finish
