@@ -143,7 +143,9 @@ static csa_status find_earlier(const comparison *c, const char *folder, csa_conf
   CSA_GO(csa_config_load(&then, &device, path));
   what = difference(config, &then);
   if (what != NULL) {
-    status = csa_fail(CSA_FAILED, "compare: %s: it holds a run made with other settings (%s)\n  give another --out",
+    status = csa_fail(CSA_FAILED,
+                      "compare: %s: it holds a run made with other settings (%s)\n  give the same ones to go on with "
+                      "it, or another --out",
                       folder, what);
     goto done;
   }

@@ -53,7 +53,9 @@ static csa_status print_text(const csa_evaluation *e, const csa_dataset *d) {
 static csa_status check_data(const csa_architecture *a, const csa_dataset *d) {
   if (d->height == a->image && d->width == a->image && d->channels == a->channels && d->classes <= a->classes)
     return CSA_OK;
-  return csa_fail(CSA_INPUT, "data: %s: %d classes of %d x %d x %d, but the weights are for %d of %d x %d x %d",
+  return csa_fail(CSA_INPUT,
+                  "data: %s: %d classes of %d x %d x %d, but the weights are for %d of %d x %d x %d\n"
+                  "  --data names the data that they were trained on, or data like it",
                   d->path, d->classes, d->channels, d->height, d->width, a->classes, a->channels, a->image, a->image);
 }
 

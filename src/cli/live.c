@@ -41,7 +41,8 @@ static int columns(void) {
   struct winsize size;
   int width = 0;
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0) width = size.ws_col;
-  if (width == 0 && getenv("COLUMNS") != NULL) width = atoi(getenv("COLUMNS"));
+  const char *said = getenv("COLUMNS");
+  if (width == 0 && said != NULL) width = atoi(said);
   if (width <= 1) width = 80;
   return (width < WIDTH_MAX ? width : WIDTH_MAX) - 1;
 }

@@ -41,7 +41,9 @@ static void print_usage(FILE *out) {
   for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
   fprintf(out,
           "\nclsattn COMMAND --help explains a command; clsattn --version says what this is.\n\nExamples:\n"
-          "  clsattn devices\n  clsattn train --model vit --device cpu0 --epochs 1\n");
+          "  clsattn devices --check\n"
+          "  clsattn train --model vit --epochs 2 --out runs/first\n"
+          "  clsattn predict --weights runs/first/model.safetensors photo.jpg\n");
 }
 
 static void print_log(const char *line) {

@@ -9,7 +9,7 @@ static volatile sig_atomic_t number;
 static volatile sig_atomic_t terminal; /* whether somebody sees stderr as it comes */
 
 static void on_signal(int signal_number) {
-  static const char text[] = "\nstopping after this step; a second Ctrl-C ends at once, without saving\n";
+  static const char text[] = "\nstopping after this step or evaluation; a second Ctrl-C ends at once, without saving\n";
   number = signal_number;
   if (signal_number == SIGINT && terminal != 0) (void)!write(STDERR_FILENO, text, sizeof text - 1);
 }

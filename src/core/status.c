@@ -58,7 +58,10 @@ csa_status(csa_fail_in)(csa_status code, const char *format, ...) {
 csa_status csa_new(void *out, size_t count, size_t size) {
   void *memory = calloc(count > 0 ? count : 1, size);
   memcpy(out, &memory, sizeof memory);
-  if (memory == NULL) return csa_fail(CSA_MEMORY, "memory: %zu x %zu bytes: the host has no more", count, size);
+  if (memory == NULL)
+    return csa_fail(CSA_MEMORY,
+                    "memory: %zu x %zu bytes: the host has no more\n  fewer images or a smaller batch take less", count,
+                    size);
   return CSA_OK;
 }
 
@@ -68,7 +71,10 @@ csa_status csa_grow(void *array, size_t count, size_t *capacity, size_t size) {
   void *memory;
   memcpy(&memory, array, sizeof memory);
   memory = wanted <= SIZE_MAX / size ? realloc(memory, wanted * size) : NULL;
-  if (memory == NULL) return csa_fail(CSA_MEMORY, "memory: %zu x %zu bytes: the host has no more", wanted, size);
+  if (memory == NULL)
+    return csa_fail(CSA_MEMORY,
+                    "memory: %zu x %zu bytes: the host has no more\n  fewer images or a smaller batch take less",
+                    wanted, size);
   memcpy(array, &memory, sizeof memory);
   *capacity = wanted;
   return CSA_OK;

@@ -86,7 +86,9 @@ static csa_status resolve(const char *name, char path[PATH_MAX]) {
   const char *chosen = getenv("CLSATTN_DATA");
   csa_known_path(name, path);
   if (is(path, S_IFDIR) || is(path, S_IFREG)) return CSA_OK;
-  if (known == NULL) return csa_fail(CSA_INPUT, "data: %s: no such file or folder", path);
+  if (known == NULL)
+    return csa_fail(CSA_INPUT,
+                    "data: %s: no such file or folder, nor a data set's name\n  clsattn data list has the names", path);
   if (!known->fetched) return csa_fail(CSA_INPUT, "data: %s: %s is not there\n  %s", name, path, known->how);
   if (strcmp(name, "cifar10") == 0 && chosen != NULL && chosen[0] != '\0')
     return csa_fail(CSA_INPUT, "data: %s: no such file or folder; CLSATTN_DATA names it", path);

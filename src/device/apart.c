@@ -25,11 +25,11 @@ const char *csa_apart_program(void) { return program; }
 static csa_status start(char *const arguments[], int *in, int *out, pid_t *pid) {
   int to[2], from[2];
   posix_spawn_file_actions_t actions;
-  if (pipe(to) != 0) return csa_fail(CSA_FAILED, "apart: %s", strerror(errno));
+  if (pipe(to) != 0) return csa_fail(CSA_FAILED, "helper process: pipe: %s", strerror(errno));
   if (pipe(from) != 0) {
     close(to[0]);
     close(to[1]);
-    return csa_fail(CSA_FAILED, "apart: %s", strerror(errno));
+    return csa_fail(CSA_FAILED, "helper process: pipe: %s", strerror(errno));
   }
   for (int i = 0; i < 2; i++) {
     fcntl(to[i], F_SETFD, FD_CLOEXEC);
@@ -50,7 +50,7 @@ static csa_status start(char *const arguments[], int *in, int *out, pid_t *pid) 
   if (started) return CSA_OK;
   close(*in);
   close(*out);
-  return csa_fail(CSA_FAILED, "apart: %s could not be started", program);
+  return csa_fail(CSA_FAILED, "helper process: %s: it could not be started", program);
 }
 
 /* Until the other end is closed, `text` is full, or it is late. */
@@ -73,7 +73,7 @@ csa_status csa_apart_run(char *const arguments[], const char *input, double seco
   int in = -1, out = -1, result = 0;
   pid_t pid = -1;
   *output = NULL;
-  if (program == NULL) return csa_fail(CSA_FAILED, "apart: no program was named");
+  if (program == NULL) return csa_fail(CSA_FAILED, "helper process: this program named none to csa_apart_with");
   CSA_TRY(csa_new(output, OUTPUT_MAX, 1));
   csa_status status = start(arguments, &in, &out, &pid);
   if (status != CSA_OK) goto done;

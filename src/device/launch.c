@@ -6,9 +6,11 @@
 
 #include "device/program.h"
 
+#define OTHER_KERNELS "\n  if CLSATTN_KERNEL_DIR is set: its kernels are not those of this version"
+
 static csa_status bad_argument(const csa_plan_node *node, cl_uint index, const char *wanted, const char *given) {
-  return csa_fail(CSA_DEVICE, "%s: kernel %s: argument %u is %s in %s.cl, but the host passes %s", node->label,
-                  node->kernel.name, index, wanted, node->kernel.file, given);
+  return csa_fail(CSA_DEVICE, "%s: kernel %s: argument %u is %s in %s.cl, but the host passes %s" OTHER_KERNELS,
+                  node->label, node->kernel.name, index, wanted, node->kernel.file, given);
 }
 
 /* What OpenCL calls the type of an argument; a driver that keeps no such names is believed. */
@@ -67,7 +69,7 @@ csa_status csa_plan_node_bind(csa_device *device, csa_plan_node *node) {
   CSA_TRY(csa_cl_check(clGetKernelInfo(node->bound, CL_KERNEL_NUM_ARGS, sizeof wanted, &wanted, NULL),
                        node->kernel.name, "clGetKernelInfo"));
   if (wanted != kernel_arguments(node))
-    return csa_fail(CSA_DEVICE, "%s: kernel %s takes %u arguments, but the host passes %u", node->label,
+    return csa_fail(CSA_DEVICE, "%s: kernel %s takes %u arguments, but the host passes %u" OTHER_KERNELS, node->label,
                     node->kernel.name, wanted, kernel_arguments(node));
   for (int i = 0; i < node->arg_count; i++) CSA_TRY(set_argument(node, &index, &node->args[i]));
   return CSA_OK;

@@ -74,5 +74,6 @@ const char *csa_cl_error_name(cl_int error) {
 csa_status csa_cl_check(cl_int error, const char *what, const char *call) {
   if (error == CL_SUCCESS) return CSA_OK;
   const int memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY;
-  return csa_fail(memory ? CSA_MEMORY : CSA_DEVICE, "%s: %s: %s", what, call, csa_cl_error_name(error));
+  const char *todo = memory || error == CL_OUT_OF_RESOURCES ? "\n  a smaller --batch takes less of the device" : "";
+  return csa_fail(memory ? CSA_MEMORY : CSA_DEVICE, "%s: %s: %s%s", what, call, csa_cl_error_name(error), todo);
 }

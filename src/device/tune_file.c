@@ -195,8 +195,10 @@ static csa_status check_device(const json_t *root, const csa_device_info *info) 
                     csa_version(), FORMAT);
   if (strcmp(platform, info->platform) != 0 || strcmp(device, info->device) != 0 ||
       strcmp(version, info->version) != 0 || strcmp(driver, info->driver) != 0)
-    return csa_fail(CSA_INPUT, "tuning: it is of %s, driver %s (%s), not of %s, which is %s, driver %s (%s)", device,
-                    driver, platform, info->name, info->device, info->driver, info->platform);
+    return csa_fail(CSA_INPUT,
+                    "tuning: it is of %s, driver %s (%s), not of %s, which is %s, driver %s (%s)\n"
+                    "  clsattn tune finds out anew what serves this one",
+                    device, driver, platform, info->name, info->device, info->driver, info->platform);
   return CSA_OK;
 }
 

@@ -34,6 +34,13 @@ static csa_status bad(const csa_safetensors *f, const char *tensor, const char *
   return csa_fail(CSA_INPUT, "weights: %s: tensor '%.200s': %s", f->path, tensor, why);
 }
 
+static csa_status no_safetensors(const csa_safetensors *f, const char *why) {
+  return csa_fail(CSA_INPUT,
+                  "weights: %s: not a safetensors file: %s\n  PyTorch's torch.save makes another kind; "
+                  "safetensors.torch.save_file(model.state_dict(), PATH) makes this one",
+                  f->path, why);
+}
+
 static csa_status read_dtype(const csa_safetensors *f, const json_t *entry, csa_st_tensor *t) {
   const char *text = json_string_value(json_object_get(entry, "dtype"));
   for (size_t i = 0; i < DTYPES && text != NULL; i++)
@@ -130,11 +137,11 @@ static csa_status read_header(csa_safetensors *f, json_t *header) {
 
 static csa_status parse(csa_safetensors *f, size_t size) {
   uint64_t length = 0;
-  if (size < 8) return bad(f, NULL, "too short for a safetensors file");
+  if (size < 8) return no_safetensors(f, "too short");
   for (int i = 0; i < 8; i++) length |= (uint64_t)f->bytes[i] << (8 * i);
   if (length > HEADER_LIMIT || length > size - 8)
-    return bad(f, NULL, "not a safetensors file: its header is longer than the file, or than 100 MB");
-  if (length == 0 || f->bytes[8] != '{') return bad(f, NULL, "not a safetensors file: its header is not a JSON object");
+    return no_safetensors(f, "its header is longer than the file, or than 100 MB");
+  if (length == 0 || f->bytes[8] != '{') return no_safetensors(f, "its header is not a JSON object");
   f->data = f->bytes + 8 + length;
   f->data_size = size - 8 - (size_t)length;
   json_error_t error;

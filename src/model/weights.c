@@ -104,7 +104,9 @@ csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors
     for (size_t p = 0; p < graph->parameters.count && !known; p++)
       known = strcmp(graph->parameters.list[p].name, name) == 0;
     if (!known)
-      return csa_fail(CSA_INPUT, "weights: %s: tensor '%s': the model has no such parameter",
+      return csa_fail(CSA_INPUT,
+                      "weights: %s: tensor '%s': the model has no such parameter\n"
+                      "  the file is of another model, or of other sizes or patches",
                       csa_safetensors_path(file), name);
   }
   return CSA_OK;
@@ -177,14 +179,15 @@ static csa_status read_metadata(const csa_safetensors *file, const char *model, 
 /* `given` must say what the file says. */
 static csa_status agree(const char *option, const char *given, const char *said) {
   if (given == NULL || strcmp(given, said) == 0) return CSA_OK;
-  return csa_fail(CSA_USAGE, "--%s: %s: but the weights say %s", option, given, said);
+  return csa_fail(CSA_USAGE, "--%s: %s: but the weights say %s\n  leave it out: the file knows", option, given, said);
 }
 
 csa_status csa_weights_architecture(const csa_safetensors *file, const char *model, const char *patches,
                                     csa_architecture *a) {
   const char *said = csa_safetensors_metadata(file, "model");
   if (said == NULL && model == NULL)
-    return csa_fail(CSA_USAGE, "weights: %s: does not say which model it is; --model does", csa_safetensors_path(file));
+    return csa_fail(CSA_USAGE, "weights: %s: does not say which model it is\n  --model vit or --model cnn does",
+                    csa_safetensors_path(file));
   if (said != NULL) {
     CSA_TRY(agree("model", model, said));
     if (read_metadata(file, said, a) != CSA_OK)
