@@ -9,7 +9,7 @@ for part in OpenCL CLBlast jansson zlib xxHash archives network images pictures 
   grep -q "^  $part " "$WORK/stdout" || fail "--version lacks $part"
 done
 expect 0 '"commit": "' "$CLSATTN" --version --json
-for command in devices train eval predict attend compare bench verify data "data list" "data info" "data fetch"; do
+for command in devices train eval predict attend compare bench tune verify runs cache data "data list" "data info" "data fetch"; do
   # shellcheck disable=SC2086 # two words
   expect 0 "Examples:" "$CLSATTN" $command --help
 done
