@@ -10,8 +10,8 @@
 #include "cli/stop.h"
 #include "cli/training.h"
 #include "core/file.h"
+#include "train/history.h"
 
-#define METRICS_MAX ((uint64_t)64 << 20)
 #define EMBED_MAX 4096
 
 typedef struct {
@@ -31,17 +31,24 @@ typedef struct {
   csa_comparison result;
 } comparison;
 
-/* The log of a run, on stderr behind its name: stdout is for the table. */
+/* Who hears of a run. Its log is on stderr, behind its name: stdout is for the table. */
+typedef struct {
+  const char *name;
+  const csa_trainer *trainer;
+} listener;
+
 static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
+  const listener *to = user;
   csa_live_interval(loss);
-  fprintf(stderr, "%s: [%d, %5lld] loss: %.3f, %.0f images/s\n", (const char *)user, epoch, (long long)batch, loss,
-          images_per_s);
+  fprintf(stderr, "%s: [%d, %5lld] loss: %.3f, %.0f images/s\n", to->name, epoch, (long long)batch, loss, images_per_s);
 }
 
 static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
+  const listener *to = user;
   csa_live_clear();
-  fprintf(stderr, "%s: epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n",
-          (const char *)user, epoch, p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
+  fprintf(stderr, "%s: epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", to->name,
+          epoch, p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
+  csa_training_curves(to->trainer);
 }
 
 static csa_status graph_of(const comparison *c, const csa_architecture *a, csa_graph **graph) {
@@ -162,25 +169,17 @@ done:
 
 /* The rate of the last epoch, from the run's own record: a run that was finished before has none in this process. */
 static csa_status read_rate(csa_compared_run *run) {
-  char path[CSA_PATH + 32];
-  uint8_t *text = NULL;
-  char *rest = NULL;
-  size_t size;
-  snprintf(path, sizeof path, "%.*s/metrics.jsonl", CSA_PATH, run->folder);
-  CSA_TRY(csa_file_read(path, METRICS_MAX, &text, &size));
-  for (char *line = strtok_r((char *)text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-    json_t *row = json_loads(line, 0, NULL);
-    const char *type = json_string_value(json_object_get(row, "type"));
-    if (type != NULL && strcmp(type, "epoch") == 0)
-      run->images_per_s = json_number_value(json_object_get(row, "images_per_s"));
-    json_decref(row);
-  }
-  free(text);
+  csa_history history;
+  CSA_TRY(csa_history_read(&history, run->folder));
+  const csa_history_row *last = csa_history_last(&history);
+  if (last != NULL) run->images_per_s = last->figure[CSA_OF_IMAGES_PER_S];
+  csa_history_fini(&history);
   return CSA_OK;
 }
 
 static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, csa_compared_run *run, bool resume) {
-  t->observer = (csa_observer){(void *)(uintptr_t)name, print_interval, print_epoch, csa_live_step, csa_live_test};
+  listener to = {name, t};
+  t->observer = (csa_observer){&to, print_interval, print_epoch, csa_live_step, csa_live_test};
   t->stop = c->stop;
   csa_live_begin(name, t);
   csa_live_say("compiling and testing kernels");

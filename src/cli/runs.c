@@ -1,6 +1,7 @@
 /* clsattn runs: the run folders there are, and how each stands. */
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,10 +11,10 @@
 #include "cli/training.h"
 #include "core/file.h"
 #include "train/checkpoint.h"
+#include "train/history.h"
 
 #define DEPTH 2 /* compare keeps its runs in a folder of its own */
 #define CONFIG_MAX ((uint64_t)16 << 20)
-#define METRICS_MAX ((uint64_t)256 << 20)
 
 typedef struct {
   char path[CSA_PATH];
@@ -47,29 +48,22 @@ static csa_status read_config(run_entry *r) {
   return CSA_OK;
 }
 
-static void take_row(run_entry *r, const json_t *row) {
-  const char *type = json_string_value(json_object_get(row, "type"));
-  if (type == NULL || strcmp(type, "epoch") != 0) return;
-  r->done = (int)json_integer_value(json_object_get(row, "epoch"));
-  r->last = json_number_value(json_object_get(row, "test_accuracy"));
-  r->loss = json_number_value(json_object_get(row, "train_loss"));
-  r->images_per_s = json_number_value(json_object_get(row, "images_per_s"));
-  if (r->last > r->best) r->best = r->last;
-}
-
-/* A run that goes on at this moment may be in the middle of its last line. */
+/* What cannot be read leaves the run without figures: it may be an old one, or of another version. */
 static void read_metrics(run_entry *r) {
-  char path[CSA_PATH + 32], *rest = NULL;
-  uint8_t *text = NULL;
-  size_t size;
-  snprintf(path, sizeof path, "%s/metrics.jsonl", r->path);
-  if (csa_file_read(path, METRICS_MAX, &text, &size) != CSA_OK) return;
-  for (char *line = strtok_r((char *)text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-    json_t *row = json_loads(line, 0, NULL);
-    take_row(r, row);
-    json_decref(row);
+  csa_history history;
+  if (csa_history_read(&history, r->path) != CSA_OK) return;
+  for (size_t i = 0; i < history.count; i++) {
+    const csa_history_row *row = &history.rows[i];
+    if (row->epoch_end) r->best = fmax(r->best, row->figure[CSA_OF_TEST_ACCURACY]);
   }
-  free(text);
+  const csa_history_row *last = csa_history_last(&history);
+  if (last != NULL) {
+    r->done = last->epoch;
+    r->last = last->figure[CSA_OF_TEST_ACCURACY];
+    r->loss = last->figure[CSA_OF_TRAIN_LOSS];
+    r->images_per_s = last->figure[CSA_OF_IMAGES_PER_S];
+  }
+  csa_history_fini(&history);
 }
 
 static struct timespec changed(const char *folder, const char *file) {
@@ -139,7 +133,9 @@ static void date_text(struct timespec date, const char *format, char text[32]) {
 }
 
 /* A figure of the last epoch: null before there is one. */
-static json_t *figure(const run_entry *r, double value) { return r->done > 0 ? json_real(value) : json_null(); }
+static json_t *figure(const run_entry *r, double value) {
+  return r->done > 0 && isfinite(value) ? json_real(value) : json_null();
+}
 
 static csa_status print_runs_json(run_list *runs) {
   json_t *all = json_array();

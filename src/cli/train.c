@@ -16,19 +16,27 @@ typedef struct {
   bool dry_run, json;
 } train_settings;
 
-/* The log: stdout, or stderr where stdout is for JSON. */
+/* Who hears of a run, and where its log goes: stdout, or stderr where stdout is for JSON. */
+typedef struct {
+  FILE *log;
+  const csa_trainer *trainer;
+} listener;
+
 static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
+  const listener *to = user;
   (void)images_per_s;
   csa_live_interval(loss);
-  fprintf(user, "[%d, %5lld] loss: %.3f\n", epoch, (long long)batch, loss);
-  fflush(user);
+  fprintf(to->log, "[%d, %5lld] loss: %.3f\n", epoch, (long long)batch, loss);
+  fflush(to->log);
 }
 
 static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
+  const listener *to = user;
   csa_live_clear();
-  fprintf(user, "epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", epoch,
+  fprintf(to->log, "epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", epoch,
           p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
-  fflush(user);
+  fflush(to->log);
+  csa_training_curves(to->trainer);
 }
 
 static csa_status to_config(const train_settings *s, csa_config *c) {
@@ -91,7 +99,7 @@ static void print_start(const csa_trainer *t) {
 }
 
 static csa_status train(const train_settings *s, const csa_config *config, csa_device *device, csa_dataset *dataset) {
-  FILE *log = s->json ? stderr : stdout;
+  listener to = {.log = s->json ? stderr : stdout};
   csa_trainer *t = NULL;
   csa_status status;
   char folder[CSA_PATH];
@@ -104,7 +112,8 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
     status = csa_flush_output();
     goto done;
   }
-  t->observer = (csa_observer){log, print_interval, print_epoch, csa_live_step, csa_live_test};
+  to.trainer = t;
+  t->observer = (csa_observer){&to, print_interval, print_epoch, csa_live_step, csa_live_test};
   csa_live_begin("", t);
   csa_live_say("compiling and testing kernels");
   CSA_GO(csa_trainer_prepare(t));
@@ -122,7 +131,7 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
   print_start(t);
   CSA_GO(csa_trainer_run(t));
   csa_live_clear();
-  status = print_result(t, log, s->json);
+  status = print_result(t, to.log, s->json);
 done:
   csa_live_clear();
   csa_trainer_destroy(t);

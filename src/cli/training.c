@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "data/known.h"
+#include "report/curves.h"
 
 csa_status csa_take_path(const char *option, const char *text, char path[CSA_PATH]) {
   if (strlen(text) >= CSA_PATH)
@@ -35,6 +36,12 @@ csa_status csa_training_config(const csa_training *t, const char *model, csa_con
   CSA_TRY(csa_optimizer_parse(t->optimizer, &c->optimizer));
   CSA_TRY(csa_choices_take(&t->choices, &c->choices));
   return csa_take_existing("data", t->data, c->data);
+}
+
+void csa_training_curves(const csa_trainer *t) {
+  char title[CSA_TITLE];
+  csa_curves_title(&t->config, title);
+  if (csa_curves_write(t->folder, title) != CSA_OK) fprintf(stderr, "curves.svg: not drawn: %s\n", csa_last_error());
 }
 
 void csa_default_folder(const char *name, const csa_device *device, char folder[CSA_PATH]) {

@@ -67,6 +67,9 @@ csa_status csa_take_path(const char *option, const char *text, char path[CSA_PAT
 /* The same for one that exists: absolute, so that a run can be resumed from any folder; names of data sets stay. */
 csa_status csa_take_existing(const char *option, const char *text, char path[CSA_PATH]);
 
+/* Draws the run's curves.svg; where it cannot be written, stderr says why, and training goes on. */
+void csa_training_curves(const csa_trainer *trainer);
+
 /* runs/NAME-DEVICE-DATE */
 void csa_default_folder(const char *name, const csa_device *device, char folder[CSA_PATH]);
 

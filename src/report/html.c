@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "report/plot.h"
 
 #define TEXT_MAX 4096
 
@@ -41,11 +42,16 @@ void csa_html_element(FILE *out, const char *tag, const char *format, ...) {
   fprintf(out, "</%.*s>\n", (int)strcspn(tag, " "), tag);
 }
 
-static const char style[] =
+static const char colours[] =
     ":root{color-scheme:light dark;--page:#f7f5f1;--card:#fff;--ink:#1d1c1a;--soft:#5e5a54;--line:#e0dcd4;"
-    "--bar:#20639b;--pale:#d3e3f2;--mark:#8a4b00;--note:#fdf3e0}\n"
+    "--bar:#20639b;--pale:#d3e3f2;--mark:#8a4b00;--note:#fdf3e0;--one:#20639b;--two:#c2571a;--three:#2b8264}\n"
     "@media(prefers-color-scheme:dark){:root{--page:#13151a;--card:#1b1e25;--ink:#ecebe7;--soft:#aaa79f;"
-    "--line:#343944;--bar:#6fb0ea;--pale:#26405a;--mark:#f0b45c;--note:#2a2418}}\n"
+    "--line:#343944;--bar:#6fb0ea;--pale:#26405a;--mark:#f0b45c;--note:#2a2418;--one:#6fb0ea;--two:#f29a5e;"
+    "--three:#63c7a0}}\n";
+
+void csa_html_colours(FILE *out) { fputs(colours, out); }
+
+static const char style[] =
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,\"Segoe UI\","
     "Roboto,\"DejaVu Sans\",sans-serif;font-variant-numeric:tabular-nums}\n"
@@ -68,9 +74,8 @@ static const char style[] =
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
     ".chart{padding-right:7.5rem}\n"
     ".chart svg{display:block;overflow:visible;font-size:13px}\n"
-    ".chart text{fill:var(--ink);paint-order:stroke;stroke:var(--card);stroke-width:4px}.chart "
-    ".tick{fill:var(--soft);font-size:12px}\n"
-    ".chart .grid-line{stroke:var(--line);stroke-width:1}.chart .zero{stroke:var(--soft);stroke-width:1}\n"
+    ".chart text{fill:var(--ink);paint-order:stroke;stroke:var(--card);stroke-width:4px}"
+    ".chart .tick{fill:var(--soft)}\n"
     ".chart .whole{fill:var(--pale);stroke:var(--bar);stroke-width:1}.chart .part{fill:var(--bar)}\n"
     ".key{display:inline-block;width:.9em;height:.9em;vertical-align:-.1em;margin-right:.35em;"
     "border:1px solid var(--bar);background:var(--pale)}.key.full{background:var(--bar)}\n"
@@ -87,7 +92,7 @@ void csa_html_begin(FILE *out, const char *title) {
           "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
   csa_html_element(out, "title", "%s", title);
-  fprintf(out, "<style>\n%s</style>\n</head>\n<body>\n<main>\n", style);
+  fprintf(out, "<style>\n%s%s%s</style>\n</head>\n<body>\n<main>\n", colours, style, csa_plot_style);
 }
 
 void csa_html_end(FILE *out) { fprintf(out, "</main>\n</body>\n</html>\n"); }

@@ -13,6 +13,9 @@ void csa_html_text(FILE *out, const char *text);
  * class=\"number\"". */
 void csa_html_element(FILE *out, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The colours that both schemes give to names, as a style sheet: also for a picture by itself. */
+void csa_html_colours(FILE *out);
+
 /* The page up to where its content begins, and from where it ends. */
 void csa_html_begin(FILE *out, const char *title);
 void csa_html_end(FILE *out);

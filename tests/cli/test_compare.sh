@@ -14,6 +14,7 @@ cp stdout table.md
 cmp -s table.md both/compare.md || fail "compare.md is not the table that was printed"
 for run in cnn-seed0 cnn-seed1 vit-seed0 vit-seed1; do
   [ -s both/$run/model.safetensors ] || fail "$run has no weights"
+  grep -q "class=\"dot" both/$run/curves.svg || fail "$run has no curves"
 done
 grep -q ' ± ' table.md || fail "two seeds, but no spread"
 # The mean of the table's accuracies is that of the last lines of the runs' metrics.
