@@ -123,6 +123,22 @@ static void test_val(void **state) {
   assert_refused(folder, "neither test nor val");
 }
 
+/* Files go by numbers, classes by bytes, as torchvision has them. */
+static void test_class_order(void **state) {
+  (void)state;
+  static const char *const renamed[][2] = {
+      {"train/a", "train/2"}, {"train/b", "train/10"}, {"test/a", "test/2"}, {"test/b", "test/10"}};
+  const char *folder = good_folder();
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(rename(test_path(folder, renamed[i][0]), test_path(folder, renamed[i][1])), 0);
+  csa_dataset *d = load(folder, (csa_dataset_limits){0});
+  assert_string_equal(d->class_names[0], "10");
+  assert_string_equal(d->class_names[1], "2");
+  assert_greys(&d->train, 32, order, 15);
+  assert_int_equal(d->train.labels[0], 0);
+  csa_dataset_close(d);
+}
+
 static void test_classes(void **state) {
   (void)state;
   const char *folder = good_folder();
@@ -217,9 +233,9 @@ static void test_hash(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_order),   cmocka_unit_test(test_limits),
-                                     cmocka_unit_test(test_pixels),  cmocka_unit_test(test_val),
-                                     cmocka_unit_test(test_classes), cmocka_unit_test(test_other_files),
-                                     cmocka_unit_test(test_damaged), cmocka_unit_test(test_hash)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_order),       cmocka_unit_test(test_limits),  cmocka_unit_test(test_pixels),
+      cmocka_unit_test(test_val),         cmocka_unit_test(test_classes), cmocka_unit_test(test_class_order),
+      cmocka_unit_test(test_other_files), cmocka_unit_test(test_damaged), cmocka_unit_test(test_hash)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
