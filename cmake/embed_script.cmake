@@ -10,6 +10,6 @@ foreach(file IN LISTS FILES)
   string(APPEND table "    {\"${name}\", (const char *)text_${index}},\n")
   math(EXPR index "${index} + 1")
 endforeach()
-file(WRITE ${OUTPUT} "#include \"device/program.h\"\n\n${arrays}
-const csa_kernel_text csa_kernel_texts[] = {
+file(WRITE ${OUTPUT} "#include \"core/embedded.h\"\n\n${arrays}
+const csa_embedded ${TABLE}[] = {
 ${table}    {NULL, NULL}};\n")

@@ -52,7 +52,7 @@ static void print_epoch(void *user, int epoch, const csa_progress *p, double ima
 }
 
 static csa_status graph_of(const comparison *c, const csa_architecture *a, csa_graph **graph) {
-  const csa_graph_config config = {.batch = c->settings->common.batch, .training = true};
+  const csa_graph_config config = {.batch = 1, .training = true};
   CSA_TRY(csa_graph_create(graph, c->device, config));
   const csa_status status = csa_architecture_build(a, *graph);
   if (status != CSA_OK) csa_graph_destroy(*graph);
@@ -124,17 +124,20 @@ static bool same_sizes(const csa_architecture *a, const csa_architecture *b) {
 }
 
 /* What an earlier run in the folder was made with, or NULL if it is what is wanted now. */
-static const char *difference(const csa_config *now, const csa_config *then) {
+static const char *difference(const csa_config *now, const csa_config *then, char option[CSA_SETTING_OPTION]) {
   if (!same_sizes(&now->architecture, &then->architecture)) return "the model's sizes or patches";
   if (strcmp(now->data, then->data) != 0) return "--data";
   if (now->limit_train != then->limit_train || now->limit_test != then->limit_test)
     return "--limit-train, --limit-test";
-  if (now->epochs != then->epochs) return "--epochs";
-  if (now->batch != then->batch) return "--batch";
-  if (now->optimizer != then->optimizer || now->weight_decay != then->weight_decay)
-    return "--optimizer, --weight-decay";
-  if (now->lr != then->lr) return "--lr";
-  return now->seed != then->seed ? "--seed" : NULL;
+  for (int i = 0; i < CSA_SETTINGS; i++) {
+    json_t *x = csa_setting_to_json(&csa_settings[i], now), *y = csa_setting_to_json(&csa_settings[i], then);
+    const bool same = json_equal(x, y);
+    json_decref(x);
+    json_decref(y);
+    if (!same && strcmp(csa_settings[i].key, "log_every") != 0 && strcmp(csa_settings[i].key, "checkpoint_every") != 0)
+      return csa_setting_option(&csa_settings[i], option);
+  }
+  return NULL;
 }
 
 /* Whether there is a run to go on with; its choices of kernels hold on the same device. */
@@ -144,11 +147,12 @@ static csa_status find_earlier(const comparison *c, const char *folder, csa_conf
   csa_config_device device;
   csa_status status;
   const char *what;
+  char option[CSA_SETTING_OPTION];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, folder);
   *found = access(path, F_OK) == 0;
   if (!*found) return CSA_OK;
   CSA_GO(csa_config_load(&then, &device, path));
-  what = difference(config, &then);
+  what = difference(config, &then, option);
   if (what != NULL) {
     status = csa_fail(CSA_FAILED,
                       "compare: %s: it holds a run made with other settings (%s)\n  give the same ones to go on with "
@@ -284,11 +288,13 @@ static csa_status compare(comparison *c) {
 
 static csa_status run(const compare_settings *s) {
   comparison c = {.settings = s, .result.seeds = s->seeds};
-  const csa_dataset_limits limits = {.train = s->common.limit_train, .test = s->common.limit_test};
-  char data[CSA_PATH];
+  csa_config config; /* of the data, which both models share */
   csa_status status;
-  CSA_GO(csa_take_existing("data", s->common.data, data));
-  CSA_GO(csa_fetch_and_open(&c.dataset, data, limits));
+  CSA_GO(csa_training_config(&s->common, NULL, &config));
+  CSA_GO(csa_fetch_and_open(
+      &c.dataset, config.data,
+      (csa_dataset_limits){
+          .train = config.limit_train, .test = config.limit_test, .image = config.architecture.image}));
   CSA_GO(csa_device_open(&c.device, s->common.device));
   c.result.format = c.dataset->format;
   c.result.train_images = c.dataset->train.count;
@@ -303,9 +309,8 @@ done:
 }
 
 csa_status csa_command_compare(int argc, char **argv) {
-  compare_settings s = {.common = CSA_TRAINING_DEFAULTS, .seeds = 1};
-  csa_option options[] = {
-      CSA_TRAINING_OPTIONS(s.common),
+  compare_settings s = {.seeds = 1};
+  const csa_option own[] = {
       {"seeds", "N", CSA_OPTION_INT, &s.seeds, "runs of each model, from --seed up; their spread is shown (default 1)",
        false},
       {"match-params", NULL, CSA_OPTION_FLAG, &s.match_params, "widen the vit until both have about as many parameters",
@@ -313,6 +318,10 @@ csa_status csa_command_compare(int argc, char **argv) {
       {"out", "DIR", CSA_OPTION_TEXT, &s.out,
        "folder of the runs; those it has are gone on with (default runs/compare-DEVICE-DATE)", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document in place of the table", false}};
+  csa_option options[CSA_COMMAND_OPTIONS];
+  csa_training_init(&s.common);
+  int count = csa_training_options(&s.common, options, 0);
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) options[count++] = own[i];
   const csa_command_line line = {
       "compare",
       "",
@@ -320,7 +329,7 @@ csa_status csa_command_compare(int argc, char **argv) {
       "  clsattn compare --data fashion-mnist --limit-train 2000 --limit-test 1000 --epochs 2\n"
       "  clsattn compare --seeds 3 --match-params --out runs/matched\n",
       options,
-      sizeof options / sizeof options[0]};
+      count};
   bool help;
   int positional;
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_MAX 40
-
 static csa_status bad_value(const char *name, const char *text, const char *wanted) {
   return csa_fail(CSA_USAGE, "--%s: %s: must be %s", name, text, wanted);
 }
@@ -97,16 +95,16 @@ static void print_help(const csa_command_line *line) {
   printf("\nExamples:\n%s", line->examples);
 }
 
-static void to_getopt(const csa_command_line *line, struct option table[OPTIONS_MAX]) {
+static void to_getopt(const csa_command_line *line, struct option table[CSA_COMMAND_OPTIONS]) {
   for (int i = 0; i < line->count; i++)
     table[i] = (struct option){line->options[i].name, line->options[i].kind != CSA_OPTION_FLAG, NULL, i};
-  table[line->count] = (struct option){"help", no_argument, NULL, 'h' + OPTIONS_MAX};
+  table[line->count] = (struct option){"help", no_argument, NULL, 'h' + CSA_COMMAND_OPTIONS};
   table[line->count + 1] = (struct option){NULL, 0, NULL, 0};
 }
 
 csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv, int *positional, bool *help) {
-  struct option table[OPTIONS_MAX];
-  if (line->count + 2 > OPTIONS_MAX) return csa_fail(CSA_FAILED, "%s: too many options", line->name);
+  struct option table[CSA_COMMAND_OPTIONS];
+  if (line->count + 2 > CSA_COMMAND_OPTIONS) return csa_fail(CSA_FAILED, "%s: too many options", line->name);
   to_getopt(line, table);
   *help = false;
   opterr = 0; /* our own sentences */
@@ -117,7 +115,7 @@ csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv
     if (code == '?')
       return csa_fail(CSA_USAGE, "%s: unknown option of %s\n  see clsattn %s --help", argv[optind - 1], line->name,
                       line->name);
-    if (code == 'h' + OPTIONS_MAX) {
+    if (code == 'h' + CSA_COMMAND_OPTIONS) {
       print_help(line);
       *help = true;
       return CSA_OK;

@@ -26,6 +26,8 @@ typedef struct {
   bool given;       /* out */
 } csa_option;
 
+#define CSA_COMMAND_OPTIONS 64 /* of a command */
+
 typedef struct {
   const char *name;     /* "train" */
   const char *synopsis; /* what follows the options: "FILE", or "" */

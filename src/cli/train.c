@@ -8,11 +8,11 @@
 #include "cli/live.h"
 #include "cli/stop.h"
 #include "cli/training.h"
+#include "model/weights.h"
 
 typedef struct {
   csa_training common;
   const char *model, *out, *resume, *init;
-  double checkpoint_every;
   bool dry_run, json;
 } train_settings;
 
@@ -33,16 +33,32 @@ static void print_interval(void *user, int epoch, int64_t batch, double loss, do
 static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
   const listener *to = user;
   csa_live_clear();
-  fprintf(to->log, "epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", epoch,
-          p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
+  fprintf(to->log, "epoch %d: train loss %.3f, ", epoch, p->train_loss);
+  if (p->best_epoch > 0)
+    fprintf(to->log, "validation loss %.3f, accuracy %.2f %%, ", p->val_loss, 100.0 * p->val_accuracy);
+  fprintf(to->log, "test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", p->test_loss, 100.0 * p->test_accuracy,
+          images_per_s);
   fflush(to->log);
   csa_training_curves(to->trainer);
 }
 
+/* The model that the weights are of, where they say it. */
+static csa_status model_of(const char *path, csa_architecture *a) {
+  csa_safetensors *file;
+  CSA_TRY(csa_safetensors_open(&file, path));
+  csa_status status = CSA_OK;
+  if (csa_safetensors_metadata(file, "model") != NULL) status = csa_weights_architecture(file, NULL, NULL, a);
+  csa_safetensors_close(file);
+  return status;
+}
+
 static csa_status to_config(const train_settings *s, csa_config *c) {
+  char init[CSA_PATH];
   CSA_TRY(csa_training_config(&s->common, s->model, c));
-  c->checkpoint_every = s->checkpoint_every;
-  return csa_take_existing("init", s->init != NULL ? s->init : "", c->init);
+  CSA_TRY(csa_take_existing("init", s->init != NULL ? s->init : c->init, init));
+  memcpy(c->init, init, sizeof init);
+  const bool asked = s->model != NULL || s->common.config != NULL || s->common.patches != NULL;
+  return s->init != NULL && !asked ? model_of(c->init, &c->architecture) : CSA_OK;
 }
 
 /* Only what does not change the numbers may be given beside --resume. */
@@ -61,36 +77,44 @@ static csa_status check_resume(const csa_command_line *line) {
   return CSA_OK;
 }
 
-static csa_status resumed_config(const train_settings *s, const csa_command_line *line, csa_config *c,
-                                 csa_config_device *device) {
+static csa_status resumed_config(const train_settings *s, csa_config *c, csa_config_device *device) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, s->resume);
   CSA_TRY(csa_config_load(c, device, path));
-  if (csa_option_given(line, "epochs")) c->epochs = s->common.epochs;
-  if (csa_option_given(line, "log-every")) c->log_every = s->common.log_every;
-  if (csa_option_given(line, "checkpoint-every")) c->checkpoint_every = s->checkpoint_every;
+  for (int i = 0; i < CSA_SETTINGS; i++) /* those that check_resume lets pass */
+    if (s->common.settings[i] != NULL) CSA_TRY(csa_setting_take(&csa_settings[i], s->common.settings[i], c));
   return CSA_OK;
 }
 
 static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
   const csa_progress *p = &t->progress;
+  if (csa_trainer_stale(t) && p->epoch < t->config.epochs)
+    fprintf(log, "stopped: no better validation in %d epochs\n", t->config.patience);
+  if (p->best_epoch > 0)
+    fprintf(log, "Best on validation images: %.2f %%, after epoch %d\n", 100.0 * p->best_accuracy, p->best_epoch);
   fprintf(log, "Accuracy on test set: %.2f %%\n", 100.0 * p->test_accuracy);
   struct rusage used;
   getrusage(RUSAGE_SELF, &used);
   fprintf(stderr, "%s: %.0f images/s, %.1f MiB of device memory, %.1f MiB of this process at most\n", t->folder,
           csa_trainer_rate(t), (double)csa_trainer_bytes(t) / 1048576.0, (double)used.ru_maxrss / 1024.0);
   if (!json) return csa_flush_output();
-  return csa_print_json(json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:s}", "model", t->config.architecture.model,
-                                  "epochs", p->epoch, "train_loss", p->train_loss, "test_loss", p->test_loss,
-                                  "test_accuracy", p->test_accuracy, "images_per_s", csa_trainer_rate(t), "peak_bytes",
-                                  (json_int_t)csa_trainer_bytes(t), "out", t->folder));
+  json_t *root =
+      json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:s}", "model", t->config.architecture.model, "epochs", p->epoch,
+                "train_loss", p->train_loss, "test_loss", p->test_loss, "test_accuracy", p->test_accuracy,
+                "images_per_s", csa_trainer_rate(t), "peak_bytes", (json_int_t)csa_trainer_bytes(t), "out", t->folder);
+  if (root != NULL && p->best_epoch > 0) {
+    json_object_set_new(root, "best_val_accuracy", json_real(p->best_accuracy));
+    json_object_set_new(root, "best_epoch", json_integer(p->best_epoch));
+  }
+  return csa_print_json(root);
 }
 
 static void print_start(const csa_trainer *t) {
   fprintf(stderr, "%s on %s (%s), %s: %lld training and %lld test images, %lld parameters\n",
           t->config.architecture.model, t->device->info.name, t->device->info.device, t->dataset->format,
-          (long long)t->dataset->train.count, (long long)t->dataset->test.count,
-          (long long)csa_graph_parameter_count(t->graph));
+          (long long)t->train.count, (long long)t->dataset->test.count, (long long)csa_graph_parameter_count(t->graph));
+  if (t->validation.count > 0)
+    fprintf(stderr, "%lld training images are held back to validate on\n", (long long)t->validation.count);
   const int tuned = csa_tuning_used(t->graph->plan->tuning);
   if (tuned > 0) fprintf(stderr, "tuned: %d sets of parameters, kept in config.json\n", tuned);
   fprintf(stderr, "run folder: %s", t->folder);
@@ -161,16 +185,16 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   csa_stop_catch();
   if (resume) {
     CSA_GO(check_resume(line));
-    CSA_GO(resumed_config(s, line, &config, &before));
+    CSA_GO(resumed_config(s, &config, &before));
   } else {
     CSA_GO(to_config(s, &config));
   }
+  CSA_GO(open_device(&device, s->common.device, resume ? &before : NULL)); /* before much is fetched */
   CSA_GO(csa_fetch_and_open(
       &dataset, config.data,
       (csa_dataset_limits){
           .train = config.limit_train, .test = config.limit_test, .image = config.architecture.image}));
   if (!resume) config.architecture.classes = dataset->classes;
-  CSA_GO(open_device(&device, s->common.device, resume ? &before : NULL));
   if (resume && !csa_config_device_is(&before, &device->info)) {
     fprintf(stderr,
             "the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ\n",
@@ -186,27 +210,31 @@ done:
 }
 
 csa_status csa_command_train(int argc, char **argv) {
-  train_settings s = {.common = CSA_TRAINING_DEFAULTS, .model = "vit", .checkpoint_every = 300.0};
-  csa_option options[] = {
-      {"model", "vit|cnn", CSA_OPTION_TEXT, &s.model,
-       "Vision Transformer, or CNN with non-local attention (default vit)", false},
-      CSA_TRAINING_OPTIONS(s.common),
+  train_settings s = {0};
+  const csa_option own[] = {
       {"out", "DIR", CSA_OPTION_TEXT, &s.out, "the run's folder (default runs/MODEL-DEVICE-DATE)", false},
       {"resume", "DIR", CSA_OPTION_TEXT, &s.resume, "go on with the run in DIR, with its settings", false},
-      {"init", "FILE", CSA_OPTION_TEXT, &s.init, "start from these weights, safetensors of the same model", false},
-      {"checkpoint-every", "TIME", CSA_OPTION_DURATION, &s.checkpoint_every,
-       "how often the state is saved within an epoch, like 90s, 5m, 2h (default 5m)", false},
+      {"init", "FILE", CSA_OPTION_TEXT, &s.init,
+       "start from these weights, safetensors of the same model; for other classes all but fc is taken", false},
       {"dry-run", NULL, CSA_OPTION_FLAG, &s.dry_run, "print tensors, launches and memory, and stop", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print the result as one JSON document; the log goes to stderr", false}};
+  csa_option options[CSA_COMMAND_OPTIONS] = {{"model", "vit|cnn", CSA_OPTION_TEXT, &s.model,
+                                              "Vision Transformer, or CNN with non-local attention (default vit)",
+                                              false}};
+  csa_training_init(&s.common);
+  int count = csa_training_options(&s.common, options, 1);
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) options[count++] = own[i];
   const csa_command_line line = {
       "train",
       "",
       "Trains a model and keeps it, with settings, figures and checkpoints, in a run folder.",
       "  clsattn train --model vit --device cpu0 --epochs 1\n"
       "  clsattn train --data fashion-mnist --patches grid --out runs/fashion\n"
-      "  clsattn train --resume runs/fashion --epochs 20\n",
+      "  clsattn train --resume runs/fashion --epochs 20\n"
+      "  clsattn train --config cnn-strong --out runs/strong\n"
+      "  clsattn train --data pets/ --init runs/strong/model.safetensors --freeze 'conv1.*,bn1.*' --val-split 0.1\n",
       options,
-      sizeof options / sizeof options[0]};
+      count};
   bool help;
   int positional;
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));

@@ -21,21 +21,60 @@ csa_status csa_take_existing(const char *option, const char *text, char path[CSA
   return status;
 }
 
+void csa_training_init(csa_training *t) { *t = (csa_training){.limit_train = -1, .limit_test = -1}; }
+
+/* Without the dashes, and kept for good. */
+static const char *option_name(int setting) {
+  static char names[CSA_SETTINGS][CSA_SETTING_OPTION];
+  return csa_setting_option(&csa_settings[setting], names[setting]) + 2;
+}
+
+int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS], int count) {
+  const csa_option before[] = {
+      {"config", "NAME|FILE", CSA_OPTION_TEXT, &t->config,
+       "settings: a preset, cnn-strong or vit-strong, or a file like a run's config.json; other options go before it",
+       false},
+      {"data", "PATH", CSA_OPTION_TEXT, &t->data,
+       "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
+      {"device", "DEVICE", CSA_OPTION_TEXT, &t->device,
+       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false},
+      {"patches", "rows|grid", CSA_OPTION_TEXT, &t->patches,
+       "how the vit cuts images: runs of the image's buffer, or squares (default rows)", false}};
+  const csa_option after[] = {
+      {"limit-train", "N", CSA_OPTION_COUNT, &t->limit_train, "only the first N training images (default: all)", false},
+      {"limit-test", "N", CSA_OPTION_COUNT, &t->limit_test, "only the first N test images (default: all)", false},
+      CSA_CHOICE_OPTIONS(t->choices)};
+  for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) options[count++] = before[i];
+  for (int i = 0; i < CSA_SETTINGS; i++)
+    options[count++] = (csa_option){option_name(i),  csa_settings[i].option, CSA_OPTION_TEXT,
+                                    &t->settings[i], csa_settings[i].help,   false};
+  for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) options[count++] = after[i];
+  return count;
+}
+
+/* The model: what the command line says, or the file; they may not contradict each other, as the sizes would be of
+ * another. */
+static csa_status take_model(const csa_training *t, const char *model, csa_config *c) {
+  bool has_model = false;
+  if (t->config != NULL) CSA_TRY(csa_config_apply(c, t->config, &has_model));
+  if (!has_model) return csa_architecture_default(&c->architecture, model != NULL ? model : "vit");
+  if (model == NULL || strcmp(model, c->architecture.model) == 0) return CSA_OK;
+  return csa_fail(CSA_USAGE, "--config: %s: it is for the %s, not for the %s", t->config, c->architecture.model, model);
+}
+
 csa_status csa_training_config(const csa_training *t, const char *model, csa_config *c) {
-  *c = (csa_config){.limit_train = t->limit_train,
-                    .limit_test = t->limit_test,
-                    .epochs = t->epochs,
-                    .batch = t->batch,
-                    .lr = t->lr,
-                    .weight_decay = t->weight_decay,
-                    .seed = t->seed,
-                    .log_every = t->log_every,
-                    .checkpoint_every = 300.0};
-  CSA_TRY(csa_architecture_default(&c->architecture, model));
+  char data[CSA_PATH];
+  csa_config_default(c);
+  CSA_TRY(take_model(t, model, c));
   if (t->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
-  CSA_TRY(csa_optimizer_parse(t->optimizer, &c->optimizer));
+  for (int i = 0; i < CSA_SETTINGS; i++)
+    if (t->settings[i] != NULL) CSA_TRY(csa_setting_take(&csa_settings[i], t->settings[i], c));
+  if (t->limit_train >= 0) c->limit_train = t->limit_train;
+  if (t->limit_test >= 0) c->limit_test = t->limit_test;
   CSA_TRY(csa_choices_take(&t->choices, &c->choices));
-  return csa_take_existing("data", t->data, c->data);
+  CSA_TRY(csa_take_existing("data", t->data != NULL ? t->data : c->data, data));
+  memcpy(c->data, data, sizeof data);
+  return CSA_OK;
 }
 
 void csa_training_curves(const csa_trainer *t) {

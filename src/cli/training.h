@@ -5,60 +5,24 @@
 #include <stdio.h>
 
 #include "cli/choices.h"
+#include "train/settings.h"
 #include "train/trainer.h"
 
 typedef struct {
-  const char *data, *device, *patches, *optimizer;
+  const char *config, *data, *device, *patches;
+  const char *settings[CSA_SETTINGS]; /* as given; NULL: not */
   csa_choice_texts choices;
-  int epochs, batch, log_every;
-  double lr, weight_decay;
-  uint64_t seed;
-  int64_t limit_train, limit_test;
+  int64_t limit_train, limit_test; /* -1: not given */
 } csa_training;
 
-#define CSA_TRAINING_DEFAULTS \
-  { .data = "cifar10", .optimizer = "adam", .epochs = 10, .batch = 100, .log_every = 200, .lr = 0.001 }
+/* No option of `t` given. */
+void csa_training_init(csa_training *t);
 
-/* Rows of an option table that set `t`, a csa_training. */
-#define CSA_TRAINING_OPTIONS(t)                                                                                       \
-  {"data",                                                                                                            \
-   "PATH",                                                                                                            \
-   CSA_OPTION_TEXT,                                                                                                   \
-   &(t).data,                                                                                                         \
-   "a folder, an archive, or a name; see clsattn data list (default cifar10)",                                        \
-   false},                                                                                                            \
-      {"device",                                                                                                      \
-       "DEVICE",                                                                                                      \
-       CSA_OPTION_TEXT,                                                                                               \
-       &(t).device,                                                                                                   \
-       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)",                     \
-       false},                                                                                                        \
-      {"patches",                                                                                                     \
-       "rows|grid",                                                                                                   \
-       CSA_OPTION_TEXT,                                                                                               \
-       &(t).patches,                                                                                                  \
-       "how the vit cuts images: runs of the image's buffer, or squares (default rows)",                              \
-       false},                                                                                                        \
-      {"epochs", "N", CSA_OPTION_INT, &(t).epochs, "passes over the training images (default 10)", false},            \
-      {"batch", "N", CSA_OPTION_INT, &(t).batch, "images in a step (default 100)", false},                            \
-      {"lr", "X", CSA_OPTION_REAL, &(t).lr, "learning rate (default 0.001)", false},                                  \
-      {"seed",                                                                                                        \
-       "N",                                                                                                           \
-       CSA_OPTION_SEED,                                                                                               \
-       &(t).seed,                                                                                                     \
-       "draws initial values and the order of images; the same seed repeats a run (default 0)",                       \
-       false},                                                                                                        \
-      {"optimizer", "adam|adamw|sgd", CSA_OPTION_TEXT, &(t).optimizer, "sgd is with momentum 0.9 (default adam)",     \
-       false},                                                                                                        \
-      {"weight-decay", "X", CSA_OPTION_REAL, &(t).weight_decay, "L2 in adam and sgd, decoupled in adamw (default 0)", \
-       false},                                                                                                        \
-      {"limit-train", "N", CSA_OPTION_COUNT, &(t).limit_train, "only the first N training images (default: all)",     \
-       false},                                                                                                        \
-      {"limit-test", "N", CSA_OPTION_COUNT, &(t).limit_test, "only the first N test images (default: all)", false},   \
-      {"log-every", "N", CSA_OPTION_INT, &(t).log_every, "batches between log lines (default 200)", false},           \
-      CSA_CHOICE_OPTIONS((t).choices)
+/* Writes the rows of an option table that set `t` behind its `count` rows; the number of all rows. */
+int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS], int count);
 
-/* The settings as those of a run of `model`; what cannot be is CSA_USAGE. */
+/* The settings as those of a run: defaults, then --config, then what else was given. `model`: NULL for what --config
+ * says, else the ViT. What cannot be is CSA_USAGE. */
 csa_status csa_training_config(const csa_training *training, const char *model, csa_config *config);
 
 /* A path into a buffer; one that is too long is CSA_USAGE and named after `option`. */

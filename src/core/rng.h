@@ -6,7 +6,13 @@
 #include <stdint.h>
 
 /* What numbers are for: each purpose is a stream of its own. */
-typedef enum { CSA_RNG_INIT = 1, CSA_RNG_SHUFFLE = 2, CSA_RNG_TEST = 3, CSA_RNG_AUGMENT = 4 } csa_rng_purpose;
+typedef enum {
+  CSA_RNG_INIT = 1,
+  CSA_RNG_SHUFFLE = 2,
+  CSA_RNG_TEST = 3,
+  CSA_RNG_AUGMENT = 4,
+  CSA_RNG_HOLD_OUT = 5
+} csa_rng_purpose;
 
 typedef struct {
   uint64_t seed;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/embedded.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "device/cache.h"
@@ -38,7 +39,7 @@ static const char *kernel_folder(void) {
 }
 
 static const char *embedded(const char *file) {
-  for (const csa_kernel_text *text = csa_kernel_texts; text->name != NULL; text++)
+  for (const csa_embedded *text = csa_kernel_texts; text->name != NULL; text++)
     if (strcmp(text->name, file) == 0) return text->text;
   return NULL;
 }

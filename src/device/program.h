@@ -6,12 +6,6 @@
 
 #include "device/device.h"
 
-/* One embedded file of cl/: "layernorm.cl", "cpu/layernorm.cl"; the table ends with a NULL name. */
-typedef struct {
-  const char *name, *text;
-} csa_kernel_text;
-extern const csa_kernel_text csa_kernel_texts[];
-
 /* Whether there is a kernel file of this name ("cpu/layernorm"), embedded or in $CLSATTN_KERNEL_DIR. */
 bool csa_program_exists(const char *name);
 

@@ -1,6 +1,9 @@
 /* What layers use to declare what they need. */
 #include "layers/layer.h"
 
+#include <fnmatch.h>
+#include <string.h>
+
 #include "device/gemm.h"
 
 #define ALIGNMENT 32 /* elements: a parameter starts on a cache line, whatever stands before it */
@@ -25,6 +28,17 @@ csa_status csa_layer_statistics(csa_parameters *parameters, csa_layer *layer, in
                          name);
 }
 
+bool csa_name_listed(const char *list, const char *name) {
+  while (list != NULL && *list != '\0') {
+    char pattern[CSA_TENSOR_NAME];
+    const size_t length = strcspn(list, ",");
+    snprintf(pattern, sizeof pattern, "%.*s", (int)length, list);
+    if (fnmatch(pattern, name, 0) == 0) return true;
+    list += length + (list[length] == ',');
+  }
+  return false;
+}
+
 /* Lengthens the flat tensor by `elements`, aligned; *start is where they begin. */
 static csa_status extend(csa_tensor *flat, int64_t elements, int64_t *start) {
   *start = flat->shape.dim[0];
@@ -39,6 +53,7 @@ static csa_status add_part(csa_parameters *all, const csa_layer *layer, csa_para
   CSA_TRY(csa_grow(&all->list, all->count, &all->capacity, sizeof *all->list));
   snprintf(parameter.name, sizeof parameter.name, "%.60s%s%.32s", layer->name, layer->name[0] != '\0' ? "." : "",
            part->name);
+  parameter.fixed = parameter.fixed || csa_name_listed(all->freeze, parameter.name);
   CSA_TRY(csa_plan_view(all->plan, all->values, start, part->shape, &parameter.value));
   if (all->gradients != NULL)
     CSA_TRY(csa_plan_view(all->plan, all->gradients, start, part->shape, &parameter.gradient));

@@ -43,6 +43,7 @@ typedef struct {
 typedef struct {
   csa_plan *plan;
   csa_tensor *values, *gradients; /* [total], each parameter aligned; gradients NULL: the plan does not train */
+  const char *freeze;             /* names of parameters that are made fixed, as csa_graph_config has them; or NULL */
   csa_parameter *list;
   size_t count, capacity;
 } csa_parameters;
@@ -102,6 +103,9 @@ csa_status csa_layer_output(csa_parameters *parameters, csa_layer *layer, csa_sh
 csa_status csa_layer_saved(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, const char *name);
 csa_status csa_layer_statistics(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape,
                                 const char *name);
+
+/* Whether one of the patterns in `list`, with commas between, matches `name`, as a shell's do. */
+bool csa_name_listed(const char *list, const char *name);
 
 /* A part of a parameter tensor that has a name of its own in files. */
 typedef struct {

@@ -19,6 +19,7 @@ csa_status csa_graph_create(csa_graph **out, csa_device *device, csa_graph_confi
   graph->plan->keep_all = config.keep_all;
   graph->plan->beta = config.accumulate ? 1.0f : 0.0f;
   graph->parameters.plan = graph->plan;
+  graph->parameters.freeze = config.freeze;
   CSA_GO(csa_plan_tensor(graph->plan, CSA_PARAMETER, CSA_F32, csa_shape1(0), &graph->parameters.values, "parameters"));
   if (config.training)
     CSA_GO(
@@ -77,7 +78,8 @@ static csa_status add_layer(csa_graph *graph, csa_layer layer) {
   *added = layer;
   CSA_TRY(layer.ops->plan(&graph->parameters, added));
   graph->layer_count++;
-  bool wanted = graph->parameters.count > parameters;
+  bool wanted = false; /* what is before the first parameter that is trained needs no backward */
+  for (size_t i = parameters; i < graph->parameters.count; i++) wanted = wanted || !graph->parameters.list[i].fixed;
   for (int i = 0; i < 2; i++) {
     const csa_gradient *in = layer.in[i] != NULL ? find(graph, layer.in[i]) : NULL;
     wanted = wanted || (in != NULL && in->wanted);

@@ -13,6 +13,7 @@ typedef struct {
   bool accumulate;     /* gradients are added to what is there */
   bool input_gradient; /* also of the graph's input */
   float smoothing;     /* of labels, in training; from 0, below 1 */
+  const char *freeze;  /* parameters that stay as they are: patterns for names, with commas between; NULL: none */
 } csa_graph_config;
 
 /* A tensor and its gradient, as far as backward has come. */

@@ -76,16 +76,20 @@ csa_status csa_weights_check_finite(csa_graph *graph) {
   return status;
 }
 
-csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *source, const char *prefix,
-                            const csa_tensor *flat) {
+csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *source, const char *prefix, const csa_tensor *flat,
+                            const char *except) {
   const size_t count = (size_t)csa_elements(flat->shape);
   float *values = NULL, *file = NULL;
   csa_status status;
-  CSA_GO(csa_new(&values, count, sizeof *values));
+  if (except != NULL)
+    CSA_GO(csa_weights_download(graph, flat, &values));
+  else
+    CSA_GO(csa_new(&values, count, sizeof *values));
   CSA_GO(csa_new(&file, count, sizeof *file));
   for (size_t i = 0; i < graph->parameters.count; i++) {
     const csa_parameter *p = &graph->parameters.list[i];
     char name[CSA_TENSOR_NAME + 16];
+    if (except != NULL && strncmp(p->name, except, strlen(except)) == 0) continue;
     full_name(name, prefix, p);
     CSA_GO(csa_safetensors_f32(source, name, &p->value->shape, file));
     csa_parameter_from_file(p, file, values + p->value->start);

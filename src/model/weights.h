@@ -21,8 +21,10 @@ csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, con
 /* CSA_FAILED, naming the first parameter, unless all are finite. */
 csa_status csa_weights_check_finite(csa_graph *graph);
 
-/* Reads them into `flat`. A tensor that is missing, or of another type or shape, is CSA_INPUT and named. */
-csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat);
+/* Reads them into `flat`, but for those whose names begin with `except` (NULL: all), which stay. A tensor that is
+ * missing, or of another type or shape, is CSA_INPUT and named. */
+csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat,
+                            const char *except);
 
 /* One parameter's values between the device's layout and that of files. */
 void csa_parameter_to_file(const csa_parameter *parameter, const float *device, float *file);

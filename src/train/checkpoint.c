@@ -10,7 +10,7 @@
 #include "model/scaler.h"
 #include "model/weights.h"
 
-#define FORMAT "1"
+#define FORMAT "2"
 
 csa_status csa_folder_lock(const char *folder, int *descriptor) {
   char path[CSA_PATH + 32];
@@ -39,17 +39,29 @@ bool csa_folder_in_use(const char *folder) {
 }
 
 /* Progress as numbers in a fixed order: doubles hold every count that a run can reach. */
-enum { FIGURES = 11 };
+enum { FIGURES = 15 };
 static void to_figures(const csa_progress *p, double f[FIGURES]) {
-  const double figures[FIGURES] = {
-      (double)p->step, (double)p->epoch, (double)p->batch, p->interval_sum, (double)p->interval_batches, p->epoch_sum,
-      p->train_loss,   p->test_loss,     p->test_accuracy, p->seconds,      (double)p->metrics_bytes};
+  const double figures[FIGURES] = {(double)p->step,
+                                   (double)p->epoch,
+                                   (double)p->batch,
+                                   p->interval_sum,
+                                   (double)p->interval_batches,
+                                   p->epoch_sum,
+                                   p->train_loss,
+                                   p->test_loss,
+                                   p->test_accuracy,
+                                   p->seconds,
+                                   (double)p->metrics_bytes,
+                                   p->val_loss,
+                                   p->val_accuracy,
+                                   p->best_accuracy,
+                                   (double)p->best_epoch};
   memcpy(f, figures, sizeof figures);
 }
 
 static void from_figures(csa_progress *p, const double f[FIGURES]) {
-  *p = (csa_progress){(int64_t)f[0], (int)f[1], (int64_t)f[2], f[3], (int64_t)f[4], f[5],
-                      f[6],          f[7],      f[8],          f[9], (int64_t)f[10]};
+  *p = (csa_progress){(int64_t)f[0], (int)f[1], (int64_t)f[2],  f[3],  (int64_t)f[4], f[5],  f[6],      f[7],
+                      f[8],          f[9],      (int64_t)f[10], f[11], f[12],         f[13], (int)f[14]};
 }
 
 static void checkpoint_path(const csa_trainer *t, char path[CSA_PATH + 32]) {
@@ -86,6 +98,7 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   CSA_GO(csa_weights_add(writer, t->graph, "param.", t->graph->parameters.values));
   CSA_GO(csa_weights_add(writer, t->graph, "first.", t->optimizer.first));
   if (t->optimizer.second != NULL) CSA_GO(csa_weights_add(writer, t->graph, "second.", t->optimizer.second));
+  if (t->optimizer.mean != NULL) CSA_GO(csa_weights_add(writer, t->graph, "mean.", t->optimizer.mean));
   CSA_GO(csa_safetensors_writer_write(writer, path));
 done:
   csa_safetensors_writer_close(writer);
@@ -130,9 +143,10 @@ static csa_status read_scaler(csa_trainer *t, const csa_safetensors *file) {
 
 static csa_status read_file(csa_trainer *t, const csa_safetensors *file) {
   CSA_TRY(check_format(file));
-  CSA_TRY(csa_weights_read(t->graph, file, "param.", t->graph->parameters.values));
-  CSA_TRY(csa_weights_read(t->graph, file, "first.", t->optimizer.first));
-  if (t->optimizer.second != NULL) CSA_TRY(csa_weights_read(t->graph, file, "second.", t->optimizer.second));
+  CSA_TRY(csa_weights_read(t->graph, file, "param.", t->graph->parameters.values, NULL));
+  CSA_TRY(csa_weights_read(t->graph, file, "first.", t->optimizer.first, NULL));
+  if (t->optimizer.second != NULL) CSA_TRY(csa_weights_read(t->graph, file, "second.", t->optimizer.second, NULL));
+  if (t->optimizer.mean != NULL) CSA_TRY(csa_weights_read(t->graph, file, "mean.", t->optimizer.mean, NULL));
   if (t->graph->scaler != NULL) CSA_TRY(read_scaler(t, file));
   return read_progress(t, file);
 }

@@ -1,11 +1,11 @@
 #include "train/config.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/embedded.h"
 #include "core/file.h"
+#include "train/settings.h"
 
 #define FORMAT 1
 #define CONFIG_MAX ((uint64_t)1 << 20)
@@ -61,13 +61,17 @@ static json_t *tuning_of(const csa_choices *choices) {
   return choices->tuning != NULL ? csa_tuning_to_json(choices->tuning, true) : json_array();
 }
 
+/* Adds every setting of the table to `root`. */
+static bool add_settings(const csa_config *c, json_t *root) {
+  for (int i = 0; i < CSA_SETTINGS; i++)
+    if (json_object_set_new(root, csa_settings[i].key, csa_setting_to_json(&csa_settings[i], c)) != 0) return false;
+  return true;
+}
+
 static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_device_info *device, json_t *sizes) {
-  char seed[24]; /* as text: JSON's numbers lose digits in other programs */
-  snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
-  return json_pack(
+  json_t *root = json_pack(
       "{s:i, s:{s:s, s:s, s:s}, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s, "
-      "s:i},"
-      " s:i, s:i, s:s, s:f, s:f, s:s, s:s, s:i, s:f, s:{s:s, s:s, s:s, s:s, s:o}}",
+      "s:i}, s:s, s:{s:s, s:s, s:s, s:s, s:o}}",
       "format", FORMAT, "versions", "clsattn", csa_version(), "commit", csa_commit(), "clblast", CSA_CLBLAST_VERSION,
       "model", c->architecture.model, "patches", csa_architecture_patches_text(&c->architecture), "sizes", sizes, /**/
       "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test", /**/
@@ -75,11 +79,12 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_dev
       (json_int_t)c->limit_test, /**/
       "device", "name", device->name, "platform", device->platform, "device", device->device, "version",
       device->version, "driver", device->driver, "compute_units", device->compute_units, /**/
-      "epochs", c->epochs, "batch", c->batch, "optimizer", csa_optimizer_text(c->optimizer), "lr", c->lr,
-      "weight_decay", c->weight_decay, "seed", seed, "init", c->init, "log_every", c->log_every, "checkpoint_every",
-      c->checkpoint_every, "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm",
+      "init", c->init, "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm",
       csa_gemm_text(c->choices.gemm), "conv", csa_conv_text(c->choices.conv), "precision",
       csa_precision_text(c->choices.precision), "tuning", tuning_of(&c->choices));
+  if (root != NULL && add_settings(c, root)) return root;
+  json_decref(root);
+  return NULL;
 }
 
 csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
@@ -102,24 +107,15 @@ done:
   return status;
 }
 
-/* Fields into settings; the texts stay owned by `root`. */
+/* The texts stay owned by the document. */
 typedef struct {
-  const char *model, *patches, *path, *hash, *platform, *device, *version, *driver, *optimizer, *seed, *init, *kernels,
-      *gemm, *conv, *precision;
+  const char *model, *patches, *path, *hash, *platform, *device, *version, *driver, *init, *kernels, *gemm, *conv,
+      *precision;
 } config_texts;
 
 static csa_status copy_path(char to[CSA_PATH], const char *from) {
   if (strlen(from) >= CSA_PATH) return csa_fail(CSA_INPUT, "config: a path of %zu bytes is too long", strlen(from));
   memcpy(to, from, strlen(from) + 1);
-  return CSA_OK;
-}
-
-static csa_status read_seed(const char *text, uint64_t *seed) {
-  char *end;
-  errno = 0;
-  *seed = strtoull(text, &end, 10);
-  if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
-    return csa_fail(CSA_INPUT, "config: seed: '%s' is not a whole number below 2^64", text);
   return CSA_OK;
 }
 
@@ -129,7 +125,6 @@ static csa_status take_texts(csa_config *c, const config_texts *t, const json_t 
     return csa_fail(CSA_INPUT, "config: patches: missing");
   if (t->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
   CSA_TRY(csa_architecture_read_sizes(&c->architecture, sizes, "config"));
-  CSA_TRY(csa_optimizer_parse(t->optimizer, &c->optimizer));
   CSA_TRY(csa_kernels_parse(t->kernels, &c->choices.kernels));
   CSA_TRY(csa_gemm_parse(t->gemm, &c->choices.gemm));
   CSA_TRY(csa_conv_parse(t->conv, &c->choices.conv));
@@ -141,26 +136,25 @@ static csa_status take_texts(csa_config *c, const config_texts *t, const json_t 
   snprintf(device->device, sizeof device->device, "%s", t->device);
   snprintf(device->version, sizeof device->version, "%s", t->version);
   snprintf(device->driver, sizeof device->driver, "%s", t->driver);
-  return read_seed(t->seed, &c->seed);
+  return CSA_OK;
 }
 
-/* As wide as JSON's own, so that what is out of range is seen. */
-typedef struct {
-  json_int_t format, limit_train, limit_test, epochs, batch, log_every;
-} config_numbers;
+static csa_status take_limits(csa_config *c, json_int_t train, json_int_t test) {
+  if (train < 0 || test < 0) return csa_fail(CSA_INPUT, "config: data: limit_train and limit_test must be from 0 up");
+  c->limit_train = train;
+  c->limit_test = test;
+  return CSA_OK;
+}
 
-static bool is_count(json_int_t number) { return number >= 1 && number <= INT_MAX; }
-
-static csa_status take_numbers(csa_config *c, const config_numbers *n) {
-  if (!is_count(n->epochs) || !is_count(n->batch) || !is_count(n->log_every) || n->limit_train < 0 || n->limit_test < 0)
-    return csa_fail(CSA_INPUT, "config: epochs, batch, log_every or a limit is out of range");
-  c->epochs = (int)n->epochs;
-  c->batch = (int)n->batch;
-  c->log_every = (int)n->log_every;
-  c->limit_train = n->limit_train;
-  c->limit_test = n->limit_test;
-  if (!(c->lr >= 0.0) || !(c->weight_decay >= 0.0) || !(c->checkpoint_every >= 0.0))
-    return csa_fail(CSA_INPUT, "config: lr, weight_decay or checkpoint_every is negative");
+static csa_status take_settings(csa_config *c, const json_t *root, bool whole) {
+  for (int i = 0; i < CSA_SETTINGS; i++) {
+    const csa_setting *s = &csa_settings[i];
+    const json_t *value = json_object_get(root, s->key);
+    if (value != NULL)
+      CSA_TRY(csa_setting_from_json(s, value, c));
+    else if (whole && s->old)
+      return csa_fail(CSA_INPUT, "config: %s: missing", s->key);
+  }
   return CSA_OK;
 }
 
@@ -173,45 +167,152 @@ static csa_status take_tuning(csa_config *c, const json_t *list) {
   return CSA_OK;
 }
 
+static csa_status check_format(json_int_t format) {
+  if (format == FORMAT) return CSA_OK;
+  return csa_fail(CSA_INPUT, "config: format %lld: this clsattn (%s) reads format %d", (long long)format, csa_version(),
+                  FORMAT);
+}
+
 static csa_status read_root(csa_config *c, csa_config_device *device, json_t *root) {
   config_texts t = {.precision = "f32"}; /* which older runs do not name */
   json_t *sizes = NULL, *tuning = NULL;
-  config_numbers n = {0};
+  json_int_t format, limit_train, limit_test;
   json_error_t error;
   const int got = json_unpack_ex(
       root, &error, 0,
-      "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:i}, s:I, s:I, s:s, s:F, s:F, s:s, "
-      "s:s, s:I, s:F, s:{s:s, s:s, s:s, s?s, s?o}}",
-      "format", &n.format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path, "hash",
-      &t.hash, "limit_train", &n.limit_train, "limit_test", &n.limit_test, "device", "platform", &t.platform, "device",
-      &t.device, "version", &t.version, "driver", &t.driver, "compute_units", &device->compute_units, "epochs",
-      &n.epochs, "batch", &n.batch, "optimizer", &t.optimizer, "lr", &c->lr, "weight_decay", &c->weight_decay, "seed",
-      &t.seed, "init", &t.init, "log_every", &n.log_every, "checkpoint_every", &c->checkpoint_every, "choices",
-      "kernels", &t.kernels, "gemm", &t.gemm, "conv", &t.conv, "precision", &t.precision, "tuning", &tuning);
+      "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:i}, s:s, s:{s:s, s:s, s:s, s?s, s?o}}",
+      "format", &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path, "hash",
+      &t.hash, "limit_train", &limit_train, "limit_test", &limit_test, "device", "platform", &t.platform, "device",
+      &t.device, "version", &t.version, "driver", &t.driver, "compute_units", &device->compute_units, "init", &t.init,
+      "choices", "kernels", &t.kernels, "gemm", &t.gemm, "conv", &t.conv, "precision", &t.precision, "tuning", &tuning);
   if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
-  if (n.format != FORMAT)
-    return csa_fail(CSA_INPUT, "config: format %lld: this clsattn (%s) reads format %d", (long long)n.format,
-                    csa_version(), FORMAT);
-  CSA_TRY(take_numbers(c, &n));
+  CSA_TRY(check_format(format));
+  CSA_TRY(take_settings(c, root, true));
+  CSA_TRY(take_limits(c, limit_train, limit_test));
   CSA_TRY(take_tuning(c, tuning));
   return take_texts(c, &t, sizes, device);
+}
+
+void csa_config_default(csa_config *c) {
+  *c = (csa_config){.data = "cifar10",
+                    .epochs = 10,
+                    .batch = 100,
+                    .lr = 0.001,
+                    .step_epochs = 3,
+                    .step_factor = 0.1,
+                    .log_every = 200,
+                    .checkpoint_every = 300};
+}
+
+static csa_status parse(const char *text, size_t size, json_t **root) {
+  json_error_t error;
+  *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+  return *root != NULL ? CSA_OK : csa_fail(CSA_INPUT, "config: line %d: %s", error.line, error.text);
 }
 
 csa_status csa_config_load(csa_config *config, csa_config_device *device, const char *path) {
   uint8_t *text = NULL;
   size_t size = 0;
-  memset(config, 0, sizeof *config);
+  json_t *root;
+  csa_config_default(config);
   CSA_TRY(csa_file_read(path, CONFIG_MAX, &text, &size));
-  json_error_t error;
-  json_t *root = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
-  csa_status status = CSA_INPUT;
-  if (root == NULL)
-    csa_fail(CSA_INPUT, "config: line %d: %s", error.line, error.text);
-  else
-    status = read_root(config, device, root);
+  csa_status status = parse((const char *)text, size, &root);
+  if (status == CSA_OK) status = read_root(config, device, root);
   json_decref(root);
   free(text);
   return status == CSA_OK ? CSA_OK : csa_fail_in(CSA_INPUT, "%s", path);
+}
+
+static bool is_known(const char *key, const char *const *known) {
+  while (*known != NULL && strcmp(key, *known) != 0) known++;
+  return *known != NULL;
+}
+
+/* A misspelt key would otherwise be a default that nobody wanted. */
+static csa_status check_keys(const json_t *object, const char *where, const char *const *known) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    if (is_known(key, known) || (where[0] == '\0' && csa_setting_find(key) != NULL)) continue;
+    return csa_fail(CSA_INPUT, "config: %s%s: no such key\n  a run's config.json shows those that there are", where,
+                    key);
+  }
+  return CSA_OK;
+}
+
+static csa_status apply_data(csa_config *c, const json_t *data) {
+  static const char *const known[] = {"path", "format", "hash", "train", "test", "limit_train", "limit_test", NULL};
+  const char *path = NULL;
+  json_int_t train = c->limit_train, test = c->limit_test;
+  json_error_t error;
+  if (json_unpack_ex((json_t *)(uintptr_t)data, &error, 0, "{s?s, s?I, s?I}", "path", &path, "limit_train", &train,
+                     "limit_test", &test) != 0)
+    return csa_fail(CSA_INPUT, "config: data: %s", error.text);
+  CSA_TRY(check_keys(data, "data: ", known));
+  if (path != NULL) CSA_TRY(copy_path(c->data, path));
+  return take_limits(c, train, test);
+}
+
+static csa_status apply(csa_config *c, const json_t *root, bool *has_model) {
+  static const char *const known[] = {"format", "versions", "model",   "patches", "sizes",
+                                      "data",   "device",   "choices", "init",    NULL};
+  const char *model = NULL, *patches = NULL, *init = NULL;
+  json_t *sizes = NULL, *data = NULL;
+  json_int_t format = FORMAT;
+  json_error_t error;
+  if (json_unpack_ex((json_t *)(uintptr_t)root, &error, 0, "{s?I, s?s, s?s, s?o, s?o, s?s}", "format", &format, "model",
+                     &model, "patches", &patches, "sizes", &sizes, "data", &data, "init", &init) != 0)
+    return csa_fail(CSA_INPUT, "config: %s", error.text);
+  CSA_TRY(check_format(format));
+  CSA_TRY(check_keys(root, "", known));
+  *has_model = model != NULL;
+  if (model == NULL && (patches != NULL || sizes != NULL))
+    return csa_fail(CSA_INPUT, "config: patches, sizes: of which model? \"model\" is missing");
+  if (model != NULL) CSA_TRY(csa_architecture_default(&c->architecture, model));
+  if (patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, patches));
+  if (sizes != NULL) CSA_TRY(csa_architecture_read_sizes(&c->architecture, sizes, "config"));
+  if (data != NULL) CSA_TRY(apply_data(c, data));
+  if (init != NULL) CSA_TRY(copy_path(c->init, init));
+  return take_settings(c, root, false);
+}
+
+/* "cnn-strong.json" is called cnn-strong. */
+static bool is_preset(const csa_embedded *preset, const char *name) {
+  const size_t size = strlen(name);
+  return strncmp(preset->name, name, size) == 0 && strcmp(preset->name + size, ".json") == 0;
+}
+
+/* A file that cannot be read may have been meant as a preset. */
+static csa_status read_file(const char *name, uint8_t **text, size_t *size) {
+  char list[256] = "";
+  if (csa_file_read(name, CONFIG_MAX, text, size) == CSA_OK) return CSA_OK;
+  for (const csa_embedded *p = csa_preset_texts; p->name != NULL; p++) {
+    const size_t used = strlen(list), length = strlen(p->name) - strlen(".json");
+    snprintf(list + used, sizeof list - used, "%s%.*s", used > 0 ? ", " : "", (int)length, p->name);
+  }
+  char why[512];
+  snprintf(why, sizeof why, "%s", csa_last_error());
+  return csa_fail(CSA_INPUT, "%s\n  the presets: %s; anything else is a file", why, list);
+}
+
+csa_status csa_config_apply(csa_config *c, const char *name, bool *has_model) {
+  const csa_embedded *preset = csa_preset_texts;
+  uint8_t *text = NULL;
+  size_t size;
+  json_t *root = NULL;
+  csa_status status;
+  while (preset->name != NULL && !is_preset(preset, name)) preset++;
+  if (preset->name == NULL) {
+    CSA_GO(read_file(name, &text, &size));
+    CSA_GO(parse((const char *)text, size, &root));
+  } else {
+    CSA_GO(parse(preset->text, strlen(preset->text), &root));
+  }
+  status = apply(c, root, has_model);
+done:
+  json_decref(root);
+  free(text);
+  return status == CSA_OK ? CSA_OK : csa_fail_in(CSA_INPUT, "--config %s", name);
 }
 
 void csa_config_fini(csa_config *config) {

@@ -6,26 +6,48 @@
 #include "data/dataset.h"
 #include "device/tune.h"
 #include "model/architecture.h"
+#include "train/lr.h"
 #include "train/optimizer.h"
 
 #define CSA_PATH 1024
+
+/* Room of a setting that is a text. */
+#define CSA_SETTING_BYTES 256
 
 typedef struct {
   csa_architecture architecture;
   char data[CSA_PATH];
   char data_hash[33]; /* of the data as trained on; empty before it was read */
   int64_t limit_train, limit_test;
+  /* what settings.h has a table of */
   int epochs, batch;
   csa_optimizer_kind optimizer;
-  double lr, weight_decay;
+  double lr;
+  csa_lr_kind schedule;
+  double warmup, step_epochs, step_factor; /* the first two in epochs */
+  double weight_decay;
+  csa_decay decay;
+  double clip_norm, label_smoothing, ema; /* 0: without */
+  csa_augment augment;                    /* of training images */
+  double val_split;                       /* share of the training images that is held back */
+  int patience;                           /* epochs without a better validation before training ends; 0: to the last */
+  char freeze[CSA_SETTING_BYTES];         /* parameters by name: patterns with commas between */
   uint64_t seed;
-  char init[CSA_PATH]; /* weight file to start from; empty: drawn */
-  csa_augment augment; /* of training images */
   int log_every;
   double checkpoint_every; /* seconds */
+  /* the rest */
+  char init[CSA_PATH]; /* weight file to start from; empty: drawn */
   csa_choices choices;
   csa_tuning *tuning; /* the one in choices, where it was read from a file: csa_config_fini releases it */
 } csa_config;
+
+/* The defaults: the notebook's ViT on CIFAR-10. */
+void csa_config_default(csa_config *config);
+
+/* Takes over what a file of config.json's form says; it may leave out anything. "versions", "device", "choices" and
+ * what describes the data beside path and limits belong to the run that wrote them, and are passed over; a key that is
+ * not known is CSA_INPUT. `name` is a file, or one of the presets. *has_model: whether it says which model. */
+csa_status csa_config_apply(csa_config *config, const char *name, bool *has_model);
 
 /* Writes config.json: the settings, with versions, and the device by its full names. */
 csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,

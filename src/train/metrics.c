@@ -52,22 +52,34 @@ void csa_metrics_close(csa_metrics *metrics) {
   free(metrics);
 }
 
-csa_status csa_metrics_append(csa_metrics *m, const csa_metrics_row *row) {
+/* NULL without memory, or where a figure is not finite. */
+static json_t *describe(const csa_metrics_row *row) {
   json_t *line = json_pack("{s:s, s:I, s:i, s:f}", "type", row->epoch_end ? "epoch" : "interval", "step",
                            (json_int_t)row->step, "epoch", row->epoch, "train_loss", row->train_loss);
-  json_t *test = row->epoch_end
-                     ? json_pack("{s:f, s:f}", "test_loss", row->test_loss, "test_accuracy", row->test_accuracy)
-                     : json_object();
-  json_t *rest =
-      json_pack("{s:f, s:f, s:f}", "lr", row->lr, "images_per_s", row->images_per_s, "seconds", row->seconds);
-  const bool made = line != NULL && test != NULL && rest != NULL && json_object_update(line, test) == 0 &&
-                    json_object_update(line, rest) == 0;
-  csa_status status = made ? CSA_OK : csa_fail(CSA_FAILED, "metrics: a figure is not finite");
-  if (made && (json_dumpf(line, m->file, JSON_COMPACT) != 0 || fputc('\n', m->file) == EOF || fflush(m->file) != 0))
+  int failed = line == NULL;
+  if (row->validated) {
+    failed |= json_object_set_new(line, "val_loss", json_real(row->val_loss));
+    failed |= json_object_set_new(line, "val_accuracy", json_real(row->val_accuracy));
+  }
+  if (row->epoch_end) {
+    failed |= json_object_set_new(line, "test_loss", json_real(row->test_loss));
+    failed |= json_object_set_new(line, "test_accuracy", json_real(row->test_accuracy));
+  }
+  failed |= json_object_set_new(line, "lr", json_real(row->lr));
+  failed |= json_object_set_new(line, "images_per_s", json_real(row->images_per_s));
+  failed |= json_object_set_new(line, "seconds", json_real(row->seconds));
+  if (failed == 0) return line;
+  json_decref(line);
+  return NULL;
+}
+
+csa_status csa_metrics_append(csa_metrics *m, const csa_metrics_row *row) {
+  json_t *line = describe(row);
+  csa_status status = line != NULL ? CSA_OK : csa_fail(CSA_FAILED, "metrics: a figure is not finite");
+  if (line != NULL &&
+      (json_dumpf(line, m->file, JSON_COMPACT) != 0 || fputc('\n', m->file) == EOF || fflush(m->file) != 0))
     status = output_failed(m);
   json_decref(line);
-  json_decref(test);
-  json_decref(rest);
   return status;
 }
 

@@ -14,6 +14,8 @@ typedef struct {
   int64_t step;
   int epoch; /* from 1 */
   double train_loss, test_loss, test_accuracy, lr, images_per_s, seconds;
+  bool validated; /* with the next two */
+  double val_loss, val_accuracy;
 } csa_metrics_row;
 
 /* Opens the file and cuts it to its first `length` bytes: what a resumed run had written when its checkpoint was made.

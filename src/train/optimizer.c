@@ -13,15 +13,6 @@
 
 static const char *const names[] = {[CSA_ADAM] = "adam", [CSA_ADAMW] = "adamw", [CSA_SGD] = "sgd"};
 
-csa_status csa_optimizer_parse(const char *text, csa_optimizer_kind *kind) {
-  for (int i = CSA_ADAM; i <= CSA_SGD; i++)
-    if (strcmp(text, names[i]) == 0) {
-      *kind = (csa_optimizer_kind)i;
-      return CSA_OK;
-    }
-  return csa_fail(CSA_USAGE, "optimizer: %s: must be adam, adamw or sgd", text);
-}
-
 const char *csa_optimizer_text(csa_optimizer_kind kind) { return names[kind]; }
 
 /* Neighbours in the flat tensor that are updated alike. */

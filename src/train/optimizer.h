@@ -24,8 +24,7 @@ typedef struct {
   csa_tensor *mean; /* moving average of the parameters, or NULL */
 } csa_optimizer;
 
-/* "adam", "adamw" or "sgd"; anything else is CSA_USAGE. */
-csa_status csa_optimizer_parse(const char *text, csa_optimizer_kind *kind);
+/* "adam", "adamw" or "sgd". */
 const char *csa_optimizer_text(csa_optimizer_kind kind);
 
 /* Records the update list on the graph's plan: a launch for each run of parameters that are updated alike, which is one

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/log.h"
 #include "model/weights.h"
 #include "train/checkpoint.h"
 
@@ -24,18 +25,29 @@ static csa_status save_config(const csa_trainer *t) {
   return csa_config_save(&t->config, t->dataset, &t->device->info, path);
 }
 
+/* Weights for other classes fit but for the last layer, which then starts anew. */
+static bool other_classes(const csa_trainer *t, const csa_safetensors *file) {
+  const csa_st_tensor *fc = csa_safetensors_find(file, "fc.weight");
+  const int classes = (int)csa_cols(t->graph->out->shape);
+  if (fc == NULL || fc->shape.rank != 2 || fc->shape.dim[0] == classes) return false;
+  csa_log("--init %s: is for %lld classes, not %d: all but fc is taken from it, and fc starts anew", t->config.init,
+          (long long)fc->shape.dim[0], classes);
+  return true;
+}
+
 /* The weights of --init must be of this model: what the file says of itself is compared, where it says anything. */
 static csa_status read_init(csa_trainer *t, const csa_safetensors *file) {
   const csa_architecture *own = &t->config.architecture;
   csa_architecture said;
   CSA_TRY(csa_weights_architecture(file, own->model, csa_architecture_patches_text(own), &said));
   CSA_TRY(csa_weights_check_names(t->graph, file));
-  return csa_weights_read(t->graph, file, "", t->graph->parameters.values);
+  return csa_weights_read(t->graph, file, "", t->graph->parameters.values, other_classes(t, file) ? "fc." : NULL);
 }
 
 static csa_status set_parameters(csa_trainer *t) {
   csa_safetensors *file = NULL;
-  if (t->config.init[0] == '\0') return csa_graph_initialize(t->graph, t->config.seed);
+  CSA_TRY(csa_graph_initialize(t->graph, t->config.seed));
+  if (t->config.init[0] == '\0') return CSA_OK;
   CSA_TRY(csa_safetensors_open(&file, t->config.init));
   const csa_status status = read_init(t, file);
   csa_safetensors_close(file);

@@ -24,7 +24,7 @@ static csa_status split(const csa_dataset *from, csa_dataset *to) {
 /* So that no kernel is compiled, and no page touched for the first time, while time counts: PoCL and others compile at
  * a kernel's first launch. The update comes first, as it leaves everything as it is while gradients are zero. */
 static csa_status warm_up(csa_trainer *t) {
-  const int images = t->dataset->train.count < t->config.batch ? (int)t->dataset->train.count : t->config.batch;
+  const int images = t->train.count < t->config.batch ? (int)t->train.count : t->config.batch;
   csa_step_state state = {0};
   csa_optimizer_step(&t->optimizer, 1, &state);
   CSA_TRY(csa_feed_batch(t->train_feed, 0, images, &state));

@@ -48,7 +48,7 @@ csa_status csa_trained_build(csa_trained *t, csa_device *device, csa_graph_confi
                        csa_safetensors_path(t->file));
   CSA_TRY(csa_weights_check_names(t->graph, t->file));
   CSA_TRY(csa_schedule_prepare(t->graph));
-  return csa_weights_read(t->graph, t->file, "", t->graph->parameters.values);
+  return csa_weights_read(t->graph, t->file, "", t->graph->parameters.values, NULL);
 }
 
 /* Batches go through a feed that keeps nothing on the device. */

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/rng.h"
+#include "data/holdout.h"
 #include "model/weights.h"
 #include "train/checkpoint.h"
 #include "train/fit.h"
@@ -20,9 +21,52 @@ static csa_status check_data(const csa_config *c, const csa_dataset *d) {
     return csa_fail(CSA_INPUT, "data: %s: %d classes, but the model tells only %d apart", c->data, d->classes,
                     a->classes);
   if (c->data_hash[0] != '\0' && strcmp(c->data_hash, d->hash) != 0)
-    return csa_fail(CSA_INPUT, "data: %s: not what the run was started with (hash %s, now %s)", c->data, c->data_hash,
-                    d->hash);
+    return csa_fail(
+        CSA_INPUT,
+        "data: %s: not what the run was started with (hash %s, now %s)\n  give it back those, or begin a new run",
+        c->data, c->data_hash, d->hash);
   return CSA_OK;
+}
+
+/* Names some of the parameters there are. */
+static csa_status no_parameter(const csa_graph *g, const char *pattern) {
+  const csa_parameters *all = &g->parameters;
+  return csa_fail(CSA_USAGE, "--freeze: %s: the model has no such parameter\n  there are %s, %s, ... %s", pattern,
+                  all->list[0].name, all->list[1].name, all->list[all->count - 1].name);
+}
+
+static csa_status check_freeze(const csa_graph *g, const char *list) {
+  size_t trained = 0;
+  while (*list != '\0') {
+    char pattern[CSA_SETTING_BYTES];
+    const size_t length = strcspn(list, ",");
+    bool found = false;
+    snprintf(pattern, sizeof pattern, "%.*s", (int)length, list);
+    for (size_t i = 0; i < g->parameters.count && !found; i++)
+      found = csa_name_listed(pattern, g->parameters.list[i].name);
+    if (!found) return no_parameter(g, pattern);
+    list += length + (list[length] == ',');
+  }
+  for (size_t i = 0; i < g->parameters.count; i++) trained += !g->parameters.list[i].fixed;
+  return trained > 0 ? CSA_OK : csa_fail(CSA_USAGE, "--freeze: nothing is left to train");
+}
+
+/* What is trained and validated on. */
+static csa_status split_data(csa_trainer *t) {
+  const csa_split *all = &t->dataset->train;
+  const csa_config *c = &t->config;
+  const size_t image = (size_t)t->dataset->channels * (size_t)t->dataset->height * (size_t)t->dataset->width;
+  if (c->patience > 0 && c->val_split == 0.0)
+    return csa_fail(CSA_USAGE, "--patience: %d: nothing is held back to validate on; --val-split 0.1 would",
+                    c->patience);
+  if (c->val_split == 0.0) {
+    t->train = *all;
+    return CSA_OK;
+  }
+  const int64_t held = (int64_t)(c->val_split * (double)all->count + 0.5);
+  if (held > 0 && held < all->count) return csa_split_hold_out(all, image, held, c->seed, &t->validation, &t->train);
+  return csa_fail(CSA_INPUT, "--val-split: %g: of %lld training images that leaves none to %s", c->val_split,
+                  (long long)all->count, held > 0 ? "train on" : "validate on");
 }
 
 csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_device *device, csa_dataset *dataset) {
@@ -35,11 +79,21 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
   t->config = *config;
   t->device = device;
   t->dataset = dataset;
-  CSA_GO(csa_new(&t->order, (size_t)dataset->train.count, sizeof *t->order));
+  CSA_GO(split_data(t));
+  CSA_GO(csa_new(&t->order, (size_t)t->train.count, sizeof *t->order));
   CSA_GO(csa_fit(&t->graph, &t->optimizer, device, &config->architecture,
-                 (csa_graph_config){.choices = config->choices, .batch = config->batch, .training = true},
-                 (csa_optimizer_config){
-                     .kind = config->optimizer, .lr = (float)config->lr, .weight_decay = (float)config->weight_decay}));
+                 (csa_graph_config){.choices = config->choices,
+                                    .batch = config->batch,
+                                    .training = true,
+                                    .smoothing = (float)config->label_smoothing,
+                                    .freeze = t->config.freeze},
+                 (csa_optimizer_config){.kind = config->optimizer,
+                                        .lr = (float)config->lr,
+                                        .weight_decay = (float)config->weight_decay,
+                                        .decay = config->decay,
+                                        .clip_norm = (float)config->clip_norm,
+                                        .ema = (float)config->ema}));
+  CSA_GO(check_freeze(t->graph, t->config.freeze));
   t->config.choices = t->graph->plan->choices;
   *out = t;
   t = NULL;
@@ -51,18 +105,34 @@ done:
 void csa_trainer_destroy(csa_trainer *t) {
   if (t == NULL) return;
   csa_feed_destroy(t->train_feed);
+  csa_feed_destroy(t->val_feed);
   csa_feed_destroy(t->test_feed);
+  csa_plan_destroy(t->swap);
   csa_graph_destroy(t->graph);
   csa_metrics_close(t->metrics);
   if (t->lock >= 0) close(t->lock);
   free(t->order);
+  if (t->config.val_split > 0.0) { /* else they are the data set's */
+    csa_split_fini(&t->train);
+    csa_split_fini(&t->validation);
+  }
   free(t);
+}
+
+static csa_status prepare_swap(csa_trainer *t) {
+  if (t->optimizer.mean == NULL) return CSA_OK;
+  CSA_TRY(csa_plan_create(&t->swap, t->device, t->graph->plan->choices));
+  CSA_TRY(csa_optimizer_record_swap(t->swap, &t->optimizer, t->graph));
+  CSA_TRY(csa_plan_place(t->swap));
+  return csa_plan_bind(t->swap);
 }
 
 csa_status csa_trainer_prepare(csa_trainer *t) {
   CSA_TRY(csa_selftest_once(t->graph, &t->optimizer.config, &t->config.augment)); /* while the device is empty */
   CSA_TRY(csa_schedule_bind(t->graph));
-  CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->dataset->train, &t->config.augment, 0));
+  CSA_TRY(prepare_swap(t));
+  CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->train, &t->config.augment, 0));
+  if (t->validation.count > 0) CSA_TRY(csa_feed_create(&t->val_feed, t->graph, t->dataset, &t->validation, NULL, 0));
   return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, NULL, 0);
 }
 
@@ -84,20 +154,33 @@ static csa_status drain(csa_trainer *t) {
 }
 
 static int64_t batches_per_epoch(const csa_trainer *t) {
-  return (t->dataset->train.count + t->config.batch - 1) / t->config.batch;
+  return (t->train.count + t->config.batch - 1) / t->config.batch;
+}
+
+/* The schedule, for as many epochs as are wanted now. */
+static csa_lr lr_of(const csa_trainer *t) {
+  const csa_config *c = &t->config;
+  const double batches = (double)batches_per_epoch(t);
+  return (csa_lr){.kind = c->schedule,
+                  .base = c->lr,
+                  .warmup = (int64_t)(c->warmup * batches + 0.5),
+                  .total = (int64_t)c->epochs * batches_per_epoch(t),
+                  .interval = c->step_epochs * batches >= 1.0 ? (int64_t)(c->step_epochs * batches + 0.5) : 1,
+                  .factor = c->step_factor};
 }
 
 static csa_status begin_epoch(csa_trainer *t) {
   const csa_rng rng = {t->config.seed, CSA_RNG_SHUFFLE, (uint32_t)t->progress.epoch};
-  csa_rng_shuffle(&rng, t->order, t->dataset->train.count);
+  csa_rng_shuffle(&rng, t->order, t->train.count);
   return csa_feed_order(t->train_feed, t->order);
 }
 
 static csa_status train_step(csa_trainer *t) {
   csa_progress *p = &t->progress;
-  const int64_t first = p->batch * t->config.batch, left = t->dataset->train.count - first;
+  const int64_t first = p->batch * t->config.batch, left = t->train.count - first;
   const int images = (int)(left < t->config.batch ? left : t->config.batch);
   csa_step_state state = {.slot = t->pending, .seed = {(cl_uint)t->config.seed, (cl_uint)(t->config.seed >> 32)}};
+  t->optimizer.config.lr = (float)csa_lr_at(&t->lr, p->step);
   csa_optimizer_step(&t->optimizer, p->step + 1, &state);
   CSA_TRY(csa_feed_batch(t->train_feed, first, images, &state));
   CSA_TRY(csa_schedule_micro_step(t->graph));
@@ -123,8 +206,10 @@ static void clock_training(csa_trainer *t, double *since) {
 double csa_trainer_rate(const csa_trainer *t) { return t->run_seconds > 0.0 ? t->run_images / t->run_seconds : 0.0; }
 
 uint64_t csa_trainer_bytes(const csa_trainer *t) {
-  const uint64_t data = t->train_feed != NULL ? csa_feed_bytes(t->train_feed) + csa_feed_bytes(t->test_feed) : 0;
-  return csa_plan_bytes(t->graph->plan) + data;
+  csa_feed *const feeds[] = {t->train_feed, t->val_feed, t->test_feed};
+  uint64_t bytes = csa_plan_bytes(t->graph->plan);
+  for (size_t i = 0; i < sizeof feeds / sizeof feeds[0]; i++) bytes += feeds[i] != NULL ? csa_feed_bytes(feeds[i]) : 0;
+  return bytes;
 }
 
 static csa_status check_finite(const csa_trainer *t, double loss) {
@@ -144,7 +229,7 @@ static csa_status end_interval(csa_trainer *t) {
   const csa_metrics_row row = {.step = p->step,
                                .epoch = p->epoch + 1,
                                .train_loss = loss,
-                               .lr = t->config.lr,
+                               .lr = csa_lr_at(&t->lr, p->step - 1),
                                .images_per_s = csa_trainer_rate(t),
                                .seconds = p->seconds};
   CSA_TRY(csa_metrics_append(t->metrics, &row));
@@ -166,22 +251,65 @@ static csa_status save_checkpoint(csa_trainer *t) {
   return CSA_OK;
 }
 
+static csa_status swap(const csa_trainer *t) {
+  return t->swap != NULL ? csa_plan_run(t->swap, 0, t->swap->node_count) : CSA_OK;
+}
+
+static csa_status write_weights(csa_trainer *t, const char *name) {
+  char path[CSA_PATH + 32];
+  snprintf(path, sizeof path, "%s/%s", t->folder, name);
+  return csa_weights_write(t->graph, &t->config.architecture, t->dataset->class_names, path);
+}
+
+static csa_status evaluate(csa_trainer *t, csa_feed *feed, const csa_split *split, double *loss, double *accuracy) {
+  csa_evaluation e = {0};
+  CSA_TRY(csa_evaluate(&e, t->graph, feed, split));
+  csa_evaluation_fini(&e);
+  CSA_TRY(check_finite(t, e.loss));
+  t->progress.seconds += e.seconds;
+  *loss = e.loss;
+  *accuracy = e.accuracy;
+  return CSA_OK;
+}
+
+/* The best weights so far are kept; that they were is in the checkpoint that follows. */
+static csa_status validate(csa_trainer *t) {
+  csa_progress *p = &t->progress;
+  CSA_TRY(evaluate(t, t->val_feed, &t->validation, &p->val_loss, &p->val_accuracy));
+  if (p->best_epoch > 0 && p->val_accuracy <= p->best_accuracy) return CSA_OK;
+  p->best_accuracy = p->val_accuracy;
+  p->best_epoch = p->epoch + 1;
+  return write_weights(t, "best.safetensors");
+}
+
+static csa_status test(csa_trainer *t) {
+  csa_progress *p = &t->progress;
+  if (t->observer.on_test != NULL) t->observer.on_test(t->observer.user);
+  CSA_TRY(swap(t)); /* what is tested is what will be saved */
+  if (t->val_feed != NULL) CSA_TRY(validate(t));
+  CSA_TRY(evaluate(t, t->test_feed, &t->dataset->test, &p->test_loss, &p->test_accuracy));
+  return swap(t);
+}
+
 static csa_status end_epoch(csa_trainer *t, double *since) {
   csa_progress *p = &t->progress;
-  csa_evaluation test = {0};
   CSA_TRY(drain(t));
   p->train_loss = p->epoch_sum / (double)p->batch;
   CSA_TRY(check_finite(t, p->train_loss));
   clock_training(t, since);
-  if (t->observer.on_test != NULL) t->observer.on_test(t->observer.user);
-  CSA_TRY(csa_evaluate(&test, t->graph, t->test_feed, &t->dataset->test));
-  csa_evaluation_fini(&test);
-  CSA_TRY(check_finite(t, test.loss));
-  p->seconds += test.seconds;
-  p->test_loss = test.loss;
-  p->test_accuracy = test.accuracy;
-  const csa_metrics_row row = {true,          p->step,      p->epoch + 1,        p->train_loss, test.loss,
-                               test.accuracy, t->config.lr, csa_trainer_rate(t), p->seconds};
+  CSA_TRY(test(t));
+  const csa_metrics_row row = {.epoch_end = true,
+                               .step = p->step,
+                               .epoch = p->epoch + 1,
+                               .train_loss = p->train_loss,
+                               .test_loss = p->test_loss,
+                               .test_accuracy = p->test_accuracy,
+                               .lr = csa_lr_at(&t->lr, p->step - 1),
+                               .images_per_s = csa_trainer_rate(t),
+                               .seconds = p->seconds,
+                               .validated = t->val_feed != NULL,
+                               .val_loss = p->val_loss,
+                               .val_accuracy = p->val_accuracy};
   CSA_TRY(csa_metrics_append(t->metrics, &row));
   p->epoch++;
   p->batch = 0;
@@ -220,11 +348,17 @@ static bool reached(const csa_trainer *t) {
   return t->target > 0.0 && t->progress.epoch > 0 && t->progress.test_accuracy >= t->target;
 }
 
+bool csa_trainer_stale(const csa_trainer *t) {
+  const csa_progress *p = &t->progress;
+  return t->config.patience > 0 && p->best_epoch > 0 && p->epoch - p->best_epoch >= t->config.patience;
+}
+
 csa_status csa_trainer_run(csa_trainer *t) {
-  char path[CSA_PATH + 32];
   double since = csa_seconds();
   t->last_checkpoint = since;
-  while (t->progress.epoch < t->config.epochs && !reached(t)) CSA_TRY(run_epoch(t, &since));
-  snprintf(path, sizeof path, "%s/model.safetensors", t->folder);
-  return csa_weights_write(t->graph, &t->config.architecture, t->dataset->class_names, path);
+  t->lr = lr_of(t);
+  while (t->progress.epoch < t->config.epochs && !reached(t) && !csa_trainer_stale(t)) CSA_TRY(run_epoch(t, &since));
+  CSA_TRY(swap(t));
+  CSA_TRY(write_weights(t, "model.safetensors"));
+  return swap(t);
 }

@@ -20,6 +20,9 @@ typedef struct {
   double train_loss, test_loss, test_accuracy; /* of the last whole epoch */
   double seconds;                              /* of training, evaluation included */
   int64_t metrics_bytes;                       /* length of metrics.jsonl */
+  double val_loss, val_accuracy;               /* of the last whole epoch, where images are held back */
+  double best_accuracy;                        /* the best val_accuracy, */
+  int best_epoch;                              /* and its epoch, from 1; 0: none yet */
 } csa_progress;
 
 /* Hears of a run as it goes; every function may be NULL. */
@@ -37,7 +40,10 @@ typedef struct {
   csa_dataset *dataset;
   csa_graph *graph;
   csa_optimizer optimizer;
-  csa_feed *train_feed, *test_feed;
+  csa_split train, validation;                 /* views of the data set, or copies where images are held back */
+  csa_feed *train_feed, *val_feed, *test_feed; /* val_feed: NULL without */
+  csa_plan *swap;                              /* of parameters and their moving average; NULL without */
+  csa_lr lr;
   csa_progress progress;
   char folder[CSA_PATH]; /* the run folder; empty before one was opened */
   int lock;              /* descriptor of its lock, or -1 */
@@ -68,9 +74,13 @@ csa_status csa_trainer_prepare(csa_trainer *trainer);
 csa_status csa_trainer_start(csa_trainer *trainer, const char *folder);
 csa_status csa_trainer_resume(csa_trainer *trainer, const char *folder);
 
-/* Trains to the last epoch or the target, writes checkpoints and at the end model.safetensors. CSA_INTERRUPTED after a
- * signal: the checkpoint is written. */
+/* Trains to the last epoch, the target, or until validation got no better for config.patience epochs; writes
+ * checkpoints, best.safetensors where images are held back, and at the end model.safetensors: the moving averages,
+ * where those are kept. CSA_INTERRUPTED after a signal: the checkpoint is written. */
 csa_status csa_trainer_run(csa_trainer *trainer);
+
+/* Whether validation got no better for config.patience epochs. */
+bool csa_trainer_stale(const csa_trainer *trainer);
 
 /* Images trained a second in this process; 0 if none were. */
 double csa_trainer_rate(const csa_trainer *trainer);

@@ -128,7 +128,7 @@ static csa_status build(golden_run *g, csa_device *device) {
     return csa_fail_in(g->graph->status == CSA_USAGE ? CSA_INPUT : g->graph->status, "golden: %s", g->path);
   CSA_TRY(csa_optimizer_record(&g->optimizer, g->graph, (csa_optimizer_config){.kind = CSA_ADAM, .lr = lr}));
   CSA_TRY(csa_schedule_prepare(g->graph));
-  CSA_TRY(csa_weights_read(g->graph, g->file, "param.", g->graph->parameters.values));
+  CSA_TRY(csa_weights_read(g->graph, g->file, "param.", g->graph->parameters.values, NULL));
   const size_t classes = (size_t)g->architecture.classes, batch = (size_t)g->batch;
   CSA_TRY(csa_new(&g->logits, batch * classes, sizeof *g->logits));
   CSA_TRY(csa_new(&g->final_logits, batch * classes, sizeof *g->final_logits));

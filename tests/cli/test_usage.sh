@@ -18,7 +18,7 @@ done
 expect 2 "frobnicate: no such command" "$CLSATTN" frobnicate
 
 # what later versions bring is unknown until then
-expect 2 "--augment: unknown option of train" "$CLSATTN" train --augment
+expect 2 "--augmentation: unknown option of train" "$CLSATTN" train --augmentation
 expect 2 "--epochs: needs a value" "$CLSATTN" train --epochs
 expect 2 "--epochs: 0: must be a whole number" "$CLSATTN" train --epochs 0
 expect 2 "--batch: many: must be a whole number" "$CLSATTN" train --batch many

@@ -1,4 +1,5 @@
 /* Plans: lives and places of tensors, what they may not be, and kernels that do not fit their launches. */
+#include "core/embedded.h"
 #include "device/plan.h"
 
 #include "device/program.h"
@@ -185,7 +186,7 @@ static void test_build_error(void **state) {
   (void)state;
   static const char broken[] = "/* one */\n\nkernel void broken_one(OUT(float, x)) { nonsense(x_buffer) }\n";
   const char *folder = test_folder();
-  for (const csa_kernel_text *t = csa_kernel_texts; t->name != NULL; t++)
+  for (const csa_embedded *t = csa_kernel_texts; t->name != NULL; t++)
     if (strcmp(t->name, "common.clh") == 0) test_write(test_path(folder, t->name), t->text, strlen(t->text));
   test_write(test_path(folder, "broken.cl"), broken, sizeof broken - 1);
   setenv("CLSATTN_KERNEL_DIR", folder, 1);

@@ -1,4 +1,5 @@
 /* Programs and their cache: whatever state the cache is in, a program is right. */
+#include "core/embedded.h"
 #include "device/program.h"
 
 #include <dirent.h>
@@ -106,7 +107,7 @@ static uint8_t *read_all(const char *path, size_t *size) {
 static int use_probe(void **state) {
   (void)state;
   const char *folder = test_folder();
-  for (const csa_kernel_text *t = csa_kernel_texts; t->name != NULL; t++)
+  for (const csa_embedded *t = csa_kernel_texts; t->name != NULL; t++)
     if (strcmp(t->name, "common.clh") == 0) test_write(test_path(folder, t->name), t->text, strlen(t->text));
   test_write(test_path(folder, "probe.cl"), probe, strlen(probe));
   setenv("CLSATTN_KERNEL_DIR", folder, 1);

@@ -1,6 +1,7 @@
 /* config.json gives back every setting, and nothing that is missing or wrong is taken for one. */
 #include "train/config.h"
 
+#include "core/embedded.h"
 #include "core/file.h"
 #include "testing.h"
 
@@ -23,6 +24,18 @@ static const csa_config settings = {.architecture = {.model = "vit",
                                     .optimizer = CSA_ADAMW,
                                     .lr = 0.1 / 3.0,
                                     .weight_decay = 1e-300,
+                                    .schedule = CSA_LR_STEP,
+                                    .warmup = 0.75,
+                                    .step_epochs = 1.0 / 3.0,
+                                    .step_factor = 1.0,
+                                    .decay = CSA_DECAY_WEIGHTS,
+                                    .clip_norm = 3.5,
+                                    .label_smoothing = 0.1,
+                                    .ema = 0.999,
+                                    .augment = {true, 3, 0},
+                                    .val_split = 0.15,
+                                    .patience = 7,
+                                    .freeze = "conv1.*,fc.bias",
                                     .seed = UINT64_MAX - 1,
                                     .init = "start.safetensors",
                                     .log_every = 17,
@@ -58,6 +71,19 @@ static void assert_same(const csa_config *a, const csa_config *b) {
   assert_int_equal(a->optimizer, b->optimizer);
   assert_true(a->lr == b->lr);
   assert_true(a->weight_decay == b->weight_decay);
+  assert_int_equal(a->schedule, b->schedule);
+  assert_true(a->warmup == b->warmup);
+  assert_true(a->step_epochs == b->step_epochs);
+  assert_true(a->step_factor == b->step_factor);
+  assert_int_equal(a->decay, b->decay);
+  assert_true(a->clip_norm == b->clip_norm);
+  assert_true(a->label_smoothing == b->label_smoothing);
+  assert_true(a->ema == b->ema);
+  assert_true(a->augment.flip == b->augment.flip && a->augment.crop == b->augment.crop &&
+              a->augment.cutout == b->augment.cutout);
+  assert_true(a->val_split == b->val_split);
+  assert_int_equal(a->patience, b->patience);
+  assert_string_equal(a->freeze, b->freeze);
   assert_true(a->seed == b->seed);
   assert_string_equal(a->init, b->init);
   assert_int_equal(a->log_every, b->log_every);
@@ -192,6 +218,86 @@ static void test_wrong_types(void **state) {
   json_decref(good);
 }
 
+/* A run from before there were schedules and the like had none. */
+static void test_older_run(void **state) {
+  (void)state;
+  static const char *const newer[] = {"schedule", "warmup",    "step_epochs", "step_factor",
+                                      "decay",    "clip_norm", "ema",         "label_smoothing",
+                                      "augment",  "val_split", "patience",    "freeze"};
+  const char *path = test_path(test_folder(), "config.json");
+  json_t *root = good_json();
+  static csa_config got;
+  csa_config_device before;
+  for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++) assert_int_equal(json_object_del(root, newer[i]), 0);
+  assert_int_equal(json_dump_file(root, path, 0), 0);
+  assert_ok(csa_config_load(&got, &before, path));
+  assert_true(got.schedule == CSA_LR_CONSTANT && got.warmup == 0.0 && got.decay == CSA_DECAY_ALL);
+  assert_true(got.clip_norm == 0.0 && got.ema == 0.0 && got.label_smoothing == 0.0 && got.val_split == 0.0);
+  assert_true(!got.augment.flip && got.augment.crop == 0 && got.patience == 0 && got.freeze[0] == '\0');
+  assert_int_equal(got.epochs, settings.epochs);
+  csa_config_fini(&got);
+  json_decref(root);
+}
+
+/* A file that says a little: the rest stays. */
+static void test_apply(void **state) {
+  (void)state;
+  static const char some[] =
+      "{\"model\": \"cnn\", \"sizes\": {\"widths\": [8, 9], \"k\": 4}, \"lr\": 1,"
+      " \"data\": {\"path\": \"here\"}}";
+  static const struct {
+    const char *text, *says;
+  } wrong[] = {{"{\"epochs\": 0}", "config: epochs: 0: must be a whole number from 1 up"},
+               {"{\"epoch\": 1}", "config: epoch: no such key"},
+               {"{\"data\": {\"pth\": \"a\"}}", "config: data: pth: no such key"},
+               {"{\"data\": 3}", "config: data"},
+               {"{\"patches\": \"grid\"}", "\"model\" is missing"},
+               {"{\"model\": \"cnn\", \"patches\": \"grid\"}", "only the vit cuts images"},
+               {"{\"format\": 2}", "format 2"},
+               {"[]", "config: "},
+               {"{", "line 1"}};
+  const char *path = test_path(test_folder(), "some.json");
+  static csa_config got, whole;
+  bool has_model = false;
+  csa_config_default(&got);
+  test_write(path, some, sizeof some - 1);
+  assert_ok(csa_config_apply(&got, path, &has_model));
+  assert_true(has_model && got.architecture.stages == 2 && got.architecture.widths[1] == 9);
+  assert_true(got.architecture.reduction == 4 && got.architecture.image == 32);
+  assert_true(got.lr == 1.0 && got.epochs == 10 && got.batch == 100);
+  assert_string_equal(got.data, "here");
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    test_write(path, wrong[i].text, strlen(wrong[i].text));
+    assert_fails(CSA_INPUT, wrong[i].says, csa_config_apply(&got, path, &has_model));
+    assert_non_null(strstr(csa_last_error(), path));
+  }
+  save(&settings, path); /* all that a run has, but what belongs to its device */
+  csa_config_default(&whole);
+  assert_ok(csa_config_apply(&whole, path, &has_model));
+  memcpy(whole.data_hash, settings.data_hash, sizeof whole.data_hash);
+  whole.choices = settings.choices;
+  assert_same(&whole, &settings);
+}
+
+/* Every preset is one. */
+static void test_presets(void **state) {
+  (void)state;
+  int count = 0;
+  for (const csa_embedded *preset = csa_preset_texts; preset->name != NULL; preset++, count++) {
+    static csa_config got;
+    char name[64];
+    bool has_model = false;
+    snprintf(name, sizeof name, "%.*s", (int)strlen(preset->name) - (int)strlen(".json"), preset->name);
+    csa_config_default(&got);
+    assert_ok(csa_config_apply(&got, name, &has_model));
+    assert_true(has_model && strncmp(name, got.architecture.model, 3) == 0);
+  }
+  assert_int_equal(count, 2);
+  static csa_config got;
+  bool has_model;
+  assert_fails(CSA_INPUT, "cnn-strong, vit-strong", csa_config_apply(&got, "cnn-stron", &has_model));
+}
+
 /* What wrote the file is for people: it is there, and no reader needs it. */
 static void test_versions(void **state) {
   (void)state;
@@ -250,6 +356,20 @@ static void test_out_of_range(void **state) {
                {"log_every", "0", "log_every"},
                {"log_every", "4294967297", "log_every"},
                {"checkpoint_every", "-1e-9", "checkpoint_every"},
+               {"schedule", "\"linear\"", "config: schedule: \"linear\": must be one of constant|cosine|step"},
+               {"warmup", "-1", "warmup"},
+               {"step_epochs", "0", "step_epochs"},
+               {"step_factor", "1.5", "step_factor"},
+               {"decay", "1", "decay"},
+               {"clip_norm", "-0.5", "clip_norm"},
+               {"label_smoothing", "1", "label_smoothing"},
+               {"ema", "1.0", "ema"},
+               {"augment", "\"crop=0\"", "augment"},
+               {"augment", "3", "augment"},
+               {"val_split", "1", "val_split"},
+               {"patience", "-1", "patience"},
+               {"patience", "1.5", "patience"},
+               {"freeze", "null", "freeze"},
                {"choices.kernels", "\"gpu\"", "kernels"},
                {"choices.gemm", "\"\"", "gemm"},
                {"choices.conv", "\"fft\"", "conv"},
@@ -384,10 +504,11 @@ static void test_tuning(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_missing_fields),
-                                     cmocka_unit_test(test_wrong_types), cmocka_unit_test(test_out_of_range),
-                                     cmocka_unit_test(test_long_path),   cmocka_unit_test(test_not_json),
-                                     cmocka_unit_test(test_save_fails),  cmocka_unit_test(test_versions),
-                                     cmocka_unit_test(test_choices),     cmocka_unit_test(test_tuning)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_missing_fields), cmocka_unit_test(test_wrong_types),
+      cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_long_path),      cmocka_unit_test(test_not_json),
+      cmocka_unit_test(test_save_fails),   cmocka_unit_test(test_versions),       cmocka_unit_test(test_older_run),
+      cmocka_unit_test(test_apply),        cmocka_unit_test(test_presets),        cmocka_unit_test(test_choices),
+      cmocka_unit_test(test_tuning)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,20 +167,8 @@ static void test_corrections(void **state) {
   }
 }
 
-static void test_names(void **state) {
-  (void)state;
-  for (csa_optimizer_kind kind = CSA_ADAM; kind <= CSA_SGD; kind++) {
-    csa_optimizer_kind parsed = CSA_SGD;
-    assert_ok(csa_optimizer_parse(csa_optimizer_text(kind), &parsed));
-    assert_int_equal(parsed, kind);
-  }
-  csa_optimizer_kind kind;
-  assert_fails(CSA_USAGE, "optimizer: Adam: must be adam, adamw or sgd", csa_optimizer_parse("Adam", &kind));
-  assert_fails(CSA_USAGE, "must be", csa_optimizer_parse("", &kind));
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps), cmocka_unit_test(test_fixed),
-                                     cmocka_unit_test(test_corrections), cmocka_unit_test(test_names)};
+                                     cmocka_unit_test(test_corrections)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

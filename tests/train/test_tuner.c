@@ -1,5 +1,6 @@
 /* Tuning: who computes wrongly, does not compile or does not fit never counts; what was found outlives an interruption.
  */
+#include "core/embedded.h"
 #include "train/tuner.h"
 
 #include <signal.h>
@@ -94,9 +95,9 @@ static void use_changed_kernels(const char *from, const char *to) {
   const char *folder = test_folder();
   char *text = NULL;
   assert_ok(csa_folder_make(test_path(folder, "cpu"), 0700));
-  for (const csa_kernel_text *k = csa_kernel_texts; k->name != NULL; k++)
+  for (const csa_embedded *k = csa_kernel_texts; k->name != NULL; k++)
     test_write(test_path(folder, k->name), k->text, strlen(k->text));
-  for (const csa_kernel_text *k = csa_kernel_texts; k->name != NULL; k++)
+  for (const csa_embedded *k = csa_kernel_texts; k->name != NULL; k++)
     if (strcmp(k->name, "gemm.cl") == 0) assert_ok(csa_copy_text(&text, k->text));
   char *at = strstr(text, from);
   assert_non_null(at);
