@@ -108,9 +108,8 @@ static csa_status print_text(const csa_dataset *d, const damaged_list *list) {
     const spread s = measure(d, c);
     printf("%-16s %9.4f %9.4f\n", channels[c], s.mean, s.deviation);
   }
-  if (d->other_files > 0)
-    printf("\n%lld other files, which are no images, are passed over\n", (long long)d->other_files);
-  if (list->count > 0) printf("\n%zu damaged image files, which are not counted above:\n", list->count);
+  if (d->other_files > 0) printf("\nother files, no images, that are passed over: %lld\n", (long long)d->other_files);
+  if (list->count > 0) printf("\ndamaged image files, not counted above: %zu\n", list->count);
   for (size_t i = 0; i < list->count; i++) printf("  %s: %s\n", list->files[i].path, list->files[i].why);
   return csa_flush_output();
 }
@@ -123,9 +122,9 @@ static csa_status info(const char *path, int image, bool json) {
   CSA_GO(list.status);
   CSA_GO(json ? print_json(d, &list) : print_text(d, &list));
   if (list.count > 0)
-    status = csa_fail(CSA_INPUT,
-                      "data: %s: %zu image files are damaged, %s first\n  repair or remove them; all are named %s",
-                      d->path, list.count, list.files[0].path, json ? "under \"damaged\"" : "above");
+    status =
+        csa_fail(CSA_INPUT, "data: %s: damaged image files: %zu, %s first\n  repair or remove them; all are named %s",
+                 d->path, list.count, list.files[0].path, json ? "under \"damaged\"" : "above");
 done:
   free_list(&list);
   csa_dataset_close(d);

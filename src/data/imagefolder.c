@@ -214,6 +214,15 @@ static csa_status read_file(csa_split *split, const entry *e, int side) {
   return status;
 }
 
+/* Where the first damaged file is the end: how to find the others. */
+static csa_status with_advice(csa_status status, const char *folder) {
+  char *sentence = NULL;
+  if (status != CSA_INPUT || csa_copy_text(&sentence, csa_last_error()) != CSA_OK) return status;
+  csa_fail(status, "%s\n  clsattn data info %s names every file that cannot be read", sentence, folder);
+  free(sentence);
+  return status;
+}
+
 static csa_status read_split(csa_dataset *d, csa_split *split, const char *folder, int64_t limit,
                              const csa_dataset_limits *limits) {
   const int side = d->height;
@@ -229,7 +238,7 @@ static csa_status read_split(csa_dataset *d, csa_split *split, const char *folde
       limits->damaged(limits->user, l.entries[i].path, csa_last_error());
       status = CSA_OK;
     }
-    if (status != CSA_OK) goto done;
+    CSA_GO(with_advice(status, d->path));
   }
 done:
   for (size_t i = 0; i < l.count; i++) free(l.entries[i].path);

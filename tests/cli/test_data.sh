@@ -55,13 +55,14 @@ head -c 100 "$WORK/photos/test/sky/1.jpg" >"$WORK/cut" && mv "$WORK/cut" "$WORK/
 echo "no image" >"$WORK/photos/train/apple/0.png"
 echo "a note" >"$WORK/photos/train/apple/note.txt"
 expect 3 "photos/train/apple/0.png: neither a PNG nor a JPEG image" "$CLSATTN" train --data "$WORK/photos" --out "$WORK/no"
-expect 3 "2 image files are damaged" "$CLSATTN" data info "$WORK/photos"
+grep -qF "clsattn data info $WORK/photos" "$WORK/stderr" || fail "nothing leads to the other damaged files: $(cat "$WORK/stderr")"
+expect 3 "damaged image files: 2" "$CLSATTN" data info "$WORK/photos"
 for line in "  $WORK/photos/train/apple/0.png: neither a PNG nor a JPEG image" "  $WORK/photos/test/sky/1.jpg: " \
-  "1 other files"; do
+  "passed over: 1" "not counted above: 2"; do
   grep -qF "$line" "$WORK/stdout" || fail "'$line' is not in: $(cat "$WORK/stdout")"
 done
 grep -qE '^apple +29 +10$' "$WORK/stdout" || fail "apple: $(cat "$WORK/stdout")"
-expect 3 "2 image files are damaged" "$CLSATTN" data info "$WORK/photos" --json
+expect 3 "damaged image files: 2" "$CLSATTN" data info "$WORK/photos" --json
 grep -qF "\"file\": \"$WORK/photos/test/sky/1.jpg\"" "$WORK/stdout" || fail "--json: $(cat "$WORK/stdout")"
 [ "$(value other_files)" = '"other_files":1' ] || fail "--json: $(value other_files)"
 finish

@@ -168,7 +168,8 @@ expect 3 "not the file that was wanted, and was deleted" "$CLSATTN" data fetch c
 grep -q "MD5 .*, wanted 03b5dce01913d631647c71ecec9e9cb8" "$WORK/stderr" || fail "not CIFAR-100's published MD5"
 grep -q "SHA-256 .*, wanted 58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec" "$WORK/stderr" ||
   fail "not CIFAR-100's published SHA-256"
-export CLSATTN_CIFAR100_URL="$BASE#md5=$(md5sum "$file" | cut -d' ' -f1)&sha256=$(sha256sum "$file" | cut -d' ' -f1)"
+CLSATTN_CIFAR100_URL="$BASE#md5=$(md5sum "$file" | cut -d' ' -f1)&sha256=$(sha256sum "$file" | cut -d' ' -f1)"
+export CLSATTN_CIFAR100_URL
 expect 0 "micro-step" "$CLSATTN" train --data cifar100 --dry-run
 expect 0 "cifar100: already there: $HOME_FOLDER/cifar100" "$CLSATTN" data fetch cifar100
 expect 0 "CIFAR-100 binary, 32 x 32, 3 channels, 100 classes" "$CLSATTN" data info cifar100
