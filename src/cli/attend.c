@@ -67,7 +67,8 @@ static csa_status take_from_data(attending *a) {
   const size_t bytes = (size_t)model->channels * (size_t)model->image * (size_t)model->image;
   csa_dataset *d = NULL;
   csa_status status;
-  CSA_GO(csa_fetch_and_open(&d, s->data, (csa_dataset_limits){.train = 1, .test = s->index + 1}));
+  CSA_GO(
+      csa_fetch_and_open(&d, s->data, (csa_dataset_limits){.train = 1, .test = s->index + 1, .image = model->image}));
   if (d->channels != model->channels || d->height != model->image || d->width != model->image)
     CSA_GO(csa_fail(CSA_INPUT, "data: %s: images of %d x %d x %d, but the weights are for %d x %d x %d", d->path,
                     d->channels, d->height, d->width, model->channels, model->image, model->image));

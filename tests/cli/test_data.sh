@@ -47,6 +47,13 @@ for n in 0 1 2; do
   tr -d ' \n' <"$WORK/stdout" | grep -oE '"confusion":\[\[.*\]\]' | grep -oE '\[[0-9,]+\]' | sed -n "$((n + 1))p" |
     grep -qE '\b2\b' || fail "class $n: not two of six: $(cat "$WORK/stdout")"
 done
+# a model of another size gets images of its size, in every command
+echo '{"model": "vit", "sizes": {"image": 16, "patch": 8, "embed": 8, "heads": 2, "layers": 1, "hidden": 8}}' >small.json
+expect 0 "Accuracy on test set" "$CLSATTN" train --data "$WORK/photos" --config small.json --epochs 1 --batch 10 --out small
+expect 0 "Accuracy on test set" "$CLSATTN" train --resume small --epochs 2
+expect 0 "Accuracy on test set" "$CLSATTN" eval --weights small/model.safetensors --data "$WORK/photos"
+"$CLSATTN" --version | grep -q "pictures *no" ||
+  expect 0 "" "$CLSATTN" attend --weights small/model.safetensors --data "$WORK/photos" --index 1 --out seen.png
 cp "$WORK/photos/train/leaf/4.png" "$WORK/photos/train/leaf/6.png"
 expect 3 "not what the run was started with" "$CLSATTN" train --resume "$WORK/run" --epochs 7
 
