@@ -48,6 +48,11 @@ else
   echo "killed too late to compare"
 fi
 
+# the average is what is tested and saved, and training does not notice it
+expect 0 "" "$CLSATTN" train --config small.json --epochs 4 --schedule constant --ema 0 --out raw
+[ "$(field raw train_loss)" = "$(field straight train_loss)" ] || fail "training goes another way with averages"
+[ "$(field raw test_loss)" != "$(field straight test_loss)" ] || fail "what was tested is no average"
+
 # early stopping: a learning rate of 0 gets no better
 expect 0 "stopped: no better validation in 2 epochs" "$CLSATTN" train --config small.json --lr 0 --ema 0 --patience 2 --epochs 50 --out early
 [ "$(field early epoch | wc -l)" = 3 ] || fail "early stopping: $(field early epoch | wc -l) epochs"

@@ -19,15 +19,19 @@ typedef struct {
 
 static const test_variant *halves(int family) { return &test_variants[2 + family]; }
 
-static void begin(training *t, csa_choices choices) {
+static void begin_with(training *t, csa_choices choices, csa_optimizer_config config) {
   assert_ok(
       csa_graph_create(&t->graph, test_device(), (csa_graph_config){.choices = choices, .batch = 2, .training = true}));
   csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, INPUTS));
   csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc"));
   assert_ok(csa_graph_record(t->graph));
-  assert_ok(csa_optimizer_record(&t->optimizer, t->graph, (csa_optimizer_config){.kind = CSA_ADAM, .lr = 0.25f}));
+  assert_ok(csa_optimizer_record(&t->optimizer, t->graph, config));
   assert_ok(csa_schedule_prepare(t->graph));
   assert_int_equal(csa_elements(t->graph->parameters.values->shape), COUNT);
+}
+
+static void begin(training *t, csa_choices choices) {
+  begin_with(t, choices, (csa_optimizer_config){.kind = CSA_ADAM, .lr = 0.25f});
 }
 
 static const float *values(training *t) {
@@ -133,8 +137,22 @@ static void test_gradients(void **state) {
   free(got[0]), free(got[1]);
 }
 
+/* The norm that is bounded is that of the gradients without the scale. */
+static void test_clip(void **state) {
+  (void)state;
+  for (int family = 0; family < 2; family++) {
+    training t;
+    begin_with(&t, halves(family)->choices, (csa_optimizer_config){.kind = CSA_SGD, .lr = 1.0f, .clip_norm = 0.5f});
+    update(&t, 1, 65536.0f, 65536.0f); /* all 1 */
+    const float *of = values(&t), want = -0.5f / sqrtf(COUNT);
+    for (int p = 0; p < COUNT; p++) assert_true(fabsf(of[p] - want) < 1e-6f);
+    csa_graph_destroy(t.graph);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_bad_step), cmocka_unit_test(test_corrections),
-                                     cmocka_unit_test(test_growth), cmocka_unit_test(test_gradients)};
+                                     cmocka_unit_test(test_growth), cmocka_unit_test(test_gradients),
+                                     cmocka_unit_test(test_clip)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
