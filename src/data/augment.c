@@ -48,7 +48,7 @@ const char *csa_augment_text(const csa_augment *a, char text[CSA_AUGMENT_TEXT]) 
   if (a->crop > 0) snprintf(crop, sizeof crop, ",crop=%d", a->crop);
   if (a->cutout > 0) snprintf(cutout, sizeof cutout, ",cutout=%d", a->cutout);
   snprintf(text, CSA_AUGMENT_TEXT, "%s%s%s", a->flip ? ",flip" : "", crop, cutout);
-  if (text[0] == '\0') return "none";
+  if (text[0] == '\0') snprintf(text, CSA_AUGMENT_TEXT, ",none");
   memmove(text, text + 1, strlen(text));
   return text;
 }

@@ -20,7 +20,7 @@ typedef struct {
  * CSA_USAGE. */
 csa_status csa_augment_parse(const char *text, csa_augment *augment);
 
-/* The same back, in full; `text` is room for it. */
+/* The same back, in full: `text`. */
 const char *csa_augment_text(const csa_augment *augment, char text[CSA_AUGMENT_TEXT]);
 
 /* What happens to one image: pixel (y, x) of the result is pixel (y + down, x + right) of the image, where flipped
