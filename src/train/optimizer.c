@@ -53,8 +53,9 @@ static csa_status record_clip(csa_graph *g, const csa_optimizer_config *c) {
   int runs = 0;
   for (size_t next = 0; next_run(g, c, &next, &r);) runs++;
   const int count = runs * GROUPS;
+  if (runs == 0) return CSA_OK;
   snprintf(p->label, sizeof p->label, "clip");
-  CSA_TRY(csa_plan_scratch(p, csa_shape1(count > 0 ? count : 1), &parts));
+  CSA_TRY(csa_plan_scratch(p, csa_shape1(count), &parts));
   for (size_t next = 0, number = 0; next_run(g, c, &next, &r); number++) {
     CSA_TRY(view(p, &r, g->parameters.gradients, &gradients));
     CSA_TRY(csa_plan_view(p, parts, (int64_t)number * GROUPS, csa_shape1(GROUPS), &own));
