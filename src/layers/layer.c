@@ -78,6 +78,15 @@ csa_status csa_layer_param(csa_parameters *all, csa_layer *layer, int slot, csa_
   return CSA_OK;
 }
 
+csa_status csa_layer_buffer(csa_parameters *all, csa_layer *layer, int slot, csa_shape shape, csa_init init,
+                            const char *name) {
+  CSA_TRY(csa_layer_param(all, layer, slot, shape, init, 0, &(csa_part){name, shape, false}, 1));
+  csa_parameter *added = &all->list[all->count - 1];
+  added->buffer = added->fixed = true;
+  layer->dparam[slot] = NULL;
+  return CSA_OK;
+}
+
 csa_status csa_layer_weights_backward(csa_plan *p, const csa_tensor *dy, int rows, int outputs, const csa_tensor *x,
                                       int stride, int inputs, csa_tensor *dweight, csa_tensor *dbias) {
   return csa_gemm(p, &(csa_gemm_call){.m = outputs,

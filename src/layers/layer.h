@@ -12,7 +12,7 @@
 typedef struct {
   int out;         /* linear, conv2d: outputs */
   int kernel;      /* conv2d: its side, 3 or 1 */
-  bool relu;       /* linear, conv2d, layernorm: max(y, 0) on the result */
+  bool relu;       /* linear, conv2d, layernorm, batchnorm: max(y, 0) on the result */
   int reduction;   /* nonlocal: inner channels are so many times fewer */
   int heads;       /* attention */
   bool class_only; /* attention: only the first token queries; the output has one token */
@@ -36,7 +36,8 @@ typedef struct {
   bool convolution;             /* [O, I, kh, kw] in files is [kh, kw, I, O] on the device */
   csa_init init;
   int fan_in;
-  bool fixed; /* no optimizer changes it: running statistics, or a parameter that was frozen */
+  bool buffer; /* PyTorch's word: it is kept like a parameter, but is none, as running statistics are; it is fixed */
+  bool fixed;  /* no optimizer changes it */
 } csa_parameter;
 
 /* All parameters of a model: two flat tensors of the same layout, and who lives where in them. */
@@ -117,6 +118,10 @@ typedef struct {
 /* The parameter `slot`, made of `count` parts that follow each other in memory. */
 csa_status csa_layer_param(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, csa_init init,
                            int fan_in, const csa_part *parts, int count);
+
+/* A buffer, in param[slot]; it has no gradient. */
+csa_status csa_layer_buffer(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, csa_init init,
+                            const char *name);
 
 /* Records the gradients of y = x W^T + b, of its weight [outputs, inputs] and bias, from dy [rows, outputs] and x,
  * whose rows are `stride` elements apart. */

@@ -200,7 +200,10 @@ csa_status csa_graph_record(csa_graph *graph) {
 
 int64_t csa_graph_parameter_count(const csa_graph *graph) {
   int64_t count = 0;
-  for (size_t i = 0; i < graph->parameters.count; i++) count += csa_elements(graph->parameters.list[i].value->shape);
+  for (size_t i = 0; i < graph->parameters.count; i++) {
+    const csa_parameter *p = &graph->parameters.list[i];
+    count += p->buffer ? 0 : csa_elements(p->value->shape);
+  }
   return count;
 }
 

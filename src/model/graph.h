@@ -61,7 +61,7 @@ void csa_graph_loss(csa_graph *graph, csa_tensor *logits);
 /* Records the micro-step: forward of every layer and, for training, backward. Reports the first failure of all. */
 csa_status csa_graph_record(csa_graph *graph);
 
-/* Bytes of the parameters' own elements, and their number. */
+/* Elements of all parameters; buffers are none. */
 int64_t csa_graph_parameter_count(const csa_graph *graph);
 
 /* Floating-point operations of the products of one image, 2 per multiply-add: of forward alone, or of forward and

@@ -47,6 +47,26 @@ void csa_ref_layernorm_forward(const csa_ref_layernorm *s, const double *x, cons
 void csa_ref_layernorm_backward(const csa_ref_layernorm *s, const double *x, const double *gamma, const double *y,
                                 const double *dy, double *dx, double *dgamma, double *dbeta);
 
+#define CSA_REF_BATCHNORM_EPSILON 1e-5
+#define CSA_REF_BATCHNORM_MOMENTUM 0.1
+
+typedef struct {
+  int64_t rows, active, cols; /* only the first `active` rows count, though all are normalized */
+  bool relu, training;
+} csa_ref_batchnorm;
+
+/* y = weight (x - mean) / sqrt(variance + epsilon) + bias for each column, then ReLU (Ioffe and Szegedy, "Batch
+ * Normalization", 2015). In training mean and biased variance are those of the rows that count, and the running ones
+ * are moved towards mean and unbiased variance by the momentum; in evaluation the running ones are taken. x, y
+ * [rows, cols], the others [cols]. */
+void csa_ref_batchnorm_forward(const csa_ref_batchnorm *s, const double *x, const double *weight, const double *bias,
+                               double *running_mean, double *running_var, double *y);
+
+/* `y` as in csa_ref_linear_backward; the running statistics are read in evaluation. */
+void csa_ref_batchnorm_backward(const csa_ref_batchnorm *s, const double *x, const double *weight,
+                                const double *running_mean, const double *running_var, const double *y,
+                                const double *dy, double *dx, double *dweight, double *dbias);
+
 /* Sizes of multi-head attention; a head has channels / heads columns, and the heads lie side by side. */
 typedef struct {
   int64_t images, queries, tokens, channels, heads;

@@ -119,6 +119,9 @@ static csa_status run_odd_layers(self_test *t) {
       {.ops = &csa_layer_linear, .config = {.out = 7, .relu = true}, .in = csa_shape2(3, 5)},
       {.ops = &csa_layer_linear, .config = {.out = 33}, .in = csa_shape2(7, 65), .residual = csa_shape2(7, 33)},
       {.ops = &csa_layer_layernorm, .config = {.relu = true}, .in = csa_shape2(5, 33), .joins = true},
+      {.ops = &csa_layer_batchnorm, .config = {.relu = true}, .in = csa_shape4(3, 5, 7, 33), .active = 2},
+      {.ops = &csa_layer_batchnorm, .in = csa_shape4(3, 5, 7, 32), .residual = csa_shape4(3, 5, 7, 32)},
+      {.ops = &csa_layer_batchnorm, .in = csa_shape4(2, 5, 7, 16), .evaluates = true},
       {.ops = &csa_layer_pool, .in = csa_shape4(3, 5, 7, 3)},
       {.ops = &csa_layer_average, .in = csa_shape4(3, 5, 7, 3)},
       {.ops = &csa_layer_tokens, .in = csa_shape3(3, 4, 5)},
@@ -200,7 +203,11 @@ static csa_status enter(csa_ledger *ledger, const csa_trial *t, const csa_expect
     CSA_TRY(csa_ledger_probe(ledger, plan, l->din, csa_difference(t->din, e->din, csa_elements(l->din->shape), NULL),
                              e->tolerance.din, "%s: d input", text));
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
-    const csa_tensor *d = l->dparam[slot];
+    const csa_tensor *d = l->dparam[slot], *value = l->param[slot];
+    if (t->buffer[slot] != NULL)
+      CSA_TRY(csa_ledger_probe(ledger, plan, value,
+                               csa_difference(t->buffer[slot], e->buffer[slot], csa_elements(value->shape), NULL),
+                               e->tolerance.out, "%s: %s", text, name_of(t, slot)));
     if (d == NULL) continue;
     CSA_TRY(csa_ledger_probe(ledger, plan, d,
                              csa_difference(t->dparam[slot], e->dparam[slot], csa_elements(d->shape), NULL),

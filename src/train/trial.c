@@ -77,24 +77,29 @@ static csa_status build(csa_trial *t, const csa_trial_case *c, csa_tensor **resi
   return csa_schedule_prepare(g);
 }
 
-/* A power of two, at most about 1 / sqrt(fan_in), which keeps sums at the size of what they sum. */
-static double scale_of(const csa_trial *t, int slot) {
+/* The parameter of a slot, or the first part of it. */
+static const csa_parameter *parameter_of(const csa_trial *t, int slot) {
   const csa_parameters *all = &t->graph->parameters;
-  for (size_t i = 0; i < all->count; i++) {
-    const csa_parameter *p = &all->list[i];
-    if (p->value->start == t->layer->param[slot]->start && p->init == CSA_INIT_FAN_IN)
-      return exp2(-round(0.5 * log2((double)p->fan_in)));
-  }
-  return 1.0;
+  size_t i = 0;
+  while (all->list[i].value->start != t->layer->param[slot]->start) i++;
+  return &all->list[i];
+}
+
+/* A power of two, at most about 1 / sqrt(fan_in), which keeps sums at the size of what they sum. */
+static double scale_of(const csa_parameter *p) {
+  return p->init == CSA_INIT_FAN_IN ? exp2(-round(0.5 * log2((double)p->fan_in))) : 1.0;
 }
 
 static csa_status set_parameters(csa_trial *t, csa_device *device, const csa_trial_case *c) {
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
     const csa_tensor *param = t->layer->param[slot];
     if (param == NULL) continue;
-    CSA_TRY(draw(param->shape, (uint32_t)(10 + slot), picks(c->ops), scale_of(t, slot), &t->param[slot]));
+    const csa_parameter *p = parameter_of(t, slot);
+    CSA_TRY(draw(param->shape, (uint32_t)(10 + slot), picks(c->ops), scale_of(p), &t->param[slot]));
+    for (int64_t i = 0; i < csa_elements(param->shape) && p->buffer && p->init == CSA_INIT_ONES; i++)
+      t->param[slot][i] = fabs(t->param[slot][i]); /* a variance */
     CSA_TRY(csa_values_upload(device, param, t->param[slot]));
-    CSA_TRY(fill(device, t->layer->dparam[slot], c->accumulate ? 1.0 : (double)NAN));
+    if (!p->buffer) CSA_TRY(fill(device, t->layer->dparam[slot], c->accumulate ? 1.0 : (double)NAN));
   }
   return CSA_OK;
 }
@@ -124,6 +129,8 @@ static csa_status collect(csa_trial *t, csa_device *device, const csa_trial_case
     if (l->dother != NULL) take_ones(t->din, l->din->shape);
   }
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
+    if (l->param[slot] != NULL && l->dparam[slot] == NULL)
+      CSA_TRY(csa_values_download(device, l->param[slot], &t->buffer[slot]));
     if (l->dparam[slot] == NULL) continue;
     CSA_TRY(csa_values_download(device, l->dparam[slot], &t->dparam[slot]));
     if (c->accumulate) take_ones(t->dparam[slot], l->dparam[slot]->shape);
@@ -143,6 +150,9 @@ csa_status csa_trial_run(csa_trial *t, csa_device *device, csa_choices choices, 
   CSA_TRY(csa_graph_create(&t->graph, device, config));
   CSA_TRY(build(t, c, &residual));
   CSA_TRY(set_inputs(t, device, c, residual));
+  t->state = (csa_step_state){
+      .active = c->active > 0 ? c->active : config.batch, .training = !c->evaluates, .seed = {7, 9}, .step = 11};
+  CSA_TRY(csa_schedule_state(t->graph, &t->state));
   CSA_TRY(csa_schedule_micro_step(t->graph));
   return collect(t, device, c);
 }
@@ -153,6 +163,7 @@ void csa_trial_fini(csa_trial *t) {
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
     free(t->param[slot]);
     free(t->dparam[slot]);
+    free(t->buffer[slot]);
   }
   csa_graph_destroy(t->graph);
 }

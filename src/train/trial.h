@@ -12,6 +12,8 @@ typedef struct {
   bool accumulate;        /* gradients of parameters are added to ones, which are then taken off again */
   bool joins;             /* so is the input's, as if another reader of it had gone backward before */
   bool input_gradient;
+  bool evaluates; /* it is no step of training: forward of an evaluation, and its gradients */
+  int active;     /* images that count; 0: all */
 } csa_trial_case;
 
 /* One line for people: "64 -> 256, residual". */
@@ -25,6 +27,8 @@ typedef struct {
   double *in, *residual, *dout;
   double *out, *din; /* the gradient of a residual is dout by construction */
   double *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS];
+  double *buffer[CSA_LAYER_SLOTS]; /* of a parameter that is none: its values afterwards */
+  csa_step_state state;            /* of the step */
 } csa_trial;
 
 /* Runs the layer forward and backward, and downloads all that it computed. `trial` is to be released by csa_trial_fini
@@ -37,7 +41,7 @@ void csa_trial_fini(csa_trial *trial);
 
 /* What should have come out, and by how much each may be off: of the largest magnitude, or of 1 if that is larger. */
 typedef struct {
-  double *out, *din, *dparam[CSA_LAYER_SLOTS];
+  double *out, *din, *dparam[CSA_LAYER_SLOTS], *buffer[CSA_LAYER_SLOTS];
   struct {
     double out, din, dparam;
   } tolerance;

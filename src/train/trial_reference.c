@@ -65,6 +65,22 @@ static csa_status layernorm(const csa_trial *t, csa_expectation *e) {
   return CSA_OK;
 }
 
+/* The ReLU, which a residual hides in the output, is the reference's own: nothing was rounded before it. */
+static csa_status batchnorm(const csa_trial *t, csa_expectation *e) {
+  const csa_shape shape = t->layer->out->shape;
+  const int64_t rows = csa_rows(shape), active = rows / shape.dim[0] * t->state.active, cols = csa_cols(shape);
+  const csa_ref_batchnorm s = {rows, active, cols, t->layer->config.relu, t->state.training != 0};
+  for (int slot = 2; slot < 4; slot++) {
+    CSA_TRY(csa_new(&e->buffer[slot], (size_t)cols, sizeof(double)));
+    memcpy(e->buffer[slot], t->param[slot], (size_t)cols * sizeof(double));
+  }
+  csa_ref_batchnorm_forward(&s, t->in, t->param[0], t->param[1], e->buffer[2], e->buffer[3], e->out);
+  csa_ref_batchnorm_backward(&s, t->in, t->param[0], t->param[2], t->param[3], e->out, t->dout, e->din, e->dparam[0],
+                             e->dparam[1]);
+  for (int64_t i = 0; t->residual != NULL && i < csa_elements(shape); i++) e->out[i] += t->residual[i];
+  return CSA_OK;
+}
+
 /* Parameters: the class token, then the positions. */
 static csa_status tokens(const csa_trial *t, csa_expectation *e) {
   const csa_shape in = t->layer->in[0]->shape;
@@ -114,11 +130,17 @@ static const struct {
   csa_status (*expect)(const csa_trial *, csa_expectation *);
   double out, din, dparam; /* tolerances */
 } references[] = {
-    {&csa_layer_attention, attention, 1e-5, 3e-5, 3e-5}, {&csa_layer_average, average, 1e-6, 1e-7, 0.0},
-    {&csa_layer_conv2d, conv2d, 5e-6, 5e-6, 1e-5},       {&csa_layer_layernorm, layernorm, 2e-6, 1e-5, 5e-6},
-    {&csa_layer_linear, linear, 2e-6, 2e-6, 5e-6},       {&csa_layer_nonlocal, nonlocal, 1e-5, 3e-5, 3e-5},
-    {&csa_layer_patches, patches, 0.0, 0.0, 0.0},        {&csa_layer_pool, pool, 0.0, 0.0, 0.0},
-    {&csa_layer_select, take_first, 0.0, 0.0, 0.0},      {&csa_layer_tokens, tokens, 1e-6, 0.0, 2e-6},
+    {&csa_layer_attention, attention, 1e-5, 3e-5, 3e-5},
+    {&csa_layer_average, average, 1e-6, 1e-7, 0.0},
+    {&csa_layer_batchnorm, batchnorm, 3e-6, 1e-5, 1e-5},
+    {&csa_layer_conv2d, conv2d, 5e-6, 5e-6, 1e-5},
+    {&csa_layer_layernorm, layernorm, 2e-6, 1e-5, 5e-6},
+    {&csa_layer_linear, linear, 2e-6, 2e-6, 5e-6},
+    {&csa_layer_nonlocal, nonlocal, 1e-5, 3e-5, 3e-5},
+    {&csa_layer_patches, patches, 0.0, 0.0, 0.0},
+    {&csa_layer_pool, pool, 0.0, 0.0, 0.0},
+    {&csa_layer_select, take_first, 0.0, 0.0, 0.0},
+    {&csa_layer_tokens, tokens, 1e-6, 0.0, 2e-6},
 };
 
 csa_status csa_trial_expect(const csa_trial *t, csa_expectation *e) {
@@ -148,7 +170,10 @@ csa_status csa_trial_expect(const csa_trial *t, csa_expectation *e) {
 void csa_expectation_fini(csa_expectation *e) {
   free(e->out);
   free(e->din);
-  for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) free(e->dparam[slot]);
+  for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
+    free(e->dparam[slot]);
+    free(e->buffer[slot]);
+  }
 }
 
 /* What a layer is set to, by its kind. */
@@ -174,7 +199,8 @@ static int settings(const csa_trial_case *c, char *text, size_t size) {
 
 const char *csa_trial_text(const csa_trial_case *c, char text[CSA_TRIAL_TEXT]) {
   const int used = settings(c, text, CSA_TRIAL_TEXT);
-  snprintf(text + used, (size_t)(CSA_TRIAL_TEXT - used), "%s%s%s%s", c->config.relu ? ", ReLU" : "",
-           c->residual.rank > 0 ? ", residual" : "", c->joins ? ", joined" : "", c->accumulate ? ", added" : "");
+  snprintf(text + used, (size_t)(CSA_TRIAL_TEXT - used), "%s%s%s%s%s", c->config.relu ? ", ReLU" : "",
+           c->residual.rank > 0 ? ", residual" : "", c->joins ? ", joined" : "", c->accumulate ? ", added" : "",
+           c->evaluates ? ", in evaluation" : "");
   return text;
 }

@@ -109,6 +109,8 @@ static const struct {
     {&csa_layer_linear, {.out = 16}, true},
     {&csa_layer_layernorm, {.relu = false}, false},
     {&csa_layer_layernorm, {.relu = true}, false},
+    {&csa_layer_batchnorm, {.relu = false}, false},
+    {&csa_layer_batchnorm, {.relu = true}, true},
     {&csa_layer_pool, {0}, false},
     {&csa_layer_average, {0}, false},
     {&csa_layer_nonlocal, {.reduction = 1}, false},
@@ -120,8 +122,9 @@ static csa_status add_single(variants *all, csa_device *device, csa_graph_config
   csa_status status = csa_graph_create(&graph, device, config);
   if (status != CSA_OK) return status == CSA_USAGE ? CSA_OK : status;
   csa_tensor *x = csa_graph_input(graph, csa_shape4(config.batch, 9, 7, channels)), *residual = NULL;
+  const int out = singles[index].config.out > 0 ? singles[index].config.out : channels;
   if (singles[index].residual)
-    residual = csa_graph_add(graph, &csa_layer_linear, (csa_layer_config){.out = 16}, x, NULL, "residual");
+    residual = csa_graph_add(graph, &csa_layer_linear, (csa_layer_config){.out = out}, x, NULL, "residual");
   csa_graph_add(graph, singles[index].ops, singles[index].config, x, residual, "single");
   CSA_GO(csa_graph_record(graph));
   CSA_GO(add_plan(all, graph->plan));

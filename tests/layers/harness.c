@@ -78,6 +78,29 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
 
 void test_layer_fini(test_layer *t) { csa_trial_fini(t); }
 
+void test_layer_case(const test_variant *variant, const csa_trial_case *c) {
+  char text[CSA_TRIAL_TEXT], name[24];
+  csa_trial t;
+  csa_expectation e;
+  print_message("%s: %s\n", variant->name, csa_trial_text(c, text));
+  assert_ok(csa_trial_run(&t, test_device(), variant->choices, c));
+  assert_ok(csa_trial_expect(&t, &e));
+  least_tolerance = 0.0; /* the expectation has its own for halves */
+  assert_close("out", t.out, e.out, csa_elements(t.layer->out->shape), e.tolerance.out);
+  if (t.din != NULL) assert_close("d in", t.din, e.din, csa_elements(c->in), e.tolerance.din);
+  for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
+    const csa_tensor *param = t.layer->param[slot];
+    if (param == NULL) continue;
+    snprintf(name, sizeof name, "%s %d", t.buffer[slot] != NULL ? "buffer" : "d param", slot);
+    if (t.buffer[slot] != NULL)
+      assert_close(name, t.buffer[slot], e.buffer[slot], csa_elements(param->shape), e.tolerance.out);
+    else
+      assert_close(name, t.dparam[slot], e.dparam[slot], csa_elements(param->shape), e.tolerance.dparam);
+  }
+  csa_expectation_fini(&e);
+  csa_trial_fini(&t);
+}
+
 void assert_close(const char *what, const double *got, const double *want, int64_t count, double tolerance) {
   int64_t at;
   const double error = csa_difference(got, want, count, &at);

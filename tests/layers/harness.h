@@ -39,6 +39,9 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
                     csa_shape shape, csa_shape residual_shape, bool accumulate);
 void test_layer_fini(test_layer *t);
 
+/* Runs the case, and compares all that came out with what the reference expects. */
+void test_layer_case(const test_variant *variant, const csa_trial_case *c);
+
 /* Largest |got - want| is at most `tolerance` times the largest |want| (or times 1, if that is smaller). Where the last
  * layer was run with halves, CSA_TRIAL_HALF_TOLERANCE is granted at least. */
 void assert_close(const char *what, const double *got, const double *want, int64_t count, double tolerance);
