@@ -1,17 +1,19 @@
 /* Batch normalisation: formulas and arguments of cl/batchnorm.cl, which has the other kernels. One work-item takes a
  * chunk of rows, 16 * AT_ONCE columns at a time, and keeps what belongs to them in registers. Sums are taken over
- * BLOCK rows, and then over blocks. STREAMED: the result, which no cache would hold, is stored past them. RELU,
+ * BLOCK rows, and then over blocks. `streamed`: the result, which no cache would hold, is stored past them. RELU,
  * RESIDUAL; COLS: a multiple of 16. */
 
 #define AT_ONCE (COLS % 64 == 0 ? 4 : COLS % 32 == 0 ? 2 : 1)
 #define BLOCK 64
 #define EACH_STRIP(c) for (int c = 0; c < COLS; c += 16 * AT_ONCE)
 
-#ifdef STREAMED
-#define PUT(p, i, v) STREAM(float16, v, (p) + (i))
-#else
-#define PUT(p, i, v) STORE16(p, i, v)
-#endif
+#define STREAM16_float(p, i, v) STREAM(float16, v, (p) + (i))
+#define STREAM16_half(p, i, v) STORE16_half(p, i, v)
+#define PUT(p, i, v)                       \
+  if (streamed)                            \
+    OF_TYPE(STREAM16, STORAGE)(p, i, (v)); \
+  else                                     \
+    STORE16(p, i, (v))
 
 static inline int count_of(__global const step_state *state, const int pixels, const int first, const int chunk_rows) {
   return clamp(state->active * pixels - first, 0, chunk_rows);
@@ -70,7 +72,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void batchnorm_statistics(
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void batchnorm_normalize(IN(storage, x), IN(float, weight),
                                                                                IN(float, bias), IN(float, stats),
                                                                                IN(storage, residual), OUT(storage, y),
-                                                                               const int rows, const int chunk_rows) {
+                                                                               const int rows, const int chunk_rows,
+                                                                               const int streamed) {
   OPEN_IN(storage, x);
   OPEN_IN(float, weight);
   OPEN_IN(float, bias);
@@ -147,7 +150,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void batchnorm_sums(IN(sto
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void batchnorm_backward(
     IN(storage, x), IN(float, weight), IN(float, bias), IN(float, stats), IN(float, sums), SAME_IN(storage, dy),
-    STATE(state), SAME_OUT(storage, dx), const int pixels, const int rows, const int chunk_rows) {
+    STATE(state), SAME_OUT(storage, dx), const int pixels, const int rows, const int chunk_rows, const int streamed) {
   OPEN_IN(storage, x);
   OPEN_IN(float, weight);
   OPEN_IN(float, bias);

@@ -42,13 +42,14 @@ static sizes sizes_of(const csa_plan *p, const csa_layer *l) {
                  .cpu = csa_kernel_is_cpu(p, "batchnorm_sums") && cols % 16 == 0};
 }
 
-/* `to`: what is written element by element, or NULL. */
-static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const sizes *s, const char *name,
-                         const csa_tensor *to) {
+static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const sizes *s, const char *name) {
   const char *relu = l->config.relu ? " -DRELU" : "", *residual = l->in[1] != NULL ? " -DRESIDUAL" : "";
   if (!s->cpu) return csa_kernel_portable(p, name, "-DCOLS=%d%s%s", s->cols, relu, residual);
-  const bool streams = to != NULL && csa_plan_streams(p, to, csa_elements(to->shape), s->cols, 16);
-  return csa_kernel_named(p, name, "-DCOLS=%d%s%s%s", s->cols, relu, residual, streams ? " -DSTREAMED" : "");
+  return csa_kernel_named(p, name, "-DCOLS=%d%s%s", s->cols, relu, residual);
+}
+
+static int streamed(const csa_plan *p, const sizes *s, const csa_tensor *to) {
+  return csa_plan_streams(p, to, csa_elements(to->shape), s->cols, 16);
 }
 
 /* Work of a kernel that adds up rows. */
@@ -62,16 +63,18 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
   const sizes s = sizes_of(p, l);
   csa_tensor *parts;
   CSA_TRY(csa_plan_scratch(p, csa_shape3(s.chunks, 2, s.cols), &parts));
-  CSA_TRY(csa_launch(p, kernel(p, l, &s, "batchnorm_statistics", NULL), work_of(p, &s),
+  CSA_TRY(csa_launch(p, kernel(p, l, &s, "batchnorm_statistics"), work_of(p, &s),
                      CSA_ARGS(x, step, parts, s.pixels, s.chunks, s.chunk_rows)));
   merged = parts;
   CSA_TRY(csa_launch(p, csa_kernel_portable(p, "batchnorm_finish", "-DCOLS=%d", s.cols),
                      csa_groups(csa_plan_strips(p, 1, s.cols)),
                      CSA_ARGS(merged, step, l->param[RUNNING_MEAN], l->param[RUNNING_VAR], l->saved[STATS], s.pixels,
                               s.chunks, s.chunk_rows, EPSILON, MOMENTUM)));
-  const csa_kernel k = kernel(p, l, &s, "batchnorm_normalize", l->out);
+  const csa_kernel k = kernel(p, l, &s, "batchnorm_normalize");
   if (s.cpu)
-    return csa_launch(p, k, work_of(p, &s), CSA_ARGS(x, weight, bias, stats, residual, l->out, s.rows, s.chunk_rows));
+    return csa_launch(
+        p, k, work_of(p, &s),
+        CSA_ARGS(x, weight, bias, stats, residual, l->out, s.rows, s.chunk_rows, streamed(p, &s, l->out)));
   return csa_launch(p, k, csa_items((int64_t)s.rows * s.cols),
                     CSA_ARGS(x, weight, bias, stats, residual, l->out, s.rows));
 }
@@ -83,7 +86,7 @@ static csa_status sums_of(csa_plan *p, csa_layer *l, const sizes *s, csa_tensor 
   csa_tensor *parts;
   CSA_TRY(csa_plan_scratch(p, csa_shape3(s->chunks, 2, s->cols), &parts));
   CSA_TRY(csa_plan_scratch(p, csa_shape2(2, s->cols), sums));
-  CSA_TRY(csa_launch(p, kernel(p, l, s, "batchnorm_sums", NULL), work_of(p, s),
+  CSA_TRY(csa_launch(p, kernel(p, l, s, "batchnorm_sums"), work_of(p, s),
                      CSA_ARGS(x, weight, bias, stats, dy, step, parts, s->pixels, s->chunks, s->chunk_rows)));
   return csa_sum_rows(p, parts, s->chunks, 2 * s->cols, 2 * s->cols, 0.0f, *sums);
 }
@@ -97,10 +100,11 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   CSA_TRY(csa_sum_rows_of_two(p, sums, 1, p->beta, l->dparam[WEIGHT], s.cols, l->dparam[BIAS], s.cols));
   if (l->din == NULL) return CSA_OK;
   means = sums;
-  const csa_kernel k = kernel(p, l, &s, "batchnorm_backward", l->din != l->dout ? l->din : NULL);
+  const csa_kernel k = kernel(p, l, &s, "batchnorm_backward");
   if (s.cpu)
     return csa_launch(p, k, work_of(p, &s),
-                      CSA_ARGS(x, weight, bias, stats, means, dy, step, l->din, s.pixels, s.rows, s.chunk_rows));
+                      CSA_ARGS(x, weight, bias, stats, means, dy, step, l->din, s.pixels, s.rows, s.chunk_rows,
+                               l->din != l->dout && streamed(p, &s, l->din)));
   return csa_launch(p, k, csa_items((int64_t)s.rows * s.cols),
                     CSA_ARGS(x, weight, bias, stats, means, dy, step, l->din, s.pixels, s.rows));
 }

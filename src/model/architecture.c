@@ -1,11 +1,13 @@
 #include "model/architecture.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "model/cnn.h"
 #include "model/vit.h"
 
 #define SIZE_LIMIT 65536
+#define ALL_STAGES ((1u << CSA_STAGES_MAX) - 1)
 
 static const csa_architecture known[] = {
     {.model = "vit",
@@ -23,7 +25,8 @@ static const csa_architecture known[] = {
      .classes = 10,
      .widths = {32, 64, 128, 256, 128},
      .stages = 5,
-     .reduction = 8},
+     .reduction = 8,
+     .attention = ALL_STAGES},
 };
 
 const char *csa_architecture_known(int index) {
@@ -54,28 +57,36 @@ const char *csa_architecture_patches_text(const csa_architecture *a) {
   return a->grid ? "grid" : "rows";
 }
 
-/* The sizes of a model by their JSON keys; what is not the model's own has no key. */
+typedef enum { INTEGER, SWITCH, STAGES, WIDTHS } size_kind;
+enum { VIT = 1, CNN = 2 };
+
+/* Sizes by their JSON keys, and which models have them. */
 typedef struct {
   const char *key;
-  int *value;
+  int models;
+  size_kind kind;
+  size_t at; /* in csa_architecture */
 } size_entry;
+#define AT(field) offsetof(csa_architecture, field)
 
-enum { SIZES = 7 };
+static const size_entry entries[] = {
+    {"image", VIT | CNN, INTEGER, AT(image)},  {"patch", VIT, INTEGER, AT(patch)},
+    {"embed", VIT, INTEGER, AT(embed)},        {"heads", VIT, INTEGER, AT(heads)},
+    {"layers", VIT, INTEGER, AT(layers)},      {"hidden", VIT, INTEGER, AT(hidden)},
+    {"k", CNN, INTEGER, AT(reduction)},        {"classes", VIT | CNN, INTEGER, AT(classes)},
+    {"widths", CNN, WIDTHS, AT(widths)},       {"batch_norm", CNN, SWITCH, AT(batch_norm)},
+    {"pool", CNN, STAGES, AT(pool)},           {"residual", CNN, STAGES, AT(residual)},
+    {"attention", CNN, STAGES, AT(attention)},
+};
+#define EACH_ENTRY(e, a)                                                                     \
+  for (const size_entry *e = entries; e < entries + sizeof entries / sizeof entries[0]; e++) \
+    if (e->models & (csa_architecture_is_vit(a) ? VIT : CNN))
 
-static int size_table(csa_architecture *a, size_entry table[SIZES]) {
-  const size_entry vit[] = {{"image", &a->image},    {"patch", &a->patch},   {"embed", &a->embed},
-                            {"heads", &a->heads},    {"layers", &a->layers}, {"hidden", &a->hidden},
-                            {"classes", &a->classes}};
-  const size_entry cnn[] = {{"image", &a->image}, {"k", &a->reduction}, {"classes", &a->classes}};
-  const bool is_vit = csa_architecture_is_vit(a);
-  memcpy(table, is_vit ? vit : cnn, is_vit ? sizeof vit : sizeof cnn);
-  return (int)(is_vit ? sizeof vit / sizeof *vit : sizeof cnn / sizeof *cnn);
-}
-
-static csa_status read_size(const json_t *value, const char *where, const char *key, int *size) {
-  if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > SIZE_LIMIT)
-    return csa_fail(CSA_INPUT, "%s: sizes: %s: must be an integer from 1 to %d", where, key, SIZE_LIMIT);
-  *size = (int)json_integer_value(value);
+static csa_status read_integer(const json_t *value, const char *where, const char *key, int least, int most,
+                               int *integer) {
+  if (!json_is_integer(value) || json_integer_value(value) < least || json_integer_value(value) > most)
+    return csa_fail(CSA_INPUT, "%s: sizes: %s: must be an integer from %d to %d", where, key, least, most);
+  *integer = (int)json_integer_value(value);
   return CSA_OK;
 }
 
@@ -84,39 +95,96 @@ static csa_status read_widths(csa_architecture *a, const json_t *widths, const c
   if (stages < 1 || stages > CSA_STAGES_MAX)
     return csa_fail(CSA_INPUT, "%s: sizes: widths: must be a list of 1 to %d integers", where, CSA_STAGES_MAX);
   a->stages = (int)stages;
-  for (size_t i = 0; i < stages; i++) CSA_TRY(read_size(json_array_get(widths, i), where, "widths", &a->widths[i]));
+  for (size_t i = 0; i < stages; i++)
+    CSA_TRY(read_integer(json_array_get(widths, i), where, "widths", 1, SIZE_LIMIT, &a->widths[i]));
   return CSA_OK;
 }
 
-csa_status csa_architecture_read_sizes(csa_architecture *a, const json_t *sizes, const char *where) {
-  size_entry table[SIZES];
-  const int count = size_table(a, table);
+/* Widths are known by now. A list of all stages means all there may be, as the default does. */
+static csa_status read_stages(const csa_architecture *a, const json_t *list, const char *where, const char *key,
+                              unsigned *stages) {
+  if (!json_is_array(list))
+    return csa_fail(CSA_INPUT, "%s: sizes: %s: must be a list of stages, like [1, 2]", where, key);
+  *stages = 0;
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    int stage = 0;
+    CSA_TRY(read_integer(json_array_get(list, i), where, key, 1, a->stages, &stage));
+    *stages |= 1u << (stage - 1);
+  }
+  if (*stages == (1u << a->stages) - 1) *stages = ALL_STAGES;
+  return CSA_OK;
+}
+
+static csa_status read_entry(csa_architecture *a, const size_entry *e, const json_t *value, const char *where) {
+  void *to = (char *)a + e->at;
+  switch (e->kind) {
+    case INTEGER: return read_integer(value, where, e->key, 1, SIZE_LIMIT, to);
+    case WIDTHS: return read_widths(a, value, where);
+    case STAGES: return read_stages(a, value, where, e->key, to);
+    case SWITCH: break;
+  }
+  if (!json_is_boolean(value)) return csa_fail(CSA_INPUT, "%s: sizes: %s: must be true or false", where, e->key);
+  *(bool *)to = json_is_true(value);
+  return CSA_OK;
+}
+
+static csa_status check_keys(const csa_architecture *a, const json_t *sizes, const char *where) {
   const char *key;
   json_t *value;
-  if (!json_is_object(sizes)) return csa_fail(CSA_INPUT, "%s: sizes: not a JSON object", where);
   json_object_foreach((json_t *)sizes, key, value) {
-    int i = 0;
-    while (i < count && strcmp(table[i].key, key) != 0) i++;
-    if (i < count)
-      CSA_TRY(read_size(value, where, key, table[i].value));
-    else if (!csa_architecture_is_vit(a) && strcmp(key, "widths") == 0)
-      CSA_TRY(read_widths(a, value, where));
-    else
-      return csa_fail(CSA_INPUT, "%s: sizes: unknown key '%s' for %s", where, key, a->model);
+    bool known_key = false;
+    EACH_ENTRY(e, a) known_key = known_key || strcmp(e->key, key) == 0;
+    if (!known_key) return csa_fail(CSA_INPUT, "%s: sizes: unknown key '%s' for %s", where, key, a->model);
   }
   return CSA_OK;
 }
 
-csa_status csa_architecture_sizes(const csa_architecture *architecture, json_t **out) {
-  csa_architecture copy = *architecture;
-  size_entry table[SIZES];
-  const int count = size_table(&copy, table);
-  json_t *sizes = json_object(), *widths = json_array();
+csa_status csa_architecture_read_sizes(csa_architecture *a, const json_t *sizes, const char *where) {
+  if (!json_is_object(sizes)) return csa_fail(CSA_INPUT, "%s: sizes: not a JSON object", where);
+  CSA_TRY(check_keys(a, sizes, where));
+  EACH_ENTRY(e, a) {
+    const json_t *value = json_object_get(sizes, e->key);
+    if (value != NULL) CSA_TRY(read_entry(a, e, value, where));
+  }
+  return CSA_OK;
+}
+
+static json_t *list_stages(unsigned stages, int count) {
+  json_t *list = json_array();
+  for (int i = 0; i < count; i++)
+    if (stages >> i & 1) json_array_append_new(list, json_integer(i + 1));
+  return list;
+}
+
+static json_t *list_widths(const csa_architecture *a) {
+  json_t *list = json_array();
+  for (int i = 0; i < a->stages; i++) json_array_append_new(list, json_integer(a->widths[i]));
+  return list;
+}
+
+/* NULL: it is as in `usual`, and need not be said. */
+static json_t *entry_value(const csa_architecture *a, const csa_architecture *usual, const size_entry *e) {
+  const void *of = (const char *)a + e->at, *default_of = (const char *)usual + e->at;
+  switch (e->kind) {
+    case INTEGER: return json_integer(*(const int *)of);
+    case WIDTHS: return list_widths(a);
+    case STAGES:
+      return *(const unsigned *)of == *(const unsigned *)default_of ? NULL
+                                                                    : list_stages(*(const unsigned *)of, a->stages);
+    case SWITCH: break;
+  }
+  return *(const bool *)of == *(const bool *)default_of ? NULL : json_boolean(*(const bool *)of);
+}
+
+csa_status csa_architecture_sizes(const csa_architecture *a, json_t **out) {
+  csa_architecture usual;
+  CSA_TRY(csa_architecture_default(&usual, a->model));
+  json_t *sizes = json_object();
   int failed = 0;
-  for (int i = 0; i < count; i++) failed |= json_object_set_new(sizes, table[i].key, json_integer(*table[i].value));
-  for (int i = 0; i < copy.stages; i++) failed |= json_array_append_new(widths, json_integer(copy.widths[i]));
-  if (copy.stages > 0) failed |= json_object_set(sizes, "widths", widths);
-  json_decref(widths);
+  EACH_ENTRY(e, a) {
+    json_t *value = entry_value(a, &usual, e);
+    if (value != NULL) failed |= json_object_set_new(sizes, e->key, value);
+  }
   *out = sizes;
   if (failed == 0) return CSA_OK;
   json_decref(sizes);

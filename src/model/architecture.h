@@ -15,6 +15,8 @@ typedef struct {
   int image, channels, classes;
   int patch, embed, heads, layers, hidden;       /* vit */
   int widths[CSA_STAGES_MAX], stages, reduction; /* cnn: channels of each stage; attention's inner ones are fewer */
+  unsigned pool, residual, attention;            /* cnn: sets of stages, bit 0 for the first one */
+  bool batch_norm;                               /* cnn: after every convolution */
 } csa_architecture;
 
 bool csa_architecture_is_vit(const csa_architecture *architecture);
@@ -32,11 +34,12 @@ csa_status csa_architecture_patches(csa_architecture *architecture, const char *
 const char *csa_architecture_patches_text(const csa_architecture *architecture);
 
 /* Overrides sizes by those of a JSON object: {"image", "classes"} and, vit, {"patch", "embed", "heads", "layers",
- * "hidden"}, cnn, {"widths": [...], "k"}. An unknown key or an impossible value is CSA_INPUT. `where` begins the
+ * "hidden"}, cnn, {"widths": [...], "k", "batch_norm": true or false, "pool", "residual", "attention": [...]}, these
+ * three lists of stages, counted from 1. An unknown key or an impossible value is CSA_INPUT. `where` begins the
  * sentence. */
 csa_status csa_architecture_read_sizes(csa_architecture *architecture, const json_t *sizes, const char *where);
 
-/* The sizes as such an object, a new reference. */
+/* The sizes as such an object, a new reference; what the notebook's models lack is in it only where it is used. */
 csa_status csa_architecture_sizes(const csa_architecture *architecture, json_t **sizes);
 
 /* Adds the model's layers, from the input to the loss. */

@@ -1,5 +1,5 @@
-/* The CNN with non-local self-attention of the notebook: stages of convolution, ReLU and attention, all at full size.
- */
+/* The CNN with non-local self-attention. The notebook's has stages of convolution, ReLU and attention, all at full
+ * size; others have batch norm, and in some stages pooling and residual parts, or no attention. */
 #ifndef CSA_MODEL_CNN_H
 #define CSA_MODEL_CNN_H
 

@@ -52,6 +52,7 @@ csa_status csa_weights_add(csa_safetensors_writer *writer, csa_graph *graph, con
   for (size_t i = 0; i < graph->parameters.count; i++) {
     const csa_parameter *p = &graph->parameters.list[i];
     char name[CSA_TENSOR_NAME + 16];
+    if (p->buffer && flat == graph->parameters.gradients) continue;
     full_name(name, prefix, p);
     csa_parameter_to_file(p, values + p->value->start, file);
     CSA_GO(csa_safetensors_writer_add(writer, name, CSA_ST_F32, p->value->shape, file));
@@ -101,13 +102,26 @@ done:
   return status;
 }
 
+static bool has_parameter(const csa_graph *graph, const char *name) {
+  for (size_t p = 0; p < graph->parameters.count; p++)
+    if (strcmp(graph->parameters.list[p].name, name) == 0) return true;
+  return false;
+}
+
+/* PyTorch also counts the batches that running statistics have seen, which nobody needs; it reads files without. */
+static bool is_batch_count(const csa_graph *graph, const char *name) {
+  static const char last[] = "num_batches_tracked";
+  const size_t length = strlen(name), prefix = length - (sizeof last - 1);
+  char mean[CSA_TENSOR_NAME + 16];
+  if (length < sizeof last - 1 || strcmp(name + prefix, last) != 0) return false;
+  snprintf(mean, sizeof mean, "%.*srunning_mean", (int)prefix, name);
+  return has_parameter(graph, mean);
+}
+
 csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors *file) {
   for (size_t i = 0; i < csa_safetensors_count(file); i++) {
     const char *name = csa_safetensors_at(file, i)->name;
-    bool known = false;
-    for (size_t p = 0; p < graph->parameters.count && !known; p++)
-      known = strcmp(graph->parameters.list[p].name, name) == 0;
-    if (!known)
+    if (!has_parameter(graph, name) && !is_batch_count(graph, name))
       return csa_fail(CSA_INPUT,
                       "weights: %s: tensor '%s': the model has no such parameter\n"
                       "  the file is of another model, or of other sizes or patches",

@@ -76,12 +76,21 @@ static csa_status run_layers(self_test *t, const csa_graph *graph) {
   return CSA_OK;
 }
 
+/* The sum of gradients after a layer that does not add them itself, where the graph has such a sum. */
+static csa_status run_join(self_test *t, const csa_plan *plan) {
+  const csa_trial_case c = {.ops = &csa_layer_select, .in = csa_shape3(3, 4, 5), .joins = true, .input_gradient = true};
+  for (size_t i = 0; i < plan->node_count; i++)
+    if (strcmp(plan->nodes[i].kernel.name, "join_add") == 0) return run_layer(t, &c);
+  return CSA_OK;
+}
+
 /* All of one recorded graph, products first: layers are made of them. */
 static csa_status run_graph(self_test *t, const csa_graph *graph, const csa_augment *augment) {
   const csa_shape in = graph->input->shape;
   CSA_TRY(csa_ledger_use(&t->ledger, graph->plan));
   CSA_TRY(run_products(t, graph->plan));
   CSA_TRY(run_layers(t, graph));
+  CSA_TRY(run_join(t, graph->plan));
   CSA_TRY(csa_selftest_gather(&t->ledger, t->device, t->choices, (int)in.dim[1], (int)in.dim[3], augment));
   return csa_selftest_loss(&t->ledger, t->device, t->choices, (int)csa_cols(graph->out->shape),
                            graph->config.smoothing);
@@ -125,7 +134,7 @@ static csa_status run_odd_layers(self_test *t) {
       {.ops = &csa_layer_pool, .in = csa_shape4(3, 5, 7, 3)},
       {.ops = &csa_layer_average, .in = csa_shape4(3, 5, 7, 3)},
       {.ops = &csa_layer_tokens, .in = csa_shape3(3, 4, 5)},
-      {.ops = &csa_layer_select, .in = csa_shape3(3, 4, 5)},
+      {.ops = &csa_layer_select, .in = csa_shape3(3, 4, 5), .joins = true},
       {.ops = &csa_layer_patches, .config = {.patch = 3, .grid = true}, .in = csa_shape4(3, 6, 6, 2)},
       {.ops = &csa_layer_attention, .config = {.heads = 3}, .in = csa_shape3(3, 17, 12)},
       {.ops = &csa_layer_conv2d, .config = {.out = 10, .kernel = 3}, .in = csa_shape4(3, 5, 7, 2)},
@@ -200,8 +209,9 @@ static csa_status enter(csa_ledger *ledger, const csa_trial *t, const csa_expect
   CSA_TRY(csa_ledger_probe(ledger, plan, l->out, csa_difference(t->out, e->out, csa_elements(l->out->shape), NULL),
                            e->tolerance.out, "%s", text));
   if (t->din != NULL)
-    CSA_TRY(csa_ledger_probe(ledger, plan, l->din, csa_difference(t->din, e->din, csa_elements(l->din->shape), NULL),
-                             e->tolerance.din, "%s: d input", text));
+    CSA_TRY(csa_ledger_probe(ledger, plan, t->gradient,
+                             csa_difference(t->din, e->din, csa_elements(l->in[0]->shape), NULL), e->tolerance.din,
+                             "%s: d input", text));
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
     const csa_tensor *d = l->dparam[slot], *value = l->param[slot];
     if (t->buffer[slot] != NULL)

@@ -70,10 +70,12 @@ static csa_status build(csa_trial *t, const csa_trial_case *c, csa_tensor **resi
   *residual = NULL;
   CSA_TRY(g->status);
   if (c->joins) CSA_TRY(csa_plan_tensor(g->plan, CSA_DATA, in->dtype, c->in, &g->gradients[0].gradient, "other"));
+  t->other = g->gradients[0].gradient;
   if (c->residual.rank > 0) CSA_TRY(csa_plan_tensor(g->plan, CSA_DATA, in->dtype, c->residual, residual, "residual"));
   csa_graph_add(g, c->ops, c->config, in, *residual, "layer");
   CSA_TRY(csa_graph_record(g));
   t->layer = &g->layers[0];
+  t->gradient = t->layer->din != NULL ? g->gradients[0].gradient : NULL;
   return csa_schedule_prepare(g);
 }
 
@@ -113,7 +115,7 @@ static csa_status set_inputs(csa_trial *t, csa_device *device, const csa_trial_c
     CSA_TRY(draw(c->residual, 2, false, 1.0, &t->residual));
     CSA_TRY(csa_values_upload(device, residual, t->residual));
   }
-  if (t->layer->dother != NULL) CSA_TRY(fill(device, t->layer->dother, 1.0));
+  if (t->other != NULL) CSA_TRY(fill(device, t->other, 1.0));
   return set_parameters(t, device, c);
 }
 
@@ -124,9 +126,9 @@ static void take_ones(double *values, csa_shape shape) {
 static csa_status collect(csa_trial *t, csa_device *device, const csa_trial_case *c) {
   const csa_layer *l = t->layer;
   CSA_TRY(csa_values_download(device, l->out, &t->out));
-  if (l->din != NULL) {
-    CSA_TRY(csa_values_download(device, l->din, &t->din));
-    if (l->dother != NULL) take_ones(t->din, l->din->shape);
+  if (t->gradient != NULL) {
+    CSA_TRY(csa_values_download(device, t->gradient, &t->din));
+    if (t->other != NULL) take_ones(t->din, t->gradient->shape);
   }
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
     if (l->param[slot] != NULL && l->dparam[slot] == NULL)

@@ -28,6 +28,8 @@ typedef struct {
   double *out, *din; /* the gradient of a residual is dout by construction */
   double *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS];
   double *buffer[CSA_LAYER_SLOTS]; /* of a parameter that is none: its values afterwards */
+  const csa_tensor *gradient;      /* of the input; NULL if it is not wanted */
+  const csa_tensor *other;         /* its part from another reader: ones; NULL without one */
   csa_step_state state;            /* of the step */
 } csa_trial;
 
