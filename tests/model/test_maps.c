@@ -56,8 +56,14 @@ static csa_architecture vit(int image, int layers, bool grid) {
 }
 
 static csa_architecture cnn(void) {
-  return (csa_architecture){
-      .model = "cnn", .image = 9, .channels = 3, .classes = 3, .widths = {12, 7}, .stages = 2, .reduction = 1};
+  return (csa_architecture){.model = "cnn",
+                            .image = 9,
+                            .channels = 3,
+                            .classes = 3,
+                            .widths = {12, 7},
+                            .stages = 2,
+                            .reduction = 1,
+                            .attention = 3};
 }
 
 /* Weights times values are the context that the layer computed, and no weights are all alike. */
