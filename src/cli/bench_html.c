@@ -8,38 +8,6 @@
 #include "report/svg.h"
 
 #define SHOWN 0.01 /* of a step's time: kernels below it are drawn as one */
-#define BAR_LABEL 192
-#define BAR_TEXT 64
-
-/* Bars with room for their texts. */
-typedef struct {
-  csa_bar *bars;
-  char (*labels)[BAR_LABEL], (*texts)[BAR_TEXT];
-  int count;
-} bar_list;
-
-static csa_status bars_init(bar_list *list, size_t most) {
-  *list = (bar_list){0};
-  CSA_TRY(csa_new(&list->bars, most, sizeof *list->bars));
-  CSA_TRY(csa_new(&list->labels, most, sizeof *list->labels));
-  return csa_new(&list->texts, most, sizeof *list->texts);
-}
-
-static void bars_fini(bar_list *list) {
-  free(list->bars);
-  free(list->labels);
-  free(list->texts);
-}
-
-/* The next bar, whose label and text are to be filled. */
-static csa_bar *add_bar(bar_list *list, double value, double part) {
-  const int i = list->count++;
-  list->bars[i] = (csa_bar){list->labels[i], list->texts[i], value, part};
-  return &list->bars[i];
-}
-#define LABEL(list) (list)->labels[(list)->count - 1], sizeof *(list)->labels
-#define TEXT(list) (list)->texts[(list)->count - 1], sizeof *(list)->texts
-
 /* ---- what was measured on what */
 
 static void print_head(const csa_bench *b, FILE *out) {
@@ -55,27 +23,22 @@ static void print_head(const csa_bench *b, FILE *out) {
   fprintf(out, "</header>\n");
 }
 
-static void print_entry(FILE *out, const char *name, const char *value) {
-  csa_html_element(out, "dt", "%s", name);
-  csa_html_element(out, "dd", "%s", value);
-}
-
 static void print_device(const csa_bench_device *d, FILE *out) {
   char text[64];
   fprintf(out, "<div class=\"card\">\n");
   csa_html_element(out, "h3", "%s · %s", d->info.name, d->info.device);
   fprintf(out, "<dl>\n");
-  print_entry(out, "platform", d->info.platform);
-  print_entry(out, "driver", d->info.driver);
+  csa_html_entry(out, "platform", d->info.platform);
+  csa_html_entry(out, "driver", d->info.driver);
   snprintf(text, sizeof text, "%s, %d compute units", csa_device_type_text(d->info.type), d->info.compute_units);
-  print_entry(out, "kind", text);
-  print_entry(out, "chip", d->chip[0] != '\0' ? d->chip : "not known");
+  csa_html_entry(out, "kind", text);
+  csa_html_entry(out, "chip", d->chip[0] != '\0' ? d->chip : "not known");
   if (d->gflops > 0.0) {
     snprintf(text, sizeof text, "%.1f GFLOP/s, copying %.1f GB/s", d->gflops, d->gbytes_per_s);
-    print_entry(out, "measured peak", text);
+    csa_html_entry(out, "measured peak", text);
   }
   snprintf(text, sizeof text, d->load >= 0.0 ? "%.2f" : "not known", d->load);
-  print_entry(out, "load before", text);
+  csa_html_entry(out, "load before", text);
   fprintf(out, "</dl>\n</div>\n");
 }
 
@@ -124,25 +87,26 @@ static void print_tile(const csa_bench *b, int device, int model, int figure, FI
 /* Bars of one figure: a bar for each device that has it. */
 static csa_status print_chart(const csa_bench *b, const char *model, int figure, FILE *out) {
   const csa_bench_figure *f = &csa_bench_figures[figure];
-  bar_list list;
-  csa_status status;
-  CSA_GO(bars_init(&list, (size_t)b->count));
+  csa_bar *bars = NULL;
+  int count = 0;
+  CSA_TRY(csa_new(&bars, (size_t)b->count, sizeof *bars));
   for (int i = 0; i < b->count; i++) {
     const int m = model_on(&b->devices[i], model);
     double value;
     if (m < 0 || !csa_bench_value(b, i, m, figure, &value)) continue;
-    add_bar(&list, f->scale * value, f->scale * value);
-    snprintf(LABEL(&list), "%s · %s", b->devices[i].info.name, b->devices[i].info.device);
-    snprintf(TEXT(&list), "%.*f %s", f->digits, f->scale * value, f->unit);
+    csa_bar *bar = &bars[count++];
+    *bar = (csa_bar){.value = f->scale * value, .part = f->scale * value};
+    snprintf(bar->label, sizeof bar->label, "%s · %s", b->devices[i].info.name, b->devices[i].info.device);
+    snprintf(bar->text, sizeof bar->text, "%.*f %s", f->digits, f->scale * value, f->unit);
   }
-  if (list.count == 0) goto done;
+  if (count == 0) goto done;
   fprintf(out, "<div class=\"card\">\n");
   csa_html_element(out, "h3 class=\"caps\"", "%s, %s", f->title, f->unit);
-  csa_svg_bars(out, f->title, f->unit, list.bars, list.count);
+  csa_svg_bars(out, f->title, f->unit, bars, count);
   fprintf(out, "</div>\n");
 done:
-  bars_fini(&list);
-  return status;
+  free(bars);
+  return CSA_OK;
 }
 
 static void print_epochs(const csa_bench *b, const char *model, FILE *out) {
@@ -188,20 +152,13 @@ static csa_status print_model(const csa_bench *b, const csa_bench_model *model, 
 
 /* ---- kernels */
 
-static void print_header(FILE *out, const char *const *names, int texts) {
-  fprintf(out, "<div class=\"scroll\"><table>\n<tr>");
-  for (int i = 0; names[i] != NULL; i++)
-    csa_html_element(out, i < texts ? "th" : "th class=\"number\"", "%s", names[i]);
-  fprintf(out, "</tr>\n");
-}
-
 #define NUMBER "td class=\"number\""
 
 static void print_kernel_table(const csa_bench_device *d, const csa_benchmark *m, FILE *out) {
   static const char *const names[] = {"kernel",  "bound", "calls",       "ms", "share",
                                       "GFLOP/s", "GB/s",  "of roofline", NULL};
   fprintf(out, "<details><summary>All %zu kernels as a table</summary>\n", m->kernel_count);
-  print_header(out, names, 2);
+  csa_html_header(out, names, 2);
   for (size_t i = 0; i < m->kernel_count; i++) {
     const csa_kernel_figures *k = &m->kernels[i];
     fprintf(out, "<tr>");
@@ -222,10 +179,9 @@ static void print_kernel_table(const csa_bench_device *d, const csa_benchmark *m
 static csa_status print_kernels(const csa_bench_device *d, const csa_bench_model *model, FILE *out) {
   const csa_benchmark *m = &model->speed;
   double others = 0.0, others_bound = 0.0;
-  int other_count = 0;
-  bar_list list;
-  csa_status status;
-  CSA_GO(bars_init(&list, m->kernel_count + 1));
+  int other_count = 0, count = 0;
+  csa_bar *bars = NULL;
+  CSA_TRY(csa_new(&bars, m->kernel_count + 1, sizeof *bars));
   for (size_t i = 0; i < m->kernel_count; i++) {
     const csa_kernel_figures *k = &m->kernels[i];
     const double ms = 1e3 * k->seconds, share = csa_bench_of_peak(d, k);
@@ -235,31 +191,33 @@ static csa_status print_kernels(const csa_bench_device *d, const csa_bench_model
       other_count++;
       continue;
     }
-    add_bar(&list, ms, share * ms);
-    snprintf(LABEL(&list), "%s × %d, %s", k->name, k->calls, csa_bench_bound(d, k));
-    snprintf(TEXT(&list), "%.2f ms, %.0f %%", ms, 100.0 * share);
+    csa_bar *bar = &bars[count++];
+    *bar = (csa_bar){.value = ms, .part = share * ms};
+    snprintf(bar->label, sizeof bar->label, "%s × %d, %s", k->name, k->calls, csa_bench_bound(d, k));
+    snprintf(bar->text, sizeof bar->text, "%.2f ms, %.0f %%", ms, 100.0 * share);
   }
   if (other_count > 0) {
-    add_bar(&list, others, others_bound);
-    snprintf(LABEL(&list), "%d others", other_count);
-    snprintf(TEXT(&list), "%.2f ms, %.0f %%", others, others > 0.0 ? 100.0 * others_bound / others : 0.0);
+    csa_bar *bar = &bars[count++];
+    *bar = (csa_bar){.value = others, .part = others_bound};
+    snprintf(bar->label, sizeof bar->label, "%d others", other_count);
+    snprintf(bar->text, sizeof bar->text, "%.2f ms, %.0f %%", others,
+             others > 0.0 ? 100.0 * others_bound / others : 0.0);
   }
   fprintf(out, "<div class=\"card wide\">\n");
   csa_html_element(out, "h3", "%s · %s: a step of %.2f ms, kernel by kernel", d->info.name, model->name,
                    1e3 * m->step_s);
-  csa_svg_bars(out, "time of each kernel and what its roofline allows", "ms", list.bars, list.count);
+  csa_svg_bars(out, "time of each kernel and what its roofline allows", "ms", bars, count);
   print_kernel_table(d, m, out);
   fprintf(out, "</div>\n");
-done:
-  bars_fini(&list);
-  return status;
+  free(bars);
+  return CSA_OK;
 }
 
 static void print_products(const csa_bench_device *d, FILE *out) {
   static const char *const names[] = {"m × n × k", "form", "provider", "GFLOP/s", "of peak", NULL};
   fprintf(out, "<div class=\"card wide\">\n");
   csa_html_element(out, "h3", "%s: matrix products", d->info.name);
-  print_header(out, names, 3);
+  csa_html_header(out, names, 3);
   for (int i = 0; i < d->product_count; i++) {
     const csa_product *p = &d->products[i];
     fprintf(out, "<tr>");

@@ -10,5 +10,6 @@ typedef struct {
 
 extern const csa_embedded csa_kernel_texts[]; /* of cl/: "layernorm.cl", "cpu/layernorm.cl" */
 extern const csa_embedded csa_preset_texts[]; /* of presets/: "cnn-strong.json" */
+extern const csa_embedded csa_page_texts[];   /* of src/report/: "page.css" */
 
 #endif

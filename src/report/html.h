@@ -1,4 +1,4 @@
-/* Pages that need nothing beside them: no script, no font, no picture is loaded; light or dark as the reader's system
+/* Pages that need nothing beside them: nothing is loaded; light or dark as the reader's system
  * is, readable on a phone. Everything that is not fixed text goes through an escape. */
 #ifndef CSA_REPORT_HTML_H
 #define CSA_REPORT_HTML_H
@@ -13,8 +13,18 @@ void csa_html_text(FILE *out, const char *text);
  * class=\"number\"". */
 void csa_html_element(FILE *out, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The colours that both schemes give to names, as a style sheet: also for a picture by itself. */
-void csa_html_colours(FILE *out);
+/* The text of colours.css, page.css, plot.css or page.js, which are part of the program. */
+void csa_html_part(FILE *out, const char *name);
+
+/* A name and its value, within <dl>. */
+void csa_html_entry(FILE *out, const char *name, const char *value);
+
+/* A table that scrolls, up to and with its row of names, which end with NULL; after the first `texts` columns come
+ * numbers. "</table></div>" ends it. */
+void csa_html_header(FILE *out, const char *const *names, int texts);
+
+/* The script that shows the values of plots: at the end of a page that has some. */
+void csa_html_script(FILE *out);
 
 /* The page up to where its content begins, and from where it ends. */
 void csa_html_begin(FILE *out, const char *title);

@@ -12,14 +12,6 @@
 #define UNITS 10000.0 /* a line's own coordinates, across and down */
 #define MARKS_MOST 40 /* points of a line that get a mark */
 
-const char csa_plot_style[] =
-    ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.line.faint{stroke-width:1;opacity:.55}"
-    "\n"
-    ".band{opacity:.18;stroke:none}.grid-line{stroke:var(--line);stroke-width:1}.zero{stroke:var(--soft);"
-    "stroke-width:1}.tick{fill:var(--soft);font-size:12px}\n"
-    ".line.c1{stroke:var(--one)}.line.c2{stroke:var(--two)}.line.c3{stroke:var(--three)}"
-    ".dot.c1,.band.c1{fill:var(--one)}.dot.c2,.band.c2{fill:var(--two)}.dot.c3,.band.c3{fill:var(--three)}\n";
-
 static bool by_marks(const csa_line *line) { return !line->faint && line->count <= MARKS_MOST; }
 
 static void widen(double value, double *low, double *high) {
@@ -222,11 +214,11 @@ void csa_plot_picture(FILE *out, const char *title, const csa_plot *plots, int c
           WIDTH, height, WIDTH, height);
   csa_html_element(out, "title", "%s", title);
   fprintf(out, "<style>\n");
-  csa_html_colours(out);
+  csa_html_part(out, "colours.css");
+  csa_html_part(out, "plot.css");
   fprintf(out,
           "text{font-family:system-ui,-apple-system,\"Segoe UI\",Roboto,\"DejaVu Sans\",sans-serif;fill:var(--ink)}\n"
-          ".title{font-size:17px;font-weight:600}.name{font-size:14px;font-weight:600}\n%s</style>\n",
-          csa_plot_style);
+          ".title{font-size:17px;font-weight:600}.name{font-size:14px;font-weight:600}\n</style>\n");
   fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"var(--card)\"/>\n");
   fprintf(out, "<text class=\"title\" x=\"%d\" y=\"30\">", CSA_PLOT_MARGIN);
   csa_html_text(out, title);

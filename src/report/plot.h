@@ -50,7 +50,4 @@ csa_status csa_plot_print(FILE *out, const csa_plot *plot);
 /* A picture file by itself: the plots under each other, colours for light and dark within it. */
 void csa_plot_picture(FILE *out, const char *title, const csa_plot *plots, int count);
 
-/* The style of all that, for the page's style sheet; colours are those of html.h. */
-extern const char csa_plot_style[];
-
 #endif

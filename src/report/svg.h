@@ -5,10 +5,10 @@
 #include <stdio.h>
 
 typedef struct {
-  const char *label; /* above the bar */
-  const char *text;  /* at its end: the value with its unit */
-  double value;      /* its length; below 0, or not a number, is drawn as 0 */
-  double part;       /* of it, drawn solid; the rest is pale. Above `value`: all of it */
+  char label[192]; /* above the bar */
+  char text[64];   /* at its end: the value with its unit */
+  double value;    /* its length; below 0, or not a number, is drawn as 0 */
+  double part;     /* of it, drawn solid; the rest is pale. Above `value`: all of it */
 } csa_bar;
 
 /* Where an axis from zero that reaches `most` ends, and the distance of its ticks, a 1, 2 or 5 with zeros. `most` not

@@ -63,7 +63,7 @@ static void test_page(void **state) {
   static const char *const forbidden[] = {"<script", "<link", "<img", "url(", "@import", "http:", "https:"};
   for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) assert_null(strstr(page, forbidden[i]));
   assert_non_null(strstr(page, "<title>a &lt; b</title>"));
-  assert_non_null(strstr(page, "prefers-color-scheme:dark"));
+  assert_non_null(strstr(page, "prefers-color-scheme: dark"));
   static const char *const tags[] = {"html", "head", "body", "main", "style"};
   for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
     char open[16], close[16];

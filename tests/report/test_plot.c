@@ -104,7 +104,7 @@ static void test_picture(void **state) {
   fclose(out);
   assert_int_equal(strncmp(text, "<svg xmlns=", 11), 0);
   assert_non_null(strstr(text, "<title>x &amp; y</title>"));
-  assert_non_null(strstr(text, "prefers-color-scheme:dark"));
+  assert_non_null(strstr(text, "prefers-color-scheme: dark"));
   assert_null(strstr(text, "<script"));
   assert_null(strstr(text, "href"));
 }
