@@ -201,6 +201,8 @@ static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, cs
                     "  the same command with --out %s goes on",
                     (int)*c->stop, run->folder, c->folder);
   CSA_TRY(status);
+  csa_live_clear();
+  if (csa_trainer_rate(t) > 0.0) CSA_TRY(csa_training_report(t)); /* else it has one */
   run->train_loss = t->progress.train_loss;
   run->test_loss = t->progress.test_loss;
   run->test_accuracy = t->progress.test_accuracy;
@@ -281,6 +283,9 @@ static csa_status compare(comparison *c) {
       CSA_TRY(train_one(c, &c->result.models[m], &c->result.models[m].runs[seed]));
   CSA_TRY(write_report(c, "compare.md", false));
   CSA_TRY(write_report(c, "compare.json", true));
+  char path[CSA_PATH + 32];
+  snprintf(path, sizeof path, "%s/compare.html", c->folder);
+  CSA_TRY(csa_comparison_page(&c->result, path));
   if (s->json) return csa_print_json(csa_comparison_json(&c->result));
   csa_comparison_print(&c->result, stdout);
   return csa_flush_output();
@@ -325,7 +330,8 @@ csa_status csa_command_compare(int argc, char **argv) {
   const csa_command_line line = {
       "compare",
       "",
-      "Trains the CNN and the ViT on the same data with the same settings and compares them, in Markdown.",
+      "Trains the CNN and the ViT on the same data with the same settings and compares them: a table, and a page\nwith "
+      "curves.",
       "  clsattn compare --data fashion-mnist --limit-train 2000 --limit-test 1000 --epochs 2\n"
       "  clsattn compare --seeds 3 --match-params --out runs/matched\n",
       options,

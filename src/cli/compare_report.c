@@ -1,6 +1,7 @@
 #include "cli/compare_report.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A figure that every run has: how it is called in JSON, where it is, and how the table shows it. */
@@ -41,60 +42,119 @@ static summary summarise(const csa_comparison *c, int model, const figure *f) {
   return s;
 }
 
-static void print_summary(const csa_comparison *c, int model, const figure *f, FILE *out) {
+static void summary_text(const csa_comparison *c, int model, const figure *f, char text[CSA_COMPARED_TEXT]) {
   const summary s = summarise(c, model, f);
-  fprintf(out, " %.*f", f->digits, f->scale * s.mean);
-  if (c->seeds > 1) fprintf(out, " ± %.*f", f->digits, f->scale * s.deviation);
-  fprintf(out, "%s |", f->unit);
+  int used = snprintf(text, CSA_COMPARED_TEXT, "%.*f", f->digits, f->scale * s.mean);
+  if (c->seeds > 1)
+    used += snprintf(text + used, CSA_COMPARED_TEXT - (size_t)used, " ± %.*f", f->digits, f->scale * s.deviation);
+  snprintf(text + used, CSA_COMPARED_TEXT - (size_t)used, "%s", f->unit);
+}
+
+bool csa_comparison_row(const csa_comparison *c, int row, const char **title,
+                        char cells[CSA_COMPARED][CSA_COMPARED_TEXT]) {
+  const int figure_row = row - 2;
+  static const char *const others[] = {"parameters", "MFLOP an image: forward, training"};
+  *title = row < 2 ? others[row] : figure_row < (int)FIGURES ? figures[figure_row].title : "device memory";
+  for (int m = 0; m < CSA_COMPARED; m++) {
+    const csa_compared_model *of = &c->models[m];
+    if (row == 0)
+      snprintf(cells[m], CSA_COMPARED_TEXT, "%lld", (long long)of->parameters);
+    else if (row == 1)
+      snprintf(cells[m], CSA_COMPARED_TEXT, "%.1f, %.1f", 1e-6 * of->flops_forward, 1e-6 * of->flops_training);
+    else if (figure_row < (int)FIGURES)
+      summary_text(c, m, &figures[figure_row], cells[m]);
+    else
+      snprintf(cells[m], CSA_COMPARED_TEXT, "%.1f MiB", (double)of->runs[0].bytes / 1048576.0);
+  }
+  return figure_row <= (int)FIGURES;
 }
 
 static const char *name_of(const csa_comparison *c, int model) { return c->models[model].config.architecture.model; }
 
-/* "a is 1.93 points more accurate", or that the spread over seeds does not let one tell. */
-static void print_verdict(const csa_comparison *c, FILE *out) {
+void csa_comparison_name(const csa_comparison *c, int model, char name[CSA_COMPARED_TEXT]) {
+  const char *patches = csa_architecture_patches_text(&c->models[model].config.architecture);
+  snprintf(name, CSA_COMPARED_TEXT, "%s%s%s%s", name_of(c, model), patches != NULL ? " (" : "",
+           patches != NULL ? patches : "", patches != NULL ? ")" : "");
+}
+
+void csa_comparison_settings(const csa_comparison *c, FILE *out) {
+  const csa_config *settings = &c->models[0].config;
+  fprintf(out,
+          "%s, %lld training and %lld test images; %d epochs, batch %d, %s, learning rate %g; %d seed%s from %llu; %s",
+          c->format, (long long)c->train_images, (long long)c->test_images, settings->epochs, settings->batch,
+          csa_optimizer_text(settings->optimizer), settings->lr, c->seeds, c->seeds > 1 ? "s" : "",
+          (unsigned long long)settings->seed, c->device);
+}
+
+/* Who is more accurate, and whether the seeds let one tell. */
+static void say_accuracy(const csa_comparison *c, FILE *out) {
   const figure *accuracy = &figures[2];
   const summary s[CSA_COMPARED] = {summarise(c, 0, accuracy), summarise(c, 1, accuracy)};
   const int best = s[1].mean > s[0].mean ? 1 : 0, other = 1 - best;
   const double points = 100.0 * (s[best].mean - s[other].mean);
-  const double spread = 100.0 * sqrt(s[0].deviation * s[0].deviation + s[1].deviation * s[1].deviation);
-  const csa_compared_model *b = &c->models[best], *o = &c->models[other];
-  fprintf(out, "\nThe %s is %.2f points more accurate", name_of(c, best), points);
+  const double spread = 200.0 * sqrt(s[0].deviation * s[0].deviation + s[1].deviation * s[1].deviation);
+  if (points < 0.005)
+    fprintf(out, "Both are equally accurate (%.2f %%)", 100.0 * s[best].mean);
+  else
+    fprintf(out, "The %s is %.2f points more accurate (%.2f %% against %.2f %%)", name_of(c, best), points,
+            100.0 * s[best].mean, 100.0 * s[other].mean);
   if (c->seeds == 1)
-    fprintf(out, " (one seed: --seeds shows how much of that is chance)");
-  else if (points <= 2.0 * spread)
-    fprintf(out, ", which is not beyond the spread over seeds (two standard deviations of the difference: %.2f)",
-            2.0 * spread);
-  fprintf(out, ", with %.3g times the parameters and %.3g times the work of an image in training.\n",
-          (double)b->parameters / (double)o->parameters, b->flops_training / o->flops_training);
+    fprintf(out, "; that is one seed, which proves nothing: --seeds 3 shows how much of it is chance.\n");
+  else
+    fprintf(out, ", which is %sbeyond the spread over %d seeds (two standard deviations of the difference: %.2f).\n",
+            points > spread ? "" : "not ", c->seeds, spread);
+}
+
+/* Who trains faster, and what memory it takes. */
+static void say_speed(const csa_comparison *c, FILE *out) {
+  const double rates[CSA_COMPARED] = {summarise(c, 0, &figures[3]).mean, summarise(c, 1, &figures[3]).mean};
+  const int fast = rates[1] > rates[0] ? 1 : 0, slow = 1 - fast;
+  const double bytes[CSA_COMPARED] = {(double)c->models[0].runs[0].bytes, (double)c->models[1].runs[0].bytes};
+  if (!(rates[slow] > 0.0)) return;
+  fprintf(
+      out,
+      "The %s trains %.3g times as fast (%.0f against %.0f images/s), with %.3g times the device memory, %.3g times "
+      "the parameters and %.3g times the work of an image.\n",
+      name_of(c, fast), rates[fast] / rates[slow], rates[fast], rates[slow], bytes[fast] / bytes[slow],
+      (double)c->models[fast].parameters / (double)c->models[slow].parameters,
+      c->models[fast].flops_training / c->models[slow].flops_training);
+}
+
+/* What accuracy costs. */
+static void say_cost(const csa_comparison *c, FILE *out) {
+  double points[CSA_COMPARED], parameters[CSA_COMPARED], work[CSA_COMPARED];
+  for (int m = 0; m < CSA_COMPARED; m++) {
+    points[m] = 100.0 * summarise(c, m, &figures[2]).mean;
+    parameters[m] = points[m] / (1e-6 * (double)c->models[m].parameters);
+    work[m] = points[m] / (1e-9 * c->models[m].flops_training);
+  }
+  const int best = parameters[1] > parameters[0] ? 1 : 0, other = 1 - best;
+  fprintf(out,
+          "A million parameters bring the %s %.3g points of accuracy and the %s %.3g; a GFLOP an image in training "
+          "brings %.3g and %.3g.\n",
+          name_of(c, best), parameters[best], name_of(c, other), parameters[other], work[best], work[other]);
+}
+
+void csa_comparison_verdict(const csa_comparison *c, FILE *out) {
+  say_accuracy(c, out);
+  say_speed(c, out);
+  say_cost(c, out);
 }
 
 void csa_comparison_print(const csa_comparison *c, FILE *out) {
-  const csa_config *settings = &c->models[0].config;
-  fprintf(
-      out,
-      "%s, %lld training and %lld test images; %d epochs, batch %d, %s, learning rate %g; %d seed%s from %llu; %s\n\n",
-      c->format, (long long)c->train_images, (long long)c->test_images, settings->epochs, settings->batch,
-      csa_optimizer_text(settings->optimizer), settings->lr, c->seeds, c->seeds > 1 ? "s" : "",
-      (unsigned long long)settings->seed, c->device);
-  fprintf(out, "| |");
+  char cells[CSA_COMPARED][CSA_COMPARED_TEXT];
+  const char *title;
+  csa_comparison_settings(c, out);
+  fprintf(out, "\n\n| |");
   for (int m = 0; m < CSA_COMPARED; m++) {
-    const char *patches = csa_architecture_patches_text(&c->models[m].config.architecture);
-    fprintf(out, " %s%s%s%s |", name_of(c, m), patches != NULL ? " (" : "", patches != NULL ? patches : "",
-            patches != NULL ? ")" : "");
+    csa_comparison_name(c, m, cells[m]);
+    fprintf(out, " %s |", cells[m]);
   }
-  fprintf(out, "\n|---|---|---|\n| parameters |");
-  for (int m = 0; m < CSA_COMPARED; m++) fprintf(out, " %lld |", (long long)c->models[m].parameters);
-  fprintf(out, "\n| MFLOP an image: forward, training |");
-  for (int m = 0; m < CSA_COMPARED; m++)
-    fprintf(out, " %.1f, %.1f |", 1e-6 * c->models[m].flops_forward, 1e-6 * c->models[m].flops_training);
-  for (size_t f = 0; f < FIGURES; f++) {
-    fprintf(out, "\n| %s |", figures[f].title);
-    for (int m = 0; m < CSA_COMPARED; m++) print_summary(c, m, &figures[f], out);
-  }
-  fprintf(out, "\n| device memory |");
-  for (int m = 0; m < CSA_COMPARED; m++) fprintf(out, " %.1f MiB |", (double)c->models[m].runs[0].bytes / 1048576.0);
+  fprintf(out, "\n|---|---|---|\n");
+  for (int row = 0; csa_comparison_row(c, row, &title, cells); row++)
+    fprintf(out, "| %s | %s | %s |\n", title, cells[0], cells[1]);
   fprintf(out, "\n");
-  print_verdict(c, out);
+  csa_comparison_verdict(c, out);
 }
 
 static json_t *run_json(const csa_compared_run *r) {
@@ -119,12 +179,27 @@ static json_t *model_json(const csa_comparison *c, int index) {
                    "runs", runs, "mean", mean, "std", deviation);
 }
 
+/* The lines of the verdict. */
+static json_t *verdict_json(const csa_comparison *c) {
+  json_t *lines = json_array();
+  char *text = NULL, *rest = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  if (out == NULL) return lines;
+  csa_comparison_verdict(c, out);
+  fclose(out);
+  for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+    json_array_append_new(lines, json_string(line));
+  free(text);
+  return lines;
+}
+
 json_t *csa_comparison_json(const csa_comparison *c) {
   const csa_config *settings = &c->models[0].config;
   json_t *models = json_array();
   for (int m = 0; m < CSA_COMPARED; m++) json_array_append_new(models, model_json(c, m));
-  return json_pack("{s:o, s:s, s:s, s:I, s:I, s:i, s:i, s:s, s:f, s:i}", "models", models, "device", c->device, "data",
-                   settings->data, "train_images", (json_int_t)c->train_images, "test_images",
-                   (json_int_t)c->test_images, "epochs", settings->epochs, "batch", settings->batch, "optimizer",
-                   csa_optimizer_text(settings->optimizer), "lr", settings->lr, "seeds", c->seeds);
+  return json_pack("{s:o, s:o, s:s, s:s, s:I, s:I, s:i, s:i, s:s, s:f, s:i}", "verdict", verdict_json(c), "models",
+                   models, "device", c->device, "data", settings->data, "train_images", (json_int_t)c->train_images,
+                   "test_images", (json_int_t)c->test_images, "epochs", settings->epochs, "batch", settings->batch,
+                   "optimizer", csa_optimizer_text(settings->optimizer), "lr", settings->lr, "seeds", c->seeds);
 }

@@ -31,10 +31,30 @@ typedef struct {
   const char *format; /* of the data */
 } csa_comparison;
 
-/* Markdown: the settings, a row for each figure (mean ± sample standard deviation over seeds), a verdict in words. */
+#define CSA_COMPARED_TEXT 64
+
+/* "vit (rows)" */
+void csa_comparison_name(const csa_comparison *comparison, int model, char name[CSA_COMPARED_TEXT]);
+
+/* On what data, with which settings, where: a line without its end. */
+void csa_comparison_settings(const csa_comparison *comparison, FILE *out);
+
+/* Row 0, 1, ... of the table: a figure's name and, for each model, its mean ± sample standard deviation over seeds.
+ * False after the last. */
+bool csa_comparison_row(const csa_comparison *comparison, int row, const char **title,
+                        char cells[CSA_COMPARED][CSA_COMPARED_TEXT]);
+
+/* What the figures say in words, a sentence a line: who is more accurate, and whether that is beyond the spread over
+ * seeds; who is faster; what accuracy costs. */
+void csa_comparison_verdict(const csa_comparison *comparison, FILE *out);
+
+/* Markdown: settings, table, verdict. */
 void csa_comparison_print(const csa_comparison *comparison, FILE *out);
 
 /* The same and every run, a new reference; NULL without memory. */
 json_t *csa_comparison_json(const csa_comparison *comparison);
+
+/* A page with the same, both models' curves, every run; it is written to `path`, in the folder of the runs. */
+csa_status csa_comparison_page(const csa_comparison *comparison, const char *path);
 
 #endif

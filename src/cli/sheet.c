@@ -28,7 +28,6 @@ void csa_sheet_fini(csa_sheet *s) {
 
 /* All lengths are in pixels of the sheet. */
 enum { MARGIN = 20, GAP = 14, LINE = 18, HEADER = 58, FOOTER = 44, SCALE_WIDTH = 160, SCALE_HEIGHT = 12 };
-#define HEAT_OVER_IMAGE 0.7 /* how much of a pixel is heat; the rest is the image in grey */
 
 typedef struct {
   const csa_sheet *sheet;
@@ -50,22 +49,12 @@ static void measure(drawing *d) {
   if (d->zoom < 1) d->zoom = 1;
 }
 
-static void rgb_of(const csa_sheet *s, int pixel, double rgb[3]) {
-  const uint8_t *at = s->image + pixel;
-  for (int c = 0; c < 3; c++) rgb[c] = at[s->channels == 3 ? c * s->height * s->width : 0];
-}
-
 /* The pixel as it is, or in grey under its heat. */
 static uint32_t colour_of(const csa_sheet *s, const csa_panel *p, double largest, int pixel) {
-  double rgb[3];
-  uint8_t hot[3];
-  rgb_of(s, pixel, rgb);
-  if (p->heat != NULL) {
-    const double grey = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
-    csa_heat_colour(largest > 0.0 ? p->heat[pixel] / largest : 0.0, hot);
-    for (int c = 0; c < 3; c++) rgb[c] = HEAT_OVER_IMAGE * hot[c] + (1.0 - HEAT_OVER_IMAGE) * grey;
-  }
-  return (uint32_t)lround(rgb[0]) << 16 | (uint32_t)lround(rgb[1]) << 8 | (uint32_t)lround(rgb[2]);
+  uint8_t rgb[3];
+  const double share = p->heat == NULL ? -1.0 : largest > 0.0 ? p->heat[pixel] / largest : 0.0;
+  csa_heat_over(s->image, s->channels, s->height * s->width, pixel, share, rgb);
+  return (uint32_t)rgb[0] << 16 | (uint32_t)rgb[1] << 8 | rgb[2];
 }
 
 static void text(const drawing *d, double x, double y, double size, bool strong, const char *words) {
@@ -134,7 +123,7 @@ static void draw_scale(const drawing *d, int y) {
     uint8_t hot[3];
     double rgb[3];
     csa_heat_colour(i / (SCALE_WIDTH - 1.0), hot);
-    for (int c = 0; c < 3; c++) rgb[c] = HEAT_OVER_IMAGE * hot[c] / 255.0 + (1.0 - HEAT_OVER_IMAGE) * 0.5;
+    for (int c = 0; c < 3; c++) rgb[c] = CSA_HEAT_OVER_IMAGE * hot[c] / 255.0 + (1.0 - CSA_HEAT_OVER_IMAGE) * 0.5;
     cairo_set_source_rgb(d->cairo, rgb[0], rgb[1], rgb[2]);
     cairo_rectangle(d->cairo, left + i, y, 1, SCALE_HEIGHT);
     cairo_fill(d->cairo);

@@ -155,6 +155,7 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
   print_start(t);
   CSA_GO(csa_trainer_run(t));
   csa_live_clear();
+  CSA_GO(csa_training_report(t));
   status = print_result(t, to.log, s->json);
 done:
   csa_live_clear();

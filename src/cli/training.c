@@ -4,8 +4,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/live.h"
 #include "data/known.h"
 #include "report/curves.h"
+#include "report/run_page.h"
 
 csa_status csa_take_path(const char *option, const char *text, char path[CSA_PATH]) {
   if (strlen(text) >= CSA_PATH)
@@ -81,6 +83,14 @@ void csa_training_curves(const csa_trainer *t) {
   char title[CSA_TITLE];
   csa_curves_title(&t->config, title);
   if (csa_curves_write(t->folder, title) != CSA_OK) fprintf(stderr, "curves.svg: not drawn: %s\n", csa_last_error());
+}
+
+csa_status csa_training_report(csa_trainer *t) {
+  csa_live_say("making report.html");
+  csa_training_curves(t);
+  const csa_status status = csa_run_page_write(t);
+  csa_live_clear();
+  return status;
 }
 
 void csa_default_folder(const char *name, const csa_device *device, char folder[CSA_PATH]) {

@@ -34,6 +34,9 @@ csa_status csa_take_existing(const char *option, const char *text, char path[CSA
 /* Draws the run's curves.svg; where it cannot be written, stderr says why, and training goes on. */
 void csa_training_curves(const csa_trainer *trainer);
 
+/* Both pictures of a run that is over, curves.svg and report.html. */
+csa_status csa_training_report(csa_trainer *trainer);
+
 /* runs/NAME-DEVICE-DATE */
 void csa_default_folder(const char *name, const csa_device *device, char folder[CSA_PATH]);
 

@@ -61,7 +61,7 @@ static csa_status download(const csa_graph *graph, const csa_tensor *tensor, flo
 
 csa_status csa_maps_read(csa_maps *m, const csa_graph *graph) {
   const csa_shape input = graph->input->shape;
-  assert(graph->config.keep_all && input.rank == 4);
+  assert((graph->config.keep_all || graph->config.training) && input.rank == 4);
   *m = (csa_maps){.height = (int)input.dim[1], .width = (int)input.dim[2], .channels = (int)input.dim[3]};
   CSA_TRY(csa_new(&m->list, graph->layer_count, sizeof *m->list));
   for (size_t i = 0; i < graph->layer_count; i++) {

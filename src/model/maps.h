@@ -1,6 +1,6 @@
 /* What the attention of a model looked at, for the batch that went forward last. Kernels never store the weights, which
- * would be [images, heads, queries, keys]; so a graph with keep_all keeps queries and keys, and the weights of one
- * query at a time are computed from them on the host, in double precision.
+ * would be [images, heads, queries, keys]; so a graph with keep_all, or one that backward will go through, keeps
+ * queries and keys, and the weights of one query at a time are computed from them on the host, in double precision.
  *
  * The keys of the CNN are squares of pixels (the pooled map); those of the ViT are its class token and the patches. A
  * query is a pixel of the layer's own map, or a token. */
@@ -24,8 +24,9 @@ typedef struct {
   int channels, height, width; /* of the images */
 } csa_maps;
 
-/* Downloads queries and keys of every layer with attention, of all images of the batch. The graph has keep_all, lives
- * longer than `maps` and has just run forward. Released by csa_maps_fini, even after a failure. */
+/* Downloads queries and keys of every layer with attention, of all images of the batch. The graph has keep_all or
+ * is for training, lives longer than `maps` and has just run forward. Released by csa_maps_fini, even after a failure.
+ */
 csa_status csa_maps_read(csa_maps *maps, const csa_graph *graph);
 void csa_maps_fini(csa_maps *maps);
 

@@ -61,11 +61,15 @@ void csa_curves_fini(csa_curves *c) {
   *c = (csa_curves){0};
 }
 
+const char *csa_curves_data(const csa_config *c) {
+  const char *slash = strrchr(c->data, '/');
+  return slash != NULL && slash[1] != '\0' ? slash + 1 : c->data;
+}
+
 void csa_curves_title(const csa_config *c, char title[CSA_TITLE]) {
-  const char *slash = strrchr(c->data, '/'), *patches = csa_architecture_patches_text(&c->architecture);
-  const char *data = slash != NULL && slash[1] != '\0' ? slash + 1 : c->data;
+  const char *patches = csa_architecture_patches_text(&c->architecture);
   snprintf(title, CSA_TITLE, "%s%s%s%s on %.200s", c->architecture.model, patches != NULL ? " (" : "",
-           patches != NULL ? patches : "", patches != NULL ? ")" : "", data);
+           patches != NULL ? patches : "", patches != NULL ? ")" : "", csa_curves_data(c));
 }
 
 static csa_status write_picture(const csa_curves *c, const char *folder, const char *title) {

@@ -19,6 +19,9 @@ typedef struct {
 csa_status csa_curves_make(csa_curves *curves, const csa_history *history);
 void csa_curves_fini(csa_curves *curves);
 
+/* The data set's name, or the last part of its path. */
+const char *csa_curves_data(const csa_config *config);
+
 /* "vit (rows) on fashion-mnist": what was trained on what. */
 void csa_curves_title(const csa_config *config, char title[CSA_TITLE]);
 

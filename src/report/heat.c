@@ -25,3 +25,12 @@ void csa_heat_colour(double share, uint8_t rgb[3]) {
   rgb[1] = encode(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s);
   rgb[2] = encode(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s);
 }
+
+void csa_heat_over(const uint8_t *image, int channels, int plane, int pixel, double share, uint8_t rgb[3]) {
+  for (int c = 0; c < 3; c++) rgb[c] = image[pixel + (channels == 3 ? c * plane : 0)];
+  if (share < 0.0) return;
+  const double grey = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+  csa_heat_colour(share, rgb);
+  for (int c = 0; c < 3; c++)
+    rgb[c] = (uint8_t)lround(CSA_HEAT_OVER_IMAGE * rgb[c] + (1.0 - CSA_HEAT_OVER_IMAGE) * grey);
+}

@@ -47,7 +47,6 @@ function equip(plot) {
     put("guide", left, figures.above).style.height = height + "px";
     const tip = put("tip", left, figures.above + 4);
     tip.setAttribute("role", "status");
-    tip.style.transform = left > 0.5 ? "translateX(calc(-100% - 10px))" : "translateX(10px)";
     add(tip, "b", figures.x + " " + Number(place.x.toFixed(2)));
     for (const line of figures.lines)
       for (const [x, y, low, high] of line.points) {
@@ -56,6 +55,9 @@ function equip(plot) {
         add(tip, "span", line.name + " " + text(y) + spread).className = "c" + line.colour;
         put("spot c" + line.colour, left, figures.above + height * (figures.high - y) / (figures.high - figures.low));
       }
+    /* Beside the guide, and never beyond the edges of the plot. */
+    const at = left * area.clientWidth, beside = left > 0.5 ? at - 10 - tip.offsetWidth : at + 10;
+    tip.style.left = Math.max(-48, Math.min(beside, area.clientWidth - tip.offsetWidth)) + "px";
   }
 
   function nearest(event) {
@@ -71,6 +73,7 @@ function equip(plot) {
   area.addEventListener("pointerdown", event => show(nearest(event)));
   area.addEventListener("pointerleave", event => { if (event.pointerType === "mouse") hide(); });
   area.addEventListener("blur", hide);
+  window.addEventListener("resize", hide);
   area.addEventListener("keydown", event => {
     const list = plain.length > 0 ? plain : places;
     if (event.key === "Escape") hide();

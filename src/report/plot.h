@@ -22,7 +22,7 @@ typedef struct {
   size_t count;
 } csa_line;
 
-#define CSA_PLOT_COLOURS 3
+#define CSA_PLOT_COLOURS 3 /* the lines of plot.css */
 #define CSA_PLOT_LINES 6
 
 typedef struct {

@@ -157,8 +157,8 @@ static void add_launches(csa_benchmark *b, const csa_plan *plan, const csa_span 
   qsort(b->kernels, b->kernel_count, sizeof *b->kernels, by_seconds);
 }
 
-/* Of a few steps the fastest, as others are disturbed. */
-static csa_status profile(csa_benchmark *b, csa_plan *plan) {
+/* The fastest, as others are disturbed. */
+csa_status csa_benchmark_profile(csa_benchmark *b, csa_plan *plan) {
   csa_span *spans[2] = {NULL, NULL};
   double best = 0.0;
   csa_status status;
@@ -191,7 +191,7 @@ csa_status csa_benchmark_model(csa_benchmark *b, csa_device *device, const csa_b
   if (b->tuning == NULL) CSA_GO(csa_fail(CSA_MEMORY, "bench: the host has no more memory"));
   b->bytes = csa_plan_bytes(t.graph->plan) + csa_feed_bytes(t.feed);
   CSA_GO(measure_rates(b, &t));
-  status = profile(b, t.graph->plan);
+  status = csa_benchmark_profile(b, t.graph->plan);
 done:
   release(&t);
   if (status != CSA_OK) csa_benchmark_fini(b);

@@ -58,6 +58,10 @@ typedef struct {
 csa_status csa_benchmark_model(csa_benchmark *benchmark, csa_device *device, const csa_benchmark_config *config);
 void csa_benchmark_fini(csa_benchmark *benchmark);
 
+/* Runs the plan a few times and fills kernels, launches and their times from the fastest. Its tensors change: a model's
+ * parameters move on. */
+csa_status csa_benchmark_profile(csa_benchmark *benchmark, csa_plan *plan);
+
 /* Only compile_s: building and binding all programs, and what the first step took beyond the second, as drivers compile
  * at the first launch, too. */
 csa_status csa_benchmark_compile(double *seconds, csa_device *device, const csa_benchmark_config *config);

@@ -4,12 +4,19 @@
 
 #include "train/feed.h"
 
+/* What the model says of an image. */
+typedef struct {
+  int32_t class;
+  float probability;
+} csa_guess;
+
 typedef struct {
   int64_t images;
   double loss, accuracy; /* means over all images; accuracy as a fraction */
   double seconds;
   int classes;
   int64_t *confusion; /* [true class, predicted class] */
+  csa_guess *guesses; /* [images] */
 } csa_evaluation;
 
 /* Runs every image of `split`, which `feed` delivers, forward through the graph. Released by csa_evaluation_fini. */
