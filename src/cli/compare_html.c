@@ -60,8 +60,9 @@ static csa_status add_lines(csa_plot *plot, const csa_comparison *c, const cours
                             bool training, char names[CSA_COMPARED][2 * CSA_COMPARED_TEXT]) {
   for (int m = 0; m < CSA_COMPARED; m++) {
     csa_line *line = &plot->lines[plot->count++];
-    csa_comparison_name(c, m, names[m]);
-    if (training) strcat(names[m], ", training");
+    char name[CSA_COMPARED_TEXT];
+    csa_comparison_name(c, m, name);
+    snprintf(names[m], sizeof names[m], "%s%s", name, training ? ", training" : "");
     *line = (csa_line){.name = names[m], .colour = m + 1, .faint = training, .band = !training && c->seeds > 1};
     CSA_TRY(take(line, all, m, c->models[m].config.epochs, figure));
   }

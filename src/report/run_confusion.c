@@ -76,7 +76,7 @@ void csa_run_print_confusion(FILE *out, const csa_evaluation *e, const csa_datas
       "fully.",
       (long long)e->images, 100.0 * worst);
   fprintf(out,
-          "<div class=\"card\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"confusion matrix\">"
+          "<div class=\"card\"><div class=\"scroll window\" tabindex=\"0\" role=\"region\" aria-label=\"confusion matrix\">"
           "<table class=\"matrix\" id=\"confusion\">\n");
   print_head(out, e, d);
   fprintf(out, "<tbody>\n");

@@ -22,9 +22,10 @@ static void print_picture(const look *l, bool marked, const char *caption) {
   fprintf(l->out, "<figure><div class=\"pixels\">");
   csa_picture_print(l->out, &l->picture, caption);
   if (marked) {
+    const int x = l->picture.width / 2, y = l->picture.height / 2;
     const double across = 100.0 / l->picture.width, down = 100.0 / l->picture.height;
-    fprintf(l->out, "<i style=\"left:%.3f%%;top:%.3f%%;width:%.3f%%;height:%.3f%%\"></i>",
-            across * (l->picture.width / 2), down * (l->picture.height / 2), across, down);
+    fprintf(l->out, "<i style=\"left:%.3f%%;top:%.3f%%;width:%.3f%%;height:%.3f%%\"></i>", across * x, down * y, across,
+            down);
   }
   fprintf(l->out, "</div>");
   csa_html_element(l->out, "figcaption", "%s", caption);

@@ -24,7 +24,7 @@ static csa_status load_weights(csa_trainer *t) {
   csa_safetensors *file = NULL;
   snprintf(path, sizeof path, "%s/model.safetensors", t->folder);
   CSA_TRY(csa_safetensors_open(&file, path));
-  const csa_status status = csa_weights_read(t->graph, file, "", t->graph->parameters.values);
+  const csa_status status = csa_weights_read(t->graph, file, "", t->graph->parameters.values, NULL);
   csa_safetensors_close(file);
   return status;
 }
@@ -33,7 +33,9 @@ static void print_head(const run_page *p, FILE *out) {
   const csa_trainer *t = p->trainer;
   const time_t now = time(NULL);
   struct tm parts;
-  char title[CSA_TITLE], date[32];
+  char title[CSA_TITLE], date[32], held[64] = "";
+  if (t->validation.count > 0)
+    snprintf(held, sizeof held, ", %lld held back for validation", (long long)t->validation.count);
   csa_curves_title(&t->config, title);
   localtime_r(&now, &parts);
   strftime(date, sizeof date, "%Y-%m-%d %H:%M", &parts);
@@ -41,9 +43,9 @@ static void print_head(const run_page *p, FILE *out) {
   fprintf(out, "<header>\n");
   csa_html_element(out, "h1", "%s", title);
   csa_html_element(out, "p class=\"soft\"",
-                   "%s, %lld training and %lld test images · %s · driver %s · clsattn %s, "
+                   "%s, %lld training and %lld test images%s · %s · driver %s · clsattn %s, "
                    "commit %s · %s",
-                   t->dataset->format, (long long)t->dataset->train.count, (long long)t->dataset->test.count,
+                   t->dataset->format, (long long)t->train.count, (long long)t->dataset->test.count, held,
                    t->device->info.device, t->device->info.driver, csa_version(), csa_commit(), date);
   fprintf(out, "</header>\n");
 }
