@@ -44,7 +44,7 @@ csa_status csa_curves_make(csa_curves *c, const csa_history *h) {
   CSA_TRY(add(loss, "training", 1, h, CSA_OF_TRAIN_LOSS, true));
   CSA_TRY(add(loss, "test", 2, h, CSA_OF_TEST_LOSS, true));
   CSA_TRY(add(loss, "validation", 3, h, CSA_OF_VAL_LOSS, true));
-  CSA_TRY(add(loss, "training, within the epoch", 1, h, CSA_OF_TRAIN_LOSS, false));
+  CSA_TRY(add(loss, "training, in between", 1, h, CSA_OF_TRAIN_LOSS, false));
   *accuracy = (csa_plot){.title = "Accuracy", .x_name = "epoch", .unit = " %", .scale = 100.0, .most = 1.0};
   CSA_TRY(add(accuracy, "test", 2, h, CSA_OF_TEST_ACCURACY, true));
   CSA_TRY(add(accuracy, "validation", 3, h, CSA_OF_VAL_ACCURACY, true));
@@ -52,7 +52,7 @@ csa_status csa_curves_make(csa_curves *c, const csa_history *h) {
   c->count = 3;
   *lr = (csa_plot){.title = "Learning rate", .x_name = "epoch", .unit = "", .scale = 1.0};
   CSA_TRY(add(lr, "at the epoch's end", 1, h, CSA_OF_LR, true));
-  return add(lr, "within the epoch", 1, h, CSA_OF_LR, false);
+  return add(lr, "in between", 1, h, CSA_OF_LR, false);
 }
 
 void csa_curves_fini(csa_curves *c) {

@@ -202,7 +202,7 @@ def check_report(browser, run, pictures):
 
     for name, figure in (("training", "train_loss"), ("test", "test_loss")):
         check(line(0, name) == [[row["epoch"], row[figure]] for row in epochs], f"{page}: {figure} is not the run's")
-    within = [point[1] for point in line(0, "training, within the epoch")]
+    within = [point[1] for point in line(0, "training, in between")]
     check(within == [row["train_loss"] for row in intervals], f"{page}: the losses within epochs are not the run's")
     check(line(1, "test") == [[row["epoch"], row["test_accuracy"]] for row in epochs], f"{page}: accuracies differ")
     tiles = browser.run("Object.fromEntries([...document.querySelectorAll('[data-figure]')]"
