@@ -75,9 +75,10 @@ void csa_run_print_confusion(FILE *out, const csa_evaluation *e, const csa_datas
       "shaded by their share of the class; mistakes more strongly, the worst (%.1f %% of its class) "
       "fully.",
       (long long)e->images, 100.0 * worst);
-  fprintf(out,
-          "<div class=\"card\"><div class=\"scroll window\" tabindex=\"0\" role=\"region\" aria-label=\"confusion matrix\">"
-          "<table class=\"matrix\" id=\"confusion\">\n");
+  fprintf(
+      out,
+      "<div class=\"card\"><div class=\"scroll window\" tabindex=\"0\" role=\"region\" aria-label=\"confusion matrix\">"
+      "<table class=\"matrix\" id=\"confusion\">\n");
   print_head(out, e, d);
   fprintf(out, "<tbody>\n");
   for (int t = 0; t < e->classes; t++) print_row(out, e, d, t, worst);
