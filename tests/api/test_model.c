@@ -68,8 +68,9 @@ static void logits_of(const csa_architecture *a, float logits[BATCH * CLASSES]) 
 
 static void test_same_models(void **unused) {
   (void)unused;
-  const csa_architecture cnn = {"cnn",       .image = SIDE, .channels = CHANNELS, .classes = CLASSES, .widths = {8, 16},
-                                .stages = 2, .reduction = 4};
+  const csa_architecture cnn = {
+      "cnn",       .image = SIDE,  .channels = CHANNELS, .classes = CLASSES, .widths = {8, 16},
+      .stages = 2, .reduction = 4, .attention = 3};
   const csa_architecture vit = {"vit",      .grid = true, .image = SIDE, .channels = CHANNELS, .classes = CLASSES,
                                 .patch = 2, .embed = 12,  .heads = 2,    .layers = 1,          .hidden = 20};
   for (int i = 0; i < 2; i++) {

@@ -20,8 +20,14 @@ static const csa_architecture vit = {.model = "vit",
                                      .heads = 3,
                                      .layers = 2,
                                      .hidden = 40};
-static const csa_architecture cnn = {
-    .model = "cnn", .image = 8, .channels = 3, .classes = 7, .widths = {16, 24, 8}, .stages = 3, .reduction = 8};
+static const csa_architecture cnn = {.model = "cnn",
+                                     .image = 8,
+                                     .channels = 3,
+                                     .classes = 7,
+                                     .widths = {16, 24, 8},
+                                     .stages = 3,
+                                     .reduction = 8,
+                                     .attention = 7};
 
 /* Every kernel that a model may launch beside CLBlast's: none of them is a product. A new kernel is named here once
  * it is known not to be one either. */
