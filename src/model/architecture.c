@@ -78,9 +78,14 @@ static const size_entry entries[] = {
     {"pool", CNN, STAGES, AT(pool)},           {"residual", CNN, STAGES, AT(residual)},
     {"attention", CNN, STAGES, AT(attention)},
 };
-#define EACH_ENTRY(e, a)                                                                     \
-  for (const size_entry *e = entries; e < entries + sizeof entries / sizeof entries[0]; e++) \
-    if (e->models & (csa_architecture_is_vit(a) ? VIT : CNN))
+
+/* The first entry from `e` on that the model has; NULL: there is none. */
+static const size_entry *entry_from(const csa_architecture *a, const size_entry *e) {
+  const int model = csa_architecture_is_vit(a) ? VIT : CNN;
+  const size_entry *end = entries + sizeof entries / sizeof entries[0];
+  while (e < end && (e->models & model) == 0) e++;
+  return e < end ? e : NULL;
+}
 
 static csa_status read_integer(const json_t *value, const char *where, const char *key, int least, int most,
                                int *integer) {
@@ -133,7 +138,8 @@ static csa_status check_keys(const csa_architecture *a, const json_t *sizes, con
   json_t *value;
   json_object_foreach((json_t *)sizes, key, value) {
     bool known_key = false;
-    EACH_ENTRY(e, a) known_key = known_key || strcmp(e->key, key) == 0;
+    for (const size_entry *e = entry_from(a, entries); e != NULL; e = entry_from(a, e + 1))
+      known_key = known_key || strcmp(e->key, key) == 0;
     if (!known_key) return csa_fail(CSA_INPUT, "%s: sizes: unknown key '%s' for %s", where, key, a->model);
   }
   return CSA_OK;
@@ -142,7 +148,7 @@ static csa_status check_keys(const csa_architecture *a, const json_t *sizes, con
 csa_status csa_architecture_read_sizes(csa_architecture *a, const json_t *sizes, const char *where) {
   if (!json_is_object(sizes)) return csa_fail(CSA_INPUT, "%s: sizes: not a JSON object", where);
   CSA_TRY(check_keys(a, sizes, where));
-  EACH_ENTRY(e, a) {
+  for (const size_entry *e = entry_from(a, entries); e != NULL; e = entry_from(a, e + 1)) {
     const json_t *value = json_object_get(sizes, e->key);
     if (value != NULL) CSA_TRY(read_entry(a, e, value, where));
   }
@@ -181,7 +187,7 @@ csa_status csa_architecture_sizes(const csa_architecture *a, json_t **out) {
   CSA_TRY(csa_architecture_default(&usual, a->model));
   json_t *sizes = json_object();
   int failed = 0;
-  EACH_ENTRY(e, a) {
+  for (const size_entry *e = entry_from(a, entries); e != NULL; e = entry_from(a, e + 1)) {
     json_t *value = entry_value(a, &usual, e);
     if (value != NULL) failed |= json_object_set_new(sizes, e->key, value);
   }
