@@ -11,8 +11,14 @@ typedef enum {
   CSA_RNG_SHUFFLE = 2,
   CSA_RNG_TEST = 3,
   CSA_RNG_AUGMENT = 4,
-  CSA_RNG_HOLD_OUT = 5
+  CSA_RNG_HOLD_OUT = 5,
+  CSA_RNG_DROPOUT = 6
 } csa_rng_purpose;
+
+/* Dropout layer `number` of a model has a stream of its own. */
+static inline csa_rng_purpose csa_rng_of_layer(int number) {
+  return (csa_rng_purpose)((unsigned)CSA_RNG_DROPOUT | (unsigned)number << 8);
+}
 
 typedef struct {
   uint64_t seed;

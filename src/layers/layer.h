@@ -18,6 +18,7 @@ typedef struct {
   bool class_only; /* attention: only the first token queries; the output has one token */
   int patch;       /* patches: side of a patch */
   bool grid;       /* patches: squares of the image, not runs of its buffer */
+  float rate;      /* dropout: share of the elements that become 0 */
   float smoothing; /* loss: share of a label that is spread over all classes, in training; below 1 */
 } csa_layer_config;
 
@@ -74,6 +75,7 @@ typedef struct {
 struct csa_layer {
   const csa_layer_ops *ops;
   char name[CSA_TENSOR_NAME]; /* prefix of its parameters' names */
+  int number;                 /* in the model, from 0 */
   csa_layer_config config;
   csa_tensor *in[2]; /* in[1]: a residual that is added to the output, or the labels; or NULL */
   csa_tensor *out;

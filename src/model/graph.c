@@ -76,6 +76,7 @@ static csa_status add_layer(csa_graph *graph, csa_layer layer) {
   const size_t parameters = graph->parameters.count;
   csa_layer *added = &graph->layers[graph->layer_count];
   *added = layer;
+  added->number = (int)graph->layer_count;
   CSA_TRY(layer.ops->plan(&graph->parameters, added));
   graph->layer_count++;
   bool wanted = false; /* what is before the first parameter that is trained needs no backward */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/rng.h"
 #include "core/status.h"
 
 /* C = op(A) op(B) + beta C with op(A) [m, k], op(B) [k, n], C [m, n]; rows lie lda, ldb and ldc elements apart as
@@ -66,6 +67,16 @@ void csa_ref_batchnorm_forward(const csa_ref_batchnorm *s, const double *x, cons
 void csa_ref_batchnorm_backward(const csa_ref_batchnorm *s, const double *x, const double *weight,
                                 const double *running_mean, const double *running_var, const double *y,
                                 const double *dy, double *dx, double *dweight, double *dbias);
+
+typedef struct {
+  int64_t count;
+  double rate; /* share of the elements that are dropped */
+  csa_rng rng; /* the numbers that say which */
+} csa_ref_dropout_size;
+
+/* y = x / (1 - rate), or 0 where number i of 2^32 is below the rate (Srivastava et al., "Dropout", 2014). The gradient
+ * takes the same way: dx from dy. */
+void csa_ref_dropout(const csa_ref_dropout_size *s, const double *x, double *y);
 
 /* Sizes of multi-head attention; a head has channels / heads columns, and the heads lie side by side. */
 typedef struct {

@@ -131,6 +131,8 @@ static csa_status run_odd_layers(self_test *t) {
       {.ops = &csa_layer_batchnorm, .config = {.relu = true}, .in = csa_shape4(3, 5, 7, 33), .active = 2},
       {.ops = &csa_layer_batchnorm, .in = csa_shape4(3, 5, 7, 32), .residual = csa_shape4(3, 5, 7, 32)},
       {.ops = &csa_layer_batchnorm, .in = csa_shape4(2, 5, 7, 16), .evaluates = true},
+      {.ops = &csa_layer_dropout, .config = {.rate = 0.3f}, .in = csa_shape3(3, 5, 7)},
+      {.ops = &csa_layer_dropout, .config = {.rate = 0.3f}, .in = csa_shape2(3, 5), .residual = csa_shape2(3, 5)},
       {.ops = &csa_layer_pool, .in = csa_shape4(3, 5, 7, 3)},
       {.ops = &csa_layer_average, .in = csa_shape4(3, 5, 7, 3)},
       {.ops = &csa_layer_tokens, .in = csa_shape3(3, 4, 5)},

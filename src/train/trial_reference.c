@@ -81,6 +81,18 @@ static csa_status batchnorm(const csa_trial *t, csa_expectation *e) {
   return CSA_OK;
 }
 
+static csa_status dropout(const csa_trial *t, csa_expectation *e) {
+  const csa_layer *l = t->layer;
+  const int64_t n = csa_elements(l->out->shape);
+  const uint64_t seed = t->state.seed[0] | (uint64_t)t->state.seed[1] << 32;
+  const double rate = t->state.training != 0 ? (double)l->config.rate : 0.0;
+  const csa_ref_dropout_size s = {n, rate, {seed, csa_rng_of_layer(l->number), t->state.step}};
+  csa_ref_dropout(&s, t->in, e->out);
+  csa_ref_dropout(&s, t->dout, e->din);
+  for (int64_t i = 0; t->residual != NULL && i < n; i++) e->out[i] += t->residual[i];
+  return CSA_OK;
+}
+
 /* Parameters: the class token, then the positions. */
 static csa_status tokens(const csa_trial *t, csa_expectation *e) {
   const csa_shape in = t->layer->in[0]->shape;
@@ -130,17 +142,12 @@ static const struct {
   csa_status (*expect)(const csa_trial *, csa_expectation *);
   double out, din, dparam; /* tolerances */
 } references[] = {
-    {&csa_layer_attention, attention, 1e-5, 3e-5, 3e-5},
-    {&csa_layer_average, average, 1e-6, 1e-7, 0.0},
-    {&csa_layer_batchnorm, batchnorm, 3e-6, 1e-5, 1e-5},
-    {&csa_layer_conv2d, conv2d, 5e-6, 5e-6, 1e-5},
-    {&csa_layer_layernorm, layernorm, 2e-6, 1e-5, 5e-6},
-    {&csa_layer_linear, linear, 2e-6, 2e-6, 5e-6},
-    {&csa_layer_nonlocal, nonlocal, 1e-5, 3e-5, 3e-5},
-    {&csa_layer_patches, patches, 0.0, 0.0, 0.0},
-    {&csa_layer_pool, pool, 0.0, 0.0, 0.0},
-    {&csa_layer_select, take_first, 0.0, 0.0, 0.0},
-    {&csa_layer_tokens, tokens, 1e-6, 0.0, 2e-6},
+    {&csa_layer_attention, attention, 1e-5, 3e-5, 3e-5}, {&csa_layer_average, average, 1e-6, 1e-7, 0.0},
+    {&csa_layer_batchnorm, batchnorm, 3e-6, 1e-5, 1e-5}, {&csa_layer_conv2d, conv2d, 5e-6, 5e-6, 1e-5},
+    {&csa_layer_layernorm, layernorm, 2e-6, 1e-5, 5e-6}, {&csa_layer_dropout, dropout, 1e-6, 1e-6, 0.0},
+    {&csa_layer_linear, linear, 2e-6, 2e-6, 5e-6},       {&csa_layer_nonlocal, nonlocal, 1e-5, 3e-5, 3e-5},
+    {&csa_layer_patches, patches, 0.0, 0.0, 0.0},        {&csa_layer_pool, pool, 0.0, 0.0, 0.0},
+    {&csa_layer_select, take_first, 0.0, 0.0, 0.0},      {&csa_layer_tokens, tokens, 1e-6, 0.0, 2e-6},
 };
 
 csa_status csa_trial_expect(const csa_trial *t, csa_expectation *e) {
@@ -187,6 +194,8 @@ static int settings(const csa_trial_case *c, char *text, size_t size) {
   if (c->ops == &csa_layer_conv2d)
     return snprintf(text, size, "%d x %d, %lld -> %d, of %lld x %lld", s->kernel, s->kernel, (long long)in.dim[3],
                     s->out, (long long)in.dim[1], (long long)in.dim[2]);
+  if (c->ops == &csa_layer_dropout)
+    return snprintf(text, size, "of %g, %s", (double)s->rate, csa_shape_text(in, shape));
   if (c->ops == &csa_layer_linear) return snprintf(text, size, "%lld -> %d", (long long)csa_cols(in), s->out);
   if (c->ops == &csa_layer_nonlocal)
     return snprintf(text, size, "non-local, %lld / %d channels, of %lld x %lld", (long long)in.dim[3], s->reduction,

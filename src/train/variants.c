@@ -111,6 +111,8 @@ static const struct {
     {&csa_layer_layernorm, {.relu = true}, false},
     {&csa_layer_batchnorm, {.relu = false}, false},
     {&csa_layer_batchnorm, {.relu = true}, true},
+    {&csa_layer_dropout, {.rate = 0.5f}, false},
+    {&csa_layer_dropout, {.rate = 0.5f}, true},
     {&csa_layer_pool, {0}, false},
     {&csa_layer_average, {0}, false},
     {&csa_layer_nonlocal, {.reduction = 1}, false},

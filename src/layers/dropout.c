@@ -1,0 +1,32 @@
+/* Dropout: in training a share `rate` of the elements becomes 0 and the others grow by as much; then + in[1]. in, out,
+ * in[1]: any shape. Which elements, depends on the run's seed, the step and the layer alone: nothing is saved for
+ * backward. */
+#include <math.h>
+
+#include "core/rng.h"
+#include "layers/layer.h"
+
+static csa_status plan(csa_parameters *parameters, csa_layer *l) {
+  if (!(l->config.rate >= 0.0f && l->config.rate < 1.0f)) return csa_layer_bad(l, "the rate is not from 0 to below 1");
+  if (l->in[1] != NULL && !csa_shape_equal(l->in[0]->shape, l->in[1]->shape))
+    return csa_layer_bad(l, "the residual is not of the output's shape");
+  return csa_layer_output(parameters, l, l->in[0]->shape);
+}
+
+static csa_status apply(csa_plan *p, const csa_layer *l, const csa_tensor *from, const csa_tensor *residual,
+                        csa_tensor *to) {
+  const csa_tensor *step = p->step, *added = residual != NULL ? residual : from;
+  const int n = (int)csa_elements(from->shape), purpose = (int)csa_rng_of_layer(l->number);
+  const uint32_t threshold = (uint32_t)ceil((double)l->config.rate * 0x1p32);
+  return csa_launch(p, csa_kernel_named(p, "dropout_apply", "%s", residual != NULL ? "-DRESIDUAL" : ""),
+                    csa_items((n + 3) / 4),
+                    CSA_ARGS(from, added, step, to, n, purpose, (int)threshold, 1.0f / (1.0f - l->config.rate)));
+}
+
+static csa_status forward(csa_plan *p, csa_layer *l) { return apply(p, l, l->in[0], l->in[1], l->out); }
+
+static csa_status backward(csa_plan *p, csa_layer *l) {
+  return l->din == NULL ? CSA_OK : apply(p, l, l->dout, NULL, l->din);
+}
+
+const csa_layer_ops csa_layer_dropout = {"dropout", plan, forward, backward, .joins = false, .in_place = true};
