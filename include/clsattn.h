@@ -148,6 +148,24 @@ typedef struct {
 CSA_API csa_node csa_layer_norm(csa_model *model, csa_node in, const char *name, csa_layer_norm_config config);
 
 typedef struct {
+  bool relu;         /* max(y, 0) on the result */
+  csa_node residual; /* of the output's shape, added after that, or none */
+} csa_batch_norm_config;
+
+/* Batch normalisation of each channel (Ioffe and Szegedy 2015), as PyTorch's with its defaults; csa_train_step takes
+ * the batch's statistics, csa_predict the running ones. [N, ..., C] -> [N, ..., C] */
+CSA_API csa_node csa_batch_norm(csa_model *model, csa_node in, const char *name, csa_batch_norm_config config);
+
+typedef struct {
+  float rate;        /* share of the elements that become 0, from 0 to below 1 */
+  csa_node residual; /* of the output's shape, added after that, or none */
+} csa_dropout_config;
+
+/* Dropout (Srivastava et al. 2014): csa_train_step sets elements to 0, other ones in each step, and divides the rest by
+ * 1 - rate; csa_predict changes nothing. [...] -> [...] */
+CSA_API csa_node csa_dropout(csa_model *model, csa_node in, csa_dropout_config config);
+
+typedef struct {
   int heads;         /* divides C */
   bool class_only;   /* only the first token queries: the output has one token */
   csa_node residual; /* of the output's shape, or none */
@@ -168,7 +186,7 @@ typedef struct {
   csa_optimizer_kind optimizer;
   float lr;           /* learning rate */
   float weight_decay; /* L2 for adam and sgd, decoupled for adamw */
-  uint64_t seed;      /* of initial values: the same seed gives the same bits on the same device */
+  uint64_t seed;      /* of initial values and dropout: the same seed gives the same bits on the same device */
 } csa_build;
 
 /* Plans the model for training, allocates all device memory, compiles the kernels (kept in a cache) and draws initial

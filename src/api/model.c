@@ -31,6 +31,7 @@ struct csa_model {
   int32_t *no_labels; /* [batch] zeros, for predictions */
   csa_feed *feed;     /* NULL until built */
   int64_t step;
+  uint64_t seed;
   csa_status status; /* of the first call that failed */
   char error[512];   /* its sentence */
 };
@@ -140,6 +141,18 @@ csa_node csa_layer_norm(csa_model *m, csa_node in, const char *name, csa_layer_n
   return add(m, name, (layer_call){.ops = &csa_layer_layernorm, .config = {.relu = c.relu}, .in = in.id});
 }
 
+csa_node csa_batch_norm(csa_model *m, csa_node in, const char *name, csa_batch_norm_config c) {
+  return add(
+      m, name,
+      (layer_call){.ops = &csa_layer_batchnorm, .config = {.relu = c.relu}, .in = in.id, .residual = c.residual.id});
+}
+
+csa_node csa_dropout(csa_model *m, csa_node in, csa_dropout_config c) {
+  return add(
+      m, "",
+      (layer_call){.ops = &csa_layer_dropout, .config = {.rate = c.rate}, .in = in.id, .residual = c.residual.id});
+}
+
 csa_node csa_attention(csa_model *m, csa_node in, const char *name, csa_attention_config c) {
   return add(m, name,
              (layer_call){.ops = &csa_layer_attention,
@@ -201,6 +214,7 @@ static csa_status build(csa_model *m, const csa_build *b) {
                            (csa_optimizer_config){.kind = b->optimizer, .lr = b->lr, .weight_decay = b->weight_decay}));
   CSA_TRY(csa_schedule_prepare(m->graph));
   CSA_TRY(csa_graph_initialize(m->graph, b->seed));
+  m->seed = b->seed;
   return make_feed(m);
 }
 
@@ -238,7 +252,7 @@ static csa_status check_batch(const csa_model *m, const int32_t *labels, int n) 
 }
 
 csa_status csa_train_step(csa_model *m, const uint8_t *images, const int32_t *labels, int n, float *loss) {
-  csa_step_state state = {0};
+  csa_step_state state = {.seed = {(cl_uint)m->seed, (cl_uint)(m->seed >> 32)}};
   float row[2];
   CSA_TRY(check_built(m, "train step"));
   CSA_TRY(check_batch(m, labels, n));

@@ -18,7 +18,8 @@ static const csa_architecture known[] = {
      .embed = 64,
      .heads = 4,
      .layers = 3,
-     .hidden = 256},
+     .hidden = 256,
+     .norm_relu = true},
     {.model = "cnn",
      .image = 32,
      .channels = 3,
@@ -57,7 +58,7 @@ const char *csa_architecture_patches_text(const csa_architecture *a) {
   return a->grid ? "grid" : "rows";
 }
 
-typedef enum { INTEGER, SWITCH, STAGES, WIDTHS } size_kind;
+typedef enum { INTEGER, SWITCH, SHARE, STAGES, WIDTHS } size_kind;
 enum { VIT = 1, CNN = 2 };
 
 /* Sizes by their JSON keys, and which models have them. */
@@ -70,13 +71,14 @@ typedef struct {
 #define AT(field) offsetof(csa_architecture, field)
 
 static const size_entry entries[] = {
-    {"image", VIT | CNN, INTEGER, AT(image)},  {"patch", VIT, INTEGER, AT(patch)},
-    {"embed", VIT, INTEGER, AT(embed)},        {"heads", VIT, INTEGER, AT(heads)},
-    {"layers", VIT, INTEGER, AT(layers)},      {"hidden", VIT, INTEGER, AT(hidden)},
-    {"k", CNN, INTEGER, AT(reduction)},        {"classes", VIT | CNN, INTEGER, AT(classes)},
-    {"widths", CNN, WIDTHS, AT(widths)},       {"batch_norm", CNN, SWITCH, AT(batch_norm)},
-    {"pool", CNN, STAGES, AT(pool)},           {"residual", CNN, STAGES, AT(residual)},
-    {"attention", CNN, STAGES, AT(attention)},
+    {"image", VIT | CNN, INTEGER, AT(image)},    {"patch", VIT, INTEGER, AT(patch)},
+    {"embed", VIT, INTEGER, AT(embed)},          {"heads", VIT, INTEGER, AT(heads)},
+    {"layers", VIT, INTEGER, AT(layers)},        {"hidden", VIT, INTEGER, AT(hidden)},
+    {"k", CNN, INTEGER, AT(reduction)},          {"classes", VIT | CNN, INTEGER, AT(classes)},
+    {"dropout", VIT | CNN, SHARE, AT(dropout)},  {"norm_relu", VIT, SWITCH, AT(norm_relu)},
+    {"final_norm", VIT, SWITCH, AT(final_norm)}, {"widths", CNN, WIDTHS, AT(widths)},
+    {"batch_norm", CNN, SWITCH, AT(batch_norm)}, {"pool", CNN, STAGES, AT(pool)},
+    {"residual", CNN, STAGES, AT(residual)},     {"attention", CNN, STAGES, AT(attention)},
 };
 
 /* The first entry from `e` on that the model has; NULL: there is none. */
@@ -92,6 +94,20 @@ static csa_status read_integer(const json_t *value, const char *where, const cha
   if (!json_is_integer(value) || json_integer_value(value) < least || json_integer_value(value) > most)
     return csa_fail(CSA_INPUT, "%s: sizes: %s: must be an integer from %d to %d", where, key, least, most);
   *integer = (int)json_integer_value(value);
+  return CSA_OK;
+}
+
+static csa_status read_share(const json_t *value, const char *where, const char *key, double *share) {
+  const double number = json_number_value(value);
+  if (!json_is_number(value) || !(number >= 0.0 && number < 1.0))
+    return csa_fail(CSA_INPUT, "%s: sizes: %s: must be a number from 0 to below 1", where, key);
+  *share = number;
+  return CSA_OK;
+}
+
+static csa_status read_switch(const json_t *value, const char *where, const char *key, bool *on) {
+  if (!json_is_boolean(value)) return csa_fail(CSA_INPUT, "%s: sizes: %s: must be true or false", where, key);
+  *on = json_is_true(value);
   return CSA_OK;
 }
 
@@ -124,13 +140,12 @@ static csa_status read_entry(csa_architecture *a, const size_entry *e, const jso
   void *to = (char *)a + e->at;
   switch (e->kind) {
     case INTEGER: return read_integer(value, where, e->key, 1, SIZE_LIMIT, to);
-    case WIDTHS: return read_widths(a, value, where);
+    case SWITCH: return read_switch(value, where, e->key, to);
+    case SHARE: return read_share(value, where, e->key, to);
     case STAGES: return read_stages(a, value, where, e->key, to);
-    case SWITCH: break;
+    case WIDTHS: break;
   }
-  if (!json_is_boolean(value)) return csa_fail(CSA_INPUT, "%s: sizes: %s: must be true or false", where, e->key);
-  *(bool *)to = json_is_true(value);
-  return CSA_OK;
+  return read_widths(a, value, where);
 }
 
 static csa_status check_keys(const csa_architecture *a, const json_t *sizes, const char *where) {
@@ -168,18 +183,19 @@ static json_t *list_widths(const csa_architecture *a) {
   return list;
 }
 
-/* NULL: it is as in `usual`, and need not be said. */
+/* As JSON, a new reference; NULL: it is as in `usual`, and need not be said. */
 static json_t *entry_value(const csa_architecture *a, const csa_architecture *usual, const size_entry *e) {
   const void *of = (const char *)a + e->at, *default_of = (const char *)usual + e->at;
   switch (e->kind) {
     case INTEGER: return json_integer(*(const int *)of);
-    case WIDTHS: return list_widths(a);
+    case SWITCH: return *(const bool *)of == *(const bool *)default_of ? NULL : json_boolean(*(const bool *)of);
+    case SHARE: return *(const double *)of == *(const double *)default_of ? NULL : json_real(*(const double *)of);
     case STAGES:
-      return *(const unsigned *)of == *(const unsigned *)default_of ? NULL
-                                                                    : list_stages(*(const unsigned *)of, a->stages);
-    case SWITCH: break;
+      if (*(const unsigned *)of == *(const unsigned *)default_of) return NULL;
+      return list_stages(*(const unsigned *)of, a->stages);
+    case WIDTHS: break;
   }
-  return *(const bool *)of == *(const bool *)default_of ? NULL : json_boolean(*(const bool *)of);
+  return list_widths(a);
 }
 
 csa_status csa_architecture_sizes(const csa_architecture *a, json_t **out) {

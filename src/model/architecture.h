@@ -13,7 +13,9 @@ typedef struct {
   char model[8]; /* "vit" or "cnn" */
   bool grid;     /* vit: patches are squares of the image, not runs of its buffer */
   int image, channels, classes;
-  int patch, embed, heads, layers, hidden;       /* vit */
+  double dropout;                          /* 0: none; cnn: before fc; vit: after positions and in all blocks */
+  int patch, embed, heads, layers, hidden; /* vit */
+  bool norm_relu, final_norm;              /* vit: ReLU after the norms before attention and MLP; a norm before fc */
   int widths[CSA_STAGES_MAX], stages, reduction; /* cnn: channels of each stage; attention's inner ones are fewer */
   unsigned pool, residual, attention;            /* cnn: sets of stages, bit 0 for the first one */
   bool batch_norm;                               /* cnn: after every convolution */
@@ -34,9 +36,10 @@ csa_status csa_architecture_patches(csa_architecture *architecture, const char *
 const char *csa_architecture_patches_text(const csa_architecture *architecture);
 
 /* Overrides sizes by those of a JSON object: {"image", "classes"} and, vit, {"patch", "embed", "heads", "layers",
- * "hidden"}, cnn, {"widths": [...], "k", "batch_norm": true or false, "pool", "residual", "attention": [...]}, these
- * three lists of stages, counted from 1. An unknown key or an impossible value is CSA_INPUT. `where` begins the
- * sentence. */
+ * "hidden", "dropout", "norm_relu", "final_norm"}, cnn, {"widths": [...], "k", "batch_norm", "pool", "residual",
+ * "attention", "dropout"}. "pool", "residual" and "attention" are lists of stages, counted from 1; "batch_norm" and the
+ * vit's norms are true or false, "dropout" is a share. An unknown key or an impossible value is CSA_INPUT. `where`
+ * begins the sentence. */
 csa_status csa_architecture_read_sizes(csa_architecture *architecture, const json_t *sizes, const char *where);
 
 /* The sizes as such an object, a new reference; what the notebook's models lack is in it only where it is used. */

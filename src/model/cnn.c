@@ -30,5 +30,7 @@ static csa_tensor *stage(csa_graph *g, csa_tensor *x, const csa_architecture *a,
 csa_tensor *csa_cnn(csa_graph *g, csa_tensor *x, const csa_architecture *a) {
   for (int i = 0; i < a->stages; i++) x = stage(g, x, a, i);
   x = csa_graph_add(g, &csa_layer_average, (csa_layer_config){0}, x, NULL, "average");
+  if (a->dropout > 0.0)
+    x = csa_graph_add(g, &csa_layer_dropout, (csa_layer_config){.rate = (float)a->dropout}, x, NULL, "dropout");
   return csa_graph_add(g, &csa_layer_linear, (csa_layer_config){.out = a->classes}, x, NULL, "fc");
 }

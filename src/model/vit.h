@@ -1,4 +1,5 @@
-/* The Vision Transformer of the notebook: an encoder with a ReLU after every LayerNorm. */
+/* The Vision Transformer. The notebook's has a ReLU after every LayerNorm; others do with one in the MLP, and have
+ * dropout or a last LayerNorm. */
 #ifndef CSA_MODEL_VIT_H
 #define CSA_MODEL_VIT_H
 

@@ -71,8 +71,9 @@ static void test_same_models(void **unused) {
   const csa_architecture cnn = {
       "cnn",       .image = SIDE,  .channels = CHANNELS, .classes = CLASSES, .widths = {8, 16},
       .stages = 2, .reduction = 4, .attention = 3};
-  const csa_architecture vit = {"vit",      .grid = true, .image = SIDE, .channels = CHANNELS, .classes = CLASSES,
-                                .patch = 2, .embed = 12,  .heads = 2,    .layers = 1,          .hidden = 20};
+  const csa_architecture vit = {
+      "vit",       .grid = true, .image = SIDE, .channels = CHANNELS, .classes = CLASSES, .patch = 2,
+      .embed = 12, .heads = 2,   .layers = 1,   .hidden = 20,         .norm_relu = true};
   for (int i = 0; i < 2; i++) {
     float want[BATCH * CLASSES], got[BATCH * CLASSES];
     int32_t classes[BATCH];
@@ -156,6 +157,45 @@ static void test_weights(void **unused) {
   csa_model_destroy(a);
   csa_model_destroy(b);
   csa_model_destroy(other);
+}
+
+static void small_modern(csa_model *m) {
+  csa_node x = csa_conv2d(m, csa_input(m), "conv1", (csa_conv2d_config){.out = 8, .kernel = 3, .pad = 1});
+  x = csa_batch_norm(m, x, "bn1", (csa_batch_norm_config){.relu = true});
+  csa_node h = csa_conv2d(m, x, "conv2", (csa_conv2d_config){.out = 8, .kernel = 3, .pad = 1});
+  x = csa_batch_norm(m, h, "bn2", (csa_batch_norm_config){.relu = true, .residual = x});
+  x = csa_dropout(m, csa_global_average(m, x), (csa_dropout_config){.rate = 0.5f});
+  csa_classifier(m, csa_linear(m, x, "fc", (csa_linear_config){.out = CLASSES}));
+}
+
+/* Predictions are made with running statistics and without dropout, so that an image's do not depend on others; weight
+ * files have the statistics; a step repeats bit for bit, and not with another seed. */
+static void test_training_and_prediction(void **unused) {
+  (void)unused;
+  int32_t classes[BATCH];
+  float logits[3][BATCH * CLASSES], one[CLASSES];
+  const char *path = test_path(test_folder(), "modern.safetensors");
+  csa_model *m[3];
+  for (uint64_t i = 0; i < 3; i++) {
+    m[i] = new_model();
+    small_modern(m[i]);
+    const csa_build b = {.batch = BATCH, .optimizer = CSA_ADAM, .lr = 1e-2f, .seed = i == 2 ? UINT64_C(1) << 32 : 0};
+    assert_ok(csa_model_build(m[i], &b));
+    if (i == 0) assert_ok(csa_weights_save(m[0], path));
+    assert_ok(csa_weights_load(m[i], path));
+    for (int step = 0; step < 2; step++) assert_ok(csa_train_step(m[i], images, labels, BATCH - step, NULL));
+    assert_ok(csa_predict(m[i], images, BATCH, classes, logits[i]));
+  }
+  assert_int_equal(csa_parameter_count(m[0]), 8 * 9 * CHANNELS + 8 + 8 * 9 * 8 + 8 + 4 * 8 + 8 * CLASSES + CLASSES);
+  assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+  assert_memory_not_equal(logits[0], logits[2], sizeof logits[0]);
+  assert_ok(csa_predict(m[0], images + 2 * IMAGE, 1, classes, one));
+  assert_memory_equal(one, logits[0] + 2 * CLASSES, sizeof one);
+  assert_ok(csa_weights_save(m[0], path));
+  assert_ok(csa_weights_load(m[2], path));
+  assert_ok(csa_predict(m[2], images, BATCH, classes, logits[2]));
+  assert_memory_equal(logits[0], logits[2], sizeof logits[0]);
+  for (int i = 0; i < 3; i++) csa_model_destroy(m[i]);
 }
 
 static void same_name(csa_model *m) {
@@ -244,9 +284,12 @@ static void test_calls_that_cannot_be(void **unused) {
 
 int main(void) {
   fill_data();
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_models),           cmocka_unit_test(test_learns_and_predicts),
-      cmocka_unit_test(test_learning_rate),         cmocka_unit_test(test_weights),
-      cmocka_unit_test(test_models_that_cannot_be), cmocka_unit_test(test_calls_that_cannot_be)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_models),
+                                     cmocka_unit_test(test_learns_and_predicts),
+                                     cmocka_unit_test(test_learning_rate),
+                                     cmocka_unit_test(test_weights),
+                                     cmocka_unit_test(test_training_and_prediction),
+                                     cmocka_unit_test(test_models_that_cannot_be),
+                                     cmocka_unit_test(test_calls_that_cannot_be)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,8 @@ static csa_architecture vit(int image, int layers, bool grid) {
                             .embed = 8,
                             .heads = 2,
                             .layers = layers,
-                            .hidden = 16};
+                            .hidden = 16,
+                            .norm_relu = true};
 }
 
 static csa_architecture cnn(void) {

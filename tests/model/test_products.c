@@ -19,7 +19,8 @@ static const csa_architecture vit = {.model = "vit",
                                      .embed = 24,
                                      .heads = 3,
                                      .layers = 2,
-                                     .hidden = 40};
+                                     .hidden = 40,
+                                     .norm_relu = true};
 static const csa_architecture cnn = {.model = "cnn",
                                      .image = 8,
                                      .channels = 3,

@@ -178,7 +178,8 @@ static const csa_architecture tiny = {.model = "vit",
                                       .embed = 8,
                                       .heads = 2,
                                       .layers = 1,
-                                      .hidden = 12};
+                                      .hidden = 12,
+                                      .norm_relu = true};
 
 /* Stopped after its first result, and again after the next: what was measured is kept, and not measured again. */
 static void test_continued(void **state) {
