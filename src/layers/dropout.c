@@ -6,6 +6,8 @@
 #include "core/rng.h"
 #include "layers/layer.h"
 
+#define RUN 4096 /* elements of a work-item's turn in the CPU family */
+
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   if (!(l->config.rate >= 0.0f && l->config.rate < 1.0f)) return csa_layer_bad(l, "the rate is not from 0 to below 1");
   if (l->in[1] != NULL && !csa_shape_equal(l->in[0]->shape, l->in[1]->shape))
@@ -18,8 +20,10 @@ static csa_status apply(csa_plan *p, const csa_layer *l, const csa_tensor *from,
   const csa_tensor *step = p->step, *added = residual != NULL ? residual : from;
   const int n = (int)csa_elements(from->shape), purpose = (int)csa_rng_of_layer(l->number);
   const uint32_t threshold = (uint32_t)ceil((double)l->config.rate * 0x1p32);
-  return csa_launch(p, csa_kernel_named(p, "dropout_apply", "%s", residual != NULL ? "-DRESIDUAL" : ""),
-                    csa_items((n + 3) / 4),
+  const csa_kernel kernel = csa_kernel_named(p, "dropout_apply", "%s", residual != NULL ? "-DRESIDUAL" : "");
+  const csa_work work =
+      csa_kernel_is_cpu(p, kernel.name) ? csa_groups((n + RUN - 1) / RUN) : csa_items(((int64_t)n + 63) / 64 * 16);
+  return csa_launch(p, kernel, work,
                     CSA_ARGS(from, added, step, to, n, purpose, (int)threshold, 1.0f / (1.0f - l->config.rate)));
 }
 

@@ -74,8 +74,8 @@ typedef struct {
   csa_rng rng; /* the numbers that say which */
 } csa_ref_dropout_size;
 
-/* y = x / (1 - rate), or 0 where number i of 2^32 is below the rate (Srivastava et al., "Dropout", 2014). The gradient
- * takes the same way: dx from dy. */
+/* y = x / (1 - rate), or 0 where the element's number, of 2^32, is below the rate (Srivastava et al., "Dropout", 2014).
+ * The gradient takes the same way: dx from dy. */
 void csa_ref_dropout(const csa_ref_dropout_size *s, const double *x, double *y);
 
 /* Sizes of multi-head attention; a head has channels / heads columns, and the heads lie side by side. */

@@ -11,6 +11,7 @@ static void check_all(const test_variant *variant) {
       {DROPOUT, .config = {.rate = 0.1f}, .in = csa_shape3(3, 5, 7)},
       {DROPOUT, .config = {.rate = 0.9f}, .in = csa_shape4(2, 3, 5, 11), .residual = csa_shape4(2, 3, 5, 11)},
       {DROPOUT, .config = {.rate = 0.0f}, .in = csa_shape2(5, 3)},
+      {DROPOUT, .config = {.rate = 0.4f}, .in = csa_shape2(5, 999)},
       {DROPOUT, .config = {.rate = 0.5f}, .in = csa_shape2(5, 3), .residual = csa_shape2(5, 3), .evaluates = true},
   };
   for (size_t i = 0; i < LENGTH(cases); i++)
