@@ -148,6 +148,81 @@ static void test_layernorm(void **state) {
   for (size_t i = 0; i < LENGTH(sizes); i++, release(state)) check_layernorm(&sizes[i], i % 2 == 0 ? 1 : 3e-3);
 }
 
+typedef struct {
+  csa_ref_batchnorm size;
+  double *x, *weight, *bias, *mean, *var, *y, *dy;
+} batchnorm_problem;
+
+/* Running statistics move, so that each forward gets copies of them. */
+static double batchnorm_objective(const void *problem) {
+  const batchnorm_problem *const p = problem;
+  double mean[8], var[8];
+  memcpy(mean, p->mean, (size_t)p->size.cols * sizeof *mean);
+  memcpy(var, p->var, (size_t)p->size.cols * sizeof *var);
+  csa_ref_batchnorm_forward(&p->size, p->x, p->weight, p->bias, mean, var, p->y);
+  return dot(p->y, p->dy, p->size.active * p->size.cols);
+}
+
+static void check_batchnorm(const csa_ref_batchnorm *size) {
+  const int64_t cols = size->cols, all = size->rows * cols;
+  batchnorm_problem p = {.size = *size};
+  p.x = random_array(all, 1);
+  p.weight = random_array(cols, 1);
+  p.bias = random_array(cols, 1);
+  p.mean = random_array(cols, 1);
+  p.var = random_array(cols, 1);
+  for (int64_t c = 0; c < cols; c++) p.var[c] = fabs(p.var[c]);
+  p.y = fresh(all);
+  p.dy = random_array(all, 1);
+  p.size.relu = false;
+  for (batchnorm_objective(&p); near_kink(p.y, all); batchnorm_objective(&p)) draw(p.x, all, 1);
+  p.size.relu = size->relu;
+  double *const dx = fresh(all), *const dweight = fresh(cols), *const dbias = fresh(cols);
+  batchnorm_objective(&p);
+  csa_ref_batchnorm_backward(&p.size, p.x, p.weight, p.mean, p.var, p.y, p.dy, dx, dweight, dbias);
+  check("batchnorm dx", batchnorm_objective, &p, p.x, dx, all);
+  check("batchnorm dweight", batchnorm_objective, &p, p.weight, dweight, cols);
+  check("batchnorm dbias", batchnorm_objective, &p, p.bias, dbias, cols);
+}
+
+static void test_batchnorm(void **state) {
+  static const csa_ref_batchnorm sizes[] = {
+      {2, 2, 1, false, true}, {9, 9, 3, true, true}, {12, 8, 5, true, true}, {12, 8, 5, true, false}};
+  for (size_t i = 0; i < LENGTH(sizes); i++, release(state)) check_batchnorm(&sizes[i]);
+}
+
+/* Values 1 and 3: mean 2, variance 1, unbiased 2. */
+static void test_batchnorm_values(void **state) {
+  (void)state;
+  const double x[3] = {1, 3, 7}, weight = 2, bias = 1, z = 1 / sqrt(1 + 1e-5);
+  double mean = 10, var = 4, y[3];
+  csa_ref_batchnorm_forward(&(csa_ref_batchnorm){3, 2, 1, true, true}, x, &weight, &bias, &mean, &var, y);
+  assert_true(y[0] == 0 && fabs(y[1] - (1 + 2 * z)) < 1e-15 && fabs(y[2] - (1 + 10 * z)) < 1e-14);
+  assert_true(fabs(mean - 9.2) < 1e-14 && fabs(var - 3.8) < 1e-14);
+  csa_ref_batchnorm_forward(&(csa_ref_batchnorm){3, 2, 1, true, false}, x, &weight, &bias, &mean, &var, y);
+  assert_true(y[0] == 0 && y[1] == 0 && y[2] == 0 && fabs(mean - 9.2) < 1e-14); /* all are below the mean */
+}
+
+typedef struct {
+  csa_ref_dropout_size size;
+  double *x, *y, *dy;
+} dropout_problem;
+
+static double dropout_objective(const void *problem) {
+  const dropout_problem *const p = problem;
+  csa_ref_dropout(&p->size, p->x, p->y);
+  return dot(p->y, p->dy, p->size.count);
+}
+
+static void test_dropout(void **state) {
+  const dropout_problem p = {
+      {150, 0.3, {1, CSA_RNG_DROPOUT, 2}}, random_array(150, 1), fresh(150), random_array(150, 1)};
+  double *const dx = fresh(150);
+  csa_ref_dropout(&p.size, p.dy, dx);
+  check("dropout dx", dropout_objective, &p, p.x, dx, 150);
+  release(state);
+}
+
 static const csa_ref_attention attention_sizes[] = {
     {1, 1, 1, 1, 1}, {1, 1, 5, 6, 1}, {2, 5, 5, 6, 3}, {1, 3, 3, 8, 8}, {3, 1, 7, 4, 2}, {1, 2, 9, 20, 4},
 };
@@ -381,6 +456,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(test_linear, release),
       cmocka_unit_test_teardown(test_layernorm, release),
+      cmocka_unit_test_teardown(test_batchnorm, release),
+      cmocka_unit_test_teardown(test_dropout, release),
+      cmocka_unit_test(test_batchnorm_values),
       cmocka_unit_test_teardown(test_attention, release),
       cmocka_unit_test_teardown(test_mha, release),
       cmocka_unit_test_teardown(test_tokens, release),
