@@ -82,7 +82,7 @@ void csa_comparison_settings(const csa_comparison *c, FILE *out) {
   fprintf(out,
           "%s, %lld training and %lld test images; %d epochs, batch %d, %s, learning rate %g; %d seed%s from %llu; %s",
           c->format, (long long)c->train_images, (long long)c->test_images, settings->epochs, settings->batch,
-          csa_optimizer_text(settings->optimizer), settings->lr, c->seeds, c->seeds > 1 ? "s" : "",
+          csa_optimizer_names[settings->optimizer], settings->lr, c->seeds, c->seeds > 1 ? "s" : "",
           (unsigned long long)settings->seed, c->device);
 }
 
@@ -201,5 +201,5 @@ json_t *csa_comparison_json(const csa_comparison *c) {
   return json_pack("{s:o, s:o, s:s, s:s, s:I, s:I, s:i, s:i, s:s, s:f, s:i}", "verdict", verdict_json(c), "models",
                    models, "device", c->device, "data", settings->data, "train_images", (json_int_t)c->train_images,
                    "test_images", (json_int_t)c->test_images, "epochs", settings->epochs, "batch", settings->batch,
-                   "optimizer", csa_optimizer_text(settings->optimizer), "lr", settings->lr, "seeds", c->seeds);
+                   "optimizer", csa_optimizer_names[settings->optimizer], "lr", settings->lr, "seeds", c->seeds);
 }

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIXELS_MAX 64
-
 /* "NAME" or "NAME=N" in the `length` bytes at text. */
 static bool take(const char *text, size_t length, const char *name, int usual, int *pixels) {
   const size_t size = strlen(name);
@@ -15,7 +13,7 @@ static bool take(const char *text, size_t length, const char *name, int usual, i
   char *end;
   const long value =
       text[size] == '=' && text[size + 1] >= '0' && text[size + 1] <= '9' ? strtol(text + size + 1, &end, 10) : 0;
-  if (value < 1 || value > PIXELS_MAX || end != text + length) return false;
+  if (value < 1 || value > CSA_AUGMENT_PIXELS || end != text + length) return false;
   *pixels = (int)value;
   return true;
 }
@@ -25,22 +23,16 @@ static bool take_word(const char *text, size_t length, csa_augment *a) {
   return take(text, length, "crop", 4, &a->crop) || take(text, length, "cutout", 8, &a->cutout);
 }
 
-csa_status csa_augment_parse(const char *text, csa_augment *augment) {
+bool csa_augment_parse(const char *text, csa_augment *augment) {
   csa_augment a = {0};
-  bool fine = true;
-  for (const char *word = text; fine && strcmp(text, "none") != 0;) {
+  for (const char *word = text; strcmp(text, "none") != 0;) {
     const size_t length = strcspn(word, ",");
-    fine = take_word(word, length, &a);
+    if (!take_word(word, length, &a)) return false;
     if (word[length] == '\0') break;
     word += length + 1;
   }
-  if (!fine)
-    return csa_fail(CSA_USAGE,
-                    "augment: %s: must be none, or some of flip, crop=N and cutout=N (pixels, up to %d), like "
-                    "flip,crop=4,cutout=8",
-                    text, PIXELS_MAX);
   *augment = a;
-  return CSA_OK;
+  return true;
 }
 
 const char *csa_augment_text(const csa_augment *a, char text[CSA_AUGMENT_TEXT]) {

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 #include "core/rng.h"
-#include "core/status.h"
 
 #define CSA_AUGMENT_TEXT 48
 
@@ -16,9 +15,10 @@ typedef struct {
   int cutout; /* pixels: a square of this side, somewhere, becomes grey (DeVries and Taylor 2017); 0: not */
 } csa_augment;
 
-/* "none", or some of "flip", "crop=N" (plain "crop": 4) and "cutout=N" (8) with commas between; anything else is
- * CSA_USAGE. */
-csa_status csa_augment_parse(const char *text, csa_augment *augment);
+/* "none", or some of "flip", "crop=N" (plain "crop": 4) and "cutout=N" (8) with commas between, N up to
+ * CSA_AUGMENT_PIXELS; false for anything else, and *augment stays. */
+#define CSA_AUGMENT_PIXELS 64
+bool csa_augment_parse(const char *text, csa_augment *augment);
 
 /* The same back, in full: `text`. */
 const char *csa_augment_text(const csa_augment *augment, char text[CSA_AUGMENT_TEXT]);

@@ -11,9 +11,7 @@
 #define MOMENTUM 0.9f
 #define GROUPS 64 /* that add up the squares of a run of gradients */
 
-static const char *const names[] = {[CSA_ADAM] = "adam", [CSA_ADAMW] = "adamw", [CSA_SGD] = "sgd"};
-
-const char *csa_optimizer_text(csa_optimizer_kind kind) { return names[kind]; }
+const char *const csa_optimizer_names[] = {[CSA_ADAM] = "adam", [CSA_ADAMW] = "adamw", [CSA_SGD] = "sgd", NULL};
 
 /* Neighbours in the flat tensor that are updated alike. */
 typedef struct {
@@ -103,7 +101,7 @@ csa_status csa_optimizer_record(csa_optimizer *o, csa_graph *graph, csa_optimize
   csa_plan_record(p, CSA_UPDATE);
   CSA_TRY(csa_scaler_end(graph, (float)(1.0 - BETA1), (float)(1.0 - BETA2)));
   if (config.clip_norm > 0.0f) CSA_TRY(record_clip(graph, &config));
-  snprintf(p->label, sizeof p->label, "%s", names[config.kind]);
+  snprintf(p->label, sizeof p->label, "%s", csa_optimizer_names[config.kind]);
   CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, shape, &o->first, "first moment"));
   if (config.kind != CSA_SGD) CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, shape, &o->second, "second moment"));
   for (size_t next = 0; next_run(graph, &config, &next, &r);) CSA_TRY(record_run(o, graph, &r));

@@ -24,8 +24,8 @@ typedef struct {
   csa_tensor *mean; /* moving average of the parameters, or NULL */
 } csa_optimizer;
 
-/* "adam", "adamw" or "sgd". */
-const char *csa_optimizer_text(csa_optimizer_kind kind);
+/* "adam", "adamw", "sgd", by kind; NULL behind the last. */
+extern const char *const csa_optimizer_names[];
 
 /* Records the update list on the graph's plan: a launch for each run of parameters that are updated alike, which is one
  * where all are. Fixed parameters (csa_parameter) stay as they are. */

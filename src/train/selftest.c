@@ -305,7 +305,7 @@ csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config 
   size_t size;
   csa_status status;
   CSA_GO(describe(graph, &text));
-  snprintf(what, sizeof what, "%s, %s", csa_optimizer_text(optimizer->kind), csa_augment_text(augment, augmented));
+  snprintf(what, sizeof what, "%s, %s", csa_optimizer_names[optimizer->kind], csa_augment_text(augment, augmented));
   csa_cache_key(key, info, text, what);
   if (csa_cache_load(key, &kept, &size)) goto done;
   CSA_GO(quick(graph, optimizer, augment, &v, sentence));

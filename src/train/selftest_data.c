@@ -218,7 +218,7 @@ static csa_status compare_state(csa_ledger *ledger, const updates *u, const csa_
   csa_status status = csa_values_download(u->graph->device, tensor, &got);
   if (status == CSA_OK)
     status = csa_ledger_probe(ledger, u->graph->plan, tensor, csa_difference(got, want, u->count, NULL), tolerance,
-                              "%s: %s after %d steps", csa_optimizer_text(u->optimizer.config.kind), what, STEPS);
+                              "%s: %s after %d steps", csa_optimizer_names[u->optimizer.config.kind], what, STEPS);
   free(got);
   return status;
 }

@@ -1,5 +1,6 @@
 #include "train/settings.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -10,7 +11,6 @@
 #define INT ((double)INT_MAX + 1.0)
 #define AT(field) offsetof(csa_config, field)
 
-static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
 static const char *const schedules[] = {"constant", "cosine", "step", NULL};
 static const char *const decays[] = {"all", "weights", NULL};
 _Static_assert(sizeof(csa_optimizer_kind) == sizeof(int) && sizeof(csa_lr_kind) == sizeof(int) &&
@@ -23,8 +23,8 @@ const csa_setting csa_settings[CSA_SETTINGS] = {
     {"lr", "X", "learning rate (default 0.001)", CSA_SETTING_REAL, true, 0, INFINITY, NULL, AT(lr)},
     {"seed", "N", "draws initial values and the order of images; the same seed repeats a run (default 0)",
      CSA_SETTING_SEED, true, 0, 0, NULL, AT(seed)},
-    {"optimizer", "adam|adamw|sgd", "sgd is with momentum 0.9 (default adam)", CSA_SETTING_NAME, true, 0, 0, optimizers,
-     AT(optimizer)},
+    {"optimizer", "adam|adamw|sgd", "sgd is with momentum 0.9 (default adam)", CSA_SETTING_NAME, true, 0, 0,
+     csa_optimizer_names, AT(optimizer)},
     {"schedule", "constant|cosine|step", "of the learning rate: down to 0, or by steps (default constant)",
      CSA_SETTING_NAME, false, 0, 0, schedules, AT(schedule)},
     {"warmup", "EPOCHS", "the learning rate first rises from 0 for so long, like 0.5 (default 0)", CSA_SETTING_REAL,
@@ -72,15 +72,18 @@ static const void *place_of(const csa_setting *s, const csa_config *c) { return 
 
 /* What a value must be, for people. */
 static const char *wanted(const csa_setting *s, char text[128]) {
-  const bool whole = s->kind == CSA_SETTING_COUNT;
   switch (s->kind) {
     case CSA_SETTING_NAME: snprintf(text, 128, "one of %s", s->option); break;
     case CSA_SETTING_SEED: return "a whole number from 0 to 18446744073709551615";
     case CSA_SETTING_SECONDS: return "a time like 90s, 5m or 2h";
     case CSA_SETTING_TEXT: snprintf(text, 128, "a text of less than %d bytes", CSA_SETTING_BYTES); break;
-    default:
+    case CSA_SETTING_AUGMENT:
+      snprintf(text, 128, "none, or some of flip,crop=N,cutout=N, N from 1 to %d pixels", CSA_AUGMENT_PIXELS);
+      break;
+    case CSA_SETTING_COUNT: snprintf(text, 128, "a whole number from %g to %d", s->least, INT_MAX); break;
+    case CSA_SETTING_REAL:
       if (s->end >= INT)
-        snprintf(text, 128, "a %snumber from %g up", whole ? "whole " : "", s->least);
+        snprintf(text, 128, "a number from %g up", s->least);
       else
         snprintf(text, 128, "a number from %g, below %g", s->least, s->end);
   }
@@ -102,7 +105,7 @@ static bool set_number(const csa_setting *s, double number, csa_config *c) {
 static bool read_number(const csa_setting *s, const char *text, csa_config *c) {
   char *end;
   double number = strtod(text, &end);
-  if (end == text || text[0] == ' ') return false;
+  if (end == text || isspace((unsigned char)text[0])) return false;
   if (s->kind == CSA_SETTING_SECONDS && (*end == 'm' || *end == 'h')) number *= *end == 'm' ? 60.0 : 3600.0;
   if (s->kind == CSA_SETTING_SECONDS && strchr("smh", *end) != NULL && *end != '\0') end++;
   return *end == '\0' && set_number(s, number, c);
@@ -137,13 +140,13 @@ static bool read_words(const csa_setting *s, const char *text, csa_config *c) {
     case CSA_SETTING_SEED: return read_seed(text, place(s, c));
     case CSA_SETTING_NAME: return read_name(s, text, place(s, c));
     case CSA_SETTING_TEXT: return read_text(text, place(s, c));
+    case CSA_SETTING_AUGMENT: return csa_augment_parse(text, place(s, c));
     default: return read_number(s, text, c);
   }
 }
 
 csa_status csa_setting_take(const csa_setting *s, const char *text, csa_config *c) {
   char what[128], option[CSA_SETTING_OPTION];
-  if (s->kind == CSA_SETTING_AUGMENT) return csa_augment_parse(text, place(s, c));
   if (read_words(s, text, c)) return CSA_OK;
   return csa_fail(CSA_USAGE, "%s: %s: must be %s", csa_setting_option(s, option), text, wanted(s, what));
 }
@@ -167,7 +170,6 @@ static bool from_json(const csa_setting *s, const json_t *value, csa_config *c) 
     case CSA_SETTING_COUNT: return json_is_integer(value) && set_number(s, (double)json_integer_value(value), c);
     case CSA_SETTING_REAL:
     case CSA_SETTING_SECONDS: return json_is_number(value) && set_number(s, json_number_value(value), c);
-    case CSA_SETTING_AUGMENT: return text != NULL && csa_augment_parse(text, place(s, c)) == CSA_OK;
     default: return text != NULL && read_words(s, text, c);
   }
 }
@@ -175,7 +177,6 @@ static bool from_json(const csa_setting *s, const json_t *value, csa_config *c) 
 csa_status csa_setting_from_json(const csa_setting *s, const json_t *value, csa_config *c) {
   char what[128], *got;
   if (from_json(s, value, c)) return CSA_OK;
-  if (s->kind == CSA_SETTING_AUGMENT && json_is_string(value)) return csa_fail_in(CSA_INPUT, "config");
   got = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
   csa_fail(CSA_INPUT, "config: %s: %s: must be %s", s->key, got != NULL ? got : "", wanted(s, what));
   free(got);

@@ -16,11 +16,11 @@ static void test_text(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     csa_augment a = {true, 9, 9}, again = {true, 9, 9};
     char text[CSA_AUGMENT_TEXT];
-    assert_ok(csa_augment_parse(cases[i].given, &a));
+    assert_true(csa_augment_parse(cases[i].given, &a));
     assert_true(a.flip == cases[i].augment.flip && a.crop == cases[i].augment.crop &&
                 a.cutout == cases[i].augment.cutout);
     assert_string_equal(csa_augment_text(&a, text), cases[i].full);
-    assert_ok(csa_augment_parse(text, &again));
+    assert_true(csa_augment_parse(text, &again));
     assert_true(a.flip == again.flip && a.crop == again.crop && a.cutout == again.cutout);
   }
 }
@@ -46,7 +46,7 @@ static void test_refused(void **state) {
                                       "crop=99999999999999999999"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     csa_augment a = {false, 3, 0};
-    assert_fails(CSA_USAGE, "augment: ", csa_augment_parse(texts[i], &a));
+    assert_false(csa_augment_parse(texts[i], &a));
     assert_int_equal(a.crop, 3); /* left as it was */
   }
 }

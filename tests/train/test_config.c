@@ -1,7 +1,6 @@
 /* config.json gives back every setting, and nothing that is missing or wrong is taken for one. */
 #include "train/config.h"
 
-#include "core/embedded.h"
 #include "core/file.h"
 #include "testing.h"
 
@@ -240,63 +239,18 @@ static void test_older_run(void **state) {
   json_decref(root);
 }
 
-/* A file that says a little: the rest stays. */
-static void test_apply(void **state) {
+/* As --config it gives back all but what belongs to its device. */
+static void test_applied(void **state) {
   (void)state;
-  static const char some[] =
-      "{\"model\": \"cnn\", \"sizes\": {\"widths\": [8, 9], \"k\": 4}, \"lr\": 1,"
-      " \"data\": {\"path\": \"here\"}}";
-  static const struct {
-    const char *text, *says;
-  } wrong[] = {{"{\"epochs\": 0}", "config: epochs: 0: must be a whole number from 1 up"},
-               {"{\"epoch\": 1}", "config: epoch: no such key"},
-               {"{\"data\": {\"pth\": \"a\"}}", "config: data: pth: no such key"},
-               {"{\"data\": 3}", "config: data"},
-               {"{\"patches\": \"grid\"}", "\"model\" is missing"},
-               {"{\"model\": \"cnn\", \"patches\": \"grid\"}", "only the vit cuts images"},
-               {"{\"format\": 2}", "format 2"},
-               {"[]", "config: "},
-               {"{", "line 1"}};
-  const char *path = test_path(test_folder(), "some.json");
-  static csa_config got, whole;
+  const char *path = test_path(test_folder(), "config.json");
+  static csa_config whole;
   bool has_model = false;
-  csa_config_default(&got);
-  test_write(path, some, sizeof some - 1);
-  assert_ok(csa_config_apply(&got, path, &has_model));
-  assert_true(has_model && got.architecture.stages == 2 && got.architecture.widths[1] == 9);
-  assert_true(got.architecture.reduction == 4 && got.architecture.image == 32);
-  assert_true(got.lr == 1.0 && got.epochs == 10 && got.batch == 100);
-  assert_string_equal(got.data, "here");
-  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-    test_write(path, wrong[i].text, strlen(wrong[i].text));
-    assert_fails(CSA_INPUT, wrong[i].says, csa_config_apply(&got, path, &has_model));
-    assert_non_null(strstr(csa_last_error(), path));
-  }
-  save(&settings, path); /* all that a run has, but what belongs to its device */
+  save(&settings, path);
   csa_config_default(&whole);
   assert_ok(csa_config_apply(&whole, path, &has_model));
   memcpy(whole.data_hash, settings.data_hash, sizeof whole.data_hash);
   whole.choices = settings.choices;
   assert_same(&whole, &settings);
-}
-
-/* Every preset is one. */
-static void test_presets(void **state) {
-  (void)state;
-  int count = 0;
-  for (const csa_embedded *preset = csa_preset_texts; preset->name != NULL; preset++, count++) {
-    static csa_config got;
-    char name[64];
-    bool has_model = false;
-    snprintf(name, sizeof name, "%.*s", (int)strlen(preset->name) - (int)strlen(".json"), preset->name);
-    csa_config_default(&got);
-    assert_ok(csa_config_apply(&got, name, &has_model));
-    assert_true(has_model && strncmp(name, got.architecture.model, 3) == 0);
-  }
-  assert_int_equal(count, 2);
-  static csa_config got;
-  bool has_model;
-  assert_fails(CSA_INPUT, "cnn-strong, vit-strong", csa_config_apply(&got, "cnn-stron", &has_model));
 }
 
 /* What wrote the file is for people: it is there, and no reader needs it. */
@@ -509,7 +463,6 @@ int main(void) {
       cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_missing_fields), cmocka_unit_test(test_wrong_types),
       cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_long_path),      cmocka_unit_test(test_not_json),
       cmocka_unit_test(test_save_fails),   cmocka_unit_test(test_versions),       cmocka_unit_test(test_older_run),
-      cmocka_unit_test(test_apply),        cmocka_unit_test(test_presets),        cmocka_unit_test(test_choices),
-      cmocka_unit_test(test_tuning)};
+      cmocka_unit_test(test_applied),      cmocka_unit_test(test_choices),        cmocka_unit_test(test_tuning)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,7 +116,7 @@ static void test_steps(void **state) {
   (void)state;
   for (int v = 0; v < 2; v++)
     for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
-      print_message("%s: %s, lr %g, decay %g\n", test_variants[v].name, csa_optimizer_text(configs[i].kind),
+      print_message("%s: %s, lr %g, decay %g\n", test_variants[v].name, csa_optimizer_names[configs[i].kind],
                     (double)configs[i].lr, (double)configs[i].weight_decay);
       check(&test_variants[v], configs[i]);
     }
