@@ -2,6 +2,7 @@
 # The live line: drawn on a terminal, gone at the end; nothing of it anywhere else.
 . "$(dirname "$0")/lib.sh"
 command -v script >/dev/null || { echo "skipped: no script, of bsdutils"; exit 77; }
+script -qec true /dev/null >/dev/null 2>&1 </dev/null || { echo "skipped: this system gives no pseudo-terminal"; exit 77; }
 make_data "$WORK/data" 200 40
 train=("$CLSATTN" train --data "$WORK/data" --batch 10 --log-every 4 --epochs 2)
 escape=$'\033'
