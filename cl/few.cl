@@ -1,7 +1,7 @@
 /* Convolution of 3 x 3 with padding 1 for images of few channels, directly. x [images, H, W, CI], y and residual
  * [images, H, W, CO], w [3, 3, CI, CO].
  *
- * forward: y = W * x + b, then max(y, 0) if RELU is defined, + residual if RESIDUAL is.
+ * forward: y = W * x, then + b if BIAS is defined, max(y, 0) if RELU is, + residual if RESIDUAL is.
  * weights: parts[chunk, ky, kx, c, o] = sum of x * dy over the chunk_rows rows of pixels of a chunk, for dW; `rows` in
  *          all images.
  *
@@ -26,7 +26,11 @@ kernel void few_forward(IN(storage, x), IN(float, w), IN(float, bias), IN(storag
   const int i = (int)get_global_id(0);
   if (i >= n) return;
   const int o = i % CO, pixel = i / CO;
+#ifdef BIAS
   float sum = bias[o];
+#else
+  float sum = 0.0f;
+#endif
   for (int k = 0; k < 9; k++) {
     const long from = tap(pixel / PIXELS, pixel % PIXELS, k / 3, k % 3);
     if (from < 0) continue;

@@ -96,10 +96,11 @@ typedef struct {
   int out;           /* channels */
   int kernel, pad;   /* 3 with pad 1, or 1 with pad 0: the image keeps its size */
   bool relu;         /* max(y, 0) on the result */
+  bool no_bias;      /* as where a batch norm follows, which would undo a bias */
   csa_node residual; /* [N, H, W, out] or none */
 } csa_conv2d_config;
 
-/* Convolution with bias. [N, H, W, C] -> [N, H, W, out] */
+/* Convolution. [N, H, W, C] -> [N, H, W, out] */
 CSA_API csa_node csa_conv2d(csa_model *model, csa_node in, const char *name, csa_conv2d_config config);
 
 /* Largest of squares of 2 x 2 (an odd last row or column is left out). [N, H, W, C] -> [N, H/2, W/2, C] */

@@ -36,7 +36,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void few_forward(IN(storag
     for (int o = 0; o < CO; o += NV * VW)
       for (int first = 0; first < WIDTH; first += PIXELS) {
         vec sum[PIXELS][NV];
+#ifdef BIAS
         EACH(i, PIXELS) EACH(j, NV) sum[i][j] = LOADV(bias + o + j * VW);
+#else
+        EACH(i, PIXELS) EACH(j, NV) sum[i][j] = (vec)0.0f;
+#endif
         for (int ky = 0; ky < 3; ky++)
           for (int t = 0; t < TAPS; t++) {
             vec of_w[NV];

@@ -101,7 +101,7 @@ csa_node csa_conv2d(csa_model *m, csa_node in, const char *name, csa_conv2d_conf
         m, csa_fail(CSA_USAGE, "conv2d '%s': kernel %d takes pad %d, not %d", name, c.kernel, c.kernel / 2, c.pad));
   return add(m, name,
              (layer_call){.ops = &csa_layer_conv2d,
-                          .config = {.out = c.out, .kernel = c.kernel, .relu = c.relu},
+                          .config = {.out = c.out, .kernel = c.kernel, .no_bias = c.no_bias, .relu = c.relu},
                           .in = in.id,
                           .residual = c.residual.id});
 }

@@ -1,4 +1,4 @@
-/* K x K convolution that keeps the image's size, K = 3 (padding 1) or 1, + bias, then ReLU or + in[1] where asked.
+/* K x K convolution that keeps the image's size, K = 3 (padding 1) or 1, then + bias, ReLU or + in[1] where asked.
  * in [N, H, W, I], out and in[1] [N, H, W, O]; weights [K, K, I, O] on the device, [O, I, K, K] in files. 3 x 3 goes
  * by Winograd's filtering where that fits; else as matrix products over chunks of images, so that the rearranged input
  * (im2col) stays small. With K = 1 the input is that already; images of few channels go
@@ -23,6 +23,7 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   CSA_TRY(csa_layer_output(parameters, l, out));
   CSA_TRY(csa_layer_param(parameters, l, CSA_CONV_WEIGHT, csa_shape4(k, k, inputs, outputs), CSA_INIT_FAN_IN, fan_in,
                           &weight, 1));
+  if (l->config.no_bias) return CSA_OK;
   return csa_layer_param(parameters, l, CSA_CONV_BIAS, bias, CSA_INIT_FAN_IN, fan_in, &(csa_part){"bias", bias, false},
                          1);
 }
@@ -139,7 +140,8 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   const csa_conv_sizes s = csa_conv_sizes_of(l);
   csa_tensor *dz = l->dout;
   if (l->config.relu) CSA_TRY(csa_layer_relu_backward(p, l, &dz));
-  CSA_TRY(csa_sum_rows(p, dz, s.images * s.height * s.width, s.outputs, s.outputs, p->beta, l->dparam[CSA_CONV_BIAS]));
+  csa_tensor *dbias = l->dparam[CSA_CONV_BIAS];
+  if (dbias != NULL) CSA_TRY(csa_sum_rows(p, dz, s.images * s.height * s.width, s.outputs, s.outputs, p->beta, dbias));
   if (csa_winograd_fits(p, &s)) {
     CSA_TRY(csa_winograd_weights(p, l, &s, dz));
     return l->din != NULL ? csa_winograd_input(p, l, &s, dz) : CSA_OK;

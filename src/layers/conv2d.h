@@ -5,7 +5,7 @@
 #include "layers/layer.h"
 
 /* Slots of the parameters. */
-enum { CSA_CONV_WEIGHT, CSA_CONV_BIAS };
+enum { CSA_CONV_WEIGHT, CSA_CONV_BIAS /* NULL: there is none */ };
 
 typedef struct {
   int images, height, width, inputs, outputs;

@@ -16,8 +16,9 @@ static bool has_cpu_kernel(const csa_plan *p, const csa_conv_sizes *s) {
  * for the gradient 18 of 32 or 9 of 16. */
 static csa_kernel kernel_of(const csa_plan *p, const csa_layer *l, const csa_conv_sizes *s, const char *name) {
   char options[160];
-  snprintf(options, sizeof options, "-DHEIGHT=%d -DWIDTH=%d -DCI=%d -DCO=%d%s%s", s->height, s->width, s->inputs,
-           s->outputs, l->config.relu ? " -DRELU" : "", l->in[1] != NULL ? " -DRESIDUAL" : "");
+  snprintf(options, sizeof options, "-DHEIGHT=%d -DWIDTH=%d -DCI=%d -DCO=%d%s%s%s", s->height, s->width, s->inputs,
+           s->outputs, l->config.no_bias ? "" : " -DBIAS", l->config.relu ? " -DRELU" : "",
+           l->in[1] != NULL ? " -DRESIDUAL" : "");
   if (!has_cpu_kernel(p, s)) return csa_kernel_portable(p, name, "%s", options);
   int vector = csa_device_vector(&p->device->info);
   while (s->outputs % vector != 0) vector /= 2;
@@ -26,8 +27,9 @@ static csa_kernel kernel_of(const csa_plan *p, const csa_layer *l, const csa_con
 }
 
 csa_status csa_few_forward(csa_plan *p, csa_layer *l, const csa_conv_sizes *s) {
-  const csa_tensor *x = l->in[0], *w = l->param[CSA_CONV_WEIGHT], *bias = l->param[CSA_CONV_BIAS];
-  const csa_tensor *residual = l->in[1] != NULL ? l->in[1] : x; /* not read without -DRESIDUAL */
+  const csa_tensor *x = l->in[0], *w = l->param[CSA_CONV_WEIGHT];
+  const csa_tensor *bias = l->config.no_bias ? w : l->param[CSA_CONV_BIAS]; /* not read without -DBIAS */
+  const csa_tensor *residual = l->in[1] != NULL ? l->in[1] : x;             /* not read without -DRESIDUAL */
   const int n = (int)csa_elements(l->out->shape);
   const csa_work work = has_cpu_kernel(p, s) ? csa_groups((int64_t)s->images * s->height) : csa_items(n);
   CSA_TRY(csa_launch(p, kernel_of(p, l, s, "few_forward"), work, CSA_ARGS(x, w, bias, residual, l->out, n)));

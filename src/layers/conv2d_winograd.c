@@ -87,10 +87,12 @@ csa_status csa_winograd_forward(csa_plan *p, csa_layer *l, const csa_conv_sizes 
   if (!is_cpu(p)) return csa_winograd_portable_forward(p, l, s);
   const tiling w = tiling_of(p, s, s->outputs);
   const csa_tensor *x = l->in[0], *residual = l->in[1] != NULL ? l->in[1] : x;
-  const int flags = WITH_BIAS | (l->config.relu ? WITH_RELU : 0) | (l->in[1] != NULL ? WITH_RESIDUAL : 0);
+  const int flags =
+      (l->config.no_bias ? 0 : WITH_BIAS) | (l->config.relu ? WITH_RELU : 0) | (l->in[1] != NULL ? WITH_RESIDUAL : 0);
   csa_tensor *u;
   CSA_TRY(filters(p, l, s, &w, false, &u));
-  return convolve(p, s, &w, s->inputs, s->outputs, x, u, l->param[CSA_CONV_BIAS], residual, flags, l->out);
+  const csa_tensor *bias = l->config.no_bias ? u : l->param[CSA_CONV_BIAS]; /* what flags do not name is not read */
+  return convolve(p, s, &w, s->inputs, s->outputs, x, u, bias, residual, flags, l->out);
 }
 
 csa_status csa_winograd_input(csa_plan *p, csa_layer *l, const csa_conv_sizes *s, const csa_tensor *dz) {
@@ -98,7 +100,7 @@ csa_status csa_winograd_input(csa_plan *p, csa_layer *l, const csa_conv_sizes *s
   const tiling w = tiling_of(p, s, s->inputs);
   csa_tensor *u;
   CSA_TRY(filters(p, l, s, &w, true, &u));
-  return convolve(p, s, &w, s->outputs, s->inputs, dz, u, l->param[CSA_CONV_BIAS], dz, 0, l->din); /* no bias is read */
+  return convolve(p, s, &w, s->outputs, s->inputs, dz, u, u, dz, 0, l->din);
 }
 
 /* dW from chunks of tiles whose points stay in the last-level cache, added in order. */

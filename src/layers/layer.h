@@ -12,6 +12,7 @@
 typedef struct {
   int out;         /* linear, conv2d: outputs */
   int kernel;      /* conv2d: its side, 3 or 1 */
+  bool no_bias;    /* conv2d: as where a norm follows, which would undo it */
   bool relu;       /* linear, conv2d, layernorm, batchnorm: max(y, 0) on the result */
   int reduction;   /* nonlocal: inner channels are so many times fewer */
   int heads;       /* attention */

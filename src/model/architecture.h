@@ -18,7 +18,7 @@ typedef struct {
   bool norm_relu, final_norm;              /* vit: ReLU after the norms before attention and MLP; a norm before fc */
   int widths[CSA_STAGES_MAX], stages, reduction; /* cnn: channels of each stage; attention's inner ones are fewer */
   unsigned pool, residual, attention;            /* cnn: sets of stages, bit 0 for the first one */
-  bool batch_norm;                               /* cnn: after every convolution */
+  bool batch_norm;                               /* cnn: after every convolution, which then has no bias */
 } csa_architecture;
 
 bool csa_architecture_is_vit(const csa_architecture *architecture);

@@ -1,11 +1,12 @@
 #include "model/cnn.h"
 
-/* Convolution, batch norm where asked, ReLU and + residual; without batch norm the residual takes the ReLU's place.
+/* Convolution, batch norm (then without a bias) where asked, ReLU and + residual; without batch norm the residual
+ * takes the ReLU's place.
  * Parameters are called `prefix`conv`number`, `prefix`bn`number`. */
 static csa_tensor *convolution(csa_graph *g, csa_tensor *x, const csa_architecture *a, int width, csa_tensor *residual,
                                const char *prefix, int number) {
   const bool norm = a->batch_norm;
-  const csa_layer_config config = {.out = width, .kernel = 3, .relu = !norm && residual == NULL};
+  const csa_layer_config config = {.out = width, .kernel = 3, .no_bias = norm, .relu = !norm && residual == NULL};
   x = csa_graph_add(g, &csa_layer_conv2d, config, x, norm ? NULL : residual, "%sconv%d", prefix, number);
   if (!norm) return x;
   return csa_graph_add(g, &csa_layer_batchnorm, (csa_layer_config){.relu = true}, x, residual, "%sbn%d", prefix,

@@ -15,7 +15,7 @@ void csa_ref_conv2d_forward(const csa_ref_conv2d *s, const double *x, const doub
   const int64_t pixels = s->height * s->width;
   for (int64_t n = 0; n < s->images * pixels; n++, y += s->out) {
     const double *image = x + n / pixels * pixels * s->in;
-    memcpy(y, b, (size_t)s->out * sizeof *y);
+    for (int64_t o = 0; o < s->out; o++) y[o] = b != NULL ? b[o] : 0;
     for (int64_t k = 0; k < s->kernel * s->kernel; k++) {
       const int64_t from = tap(s, n % pixels / s->width, n % s->width, k);
       for (int64_t i = 0; i < s->in && from >= 0; i++)
@@ -36,9 +36,9 @@ void csa_ref_conv2d_backward(const csa_ref_conv2d *s, const double *x, const dou
   const int64_t pixels = s->height * s->width;
   memset(dx, 0, (size_t)(s->images * pixels * s->in) * sizeof *dx);
   memset(dw, 0, (size_t)(s->kernel * s->kernel * s->in * s->out) * sizeof *dw);
-  memset(db, 0, (size_t)s->out * sizeof *db);
+  for (int64_t o = 0; o < s->out && db != NULL; o++) db[o] = 0;
   for (int64_t n = 0; n < s->images * pixels; n++) {
-    for (int64_t o = 0; o < s->out; o++) db[o] += through(s, y, dy, n * s->out + o);
+    for (int64_t o = 0; o < s->out && db != NULL; o++) db[o] += through(s, y, dy, n * s->out + o);
     for (int64_t k = 0; k < s->kernel * s->kernel; k++) {
       const int64_t from = tap(s, n % pixels / s->width, n % s->width, k);
       for (int64_t i = 0; i < s->in && from >= 0; i++) {

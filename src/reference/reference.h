@@ -144,11 +144,11 @@ typedef struct {
   bool relu;
 } csa_ref_conv2d;
 
-/* K = kernel, odd; padding K / 2. x [images, height, width, in], w [K, K, in, out], b [out], y [images, height, width,
- * out]. */
+/* K = kernel, odd; padding K / 2. x [images, height, width, in], w [K, K, in, out], b [out] or NULL, y [images,
+ * height, width, out]. */
 void csa_ref_conv2d_forward(const csa_ref_conv2d *s, const double *x, const double *w, const double *b, double *y);
 
-/* `y` as in csa_ref_linear_backward. */
+/* `y` as in csa_ref_linear_backward; db may be NULL. */
 void csa_ref_conv2d_backward(const csa_ref_conv2d *s, const double *x, const double *w, const double *y,
                              const double *dy, double *dx, double *dw, double *db);
 

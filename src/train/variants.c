@@ -105,6 +105,7 @@ static const struct {
     {&csa_layer_conv2d, {.out = 16, .kernel = 1}, true},
     {&csa_layer_conv2d, {.out = 16, .kernel = 3}, true},
     {&csa_layer_conv2d, {.out = 7, .kernel = 3, .relu = true}, false},
+    {&csa_layer_conv2d, {.out = 16, .kernel = 3, .no_bias = true}, false},
     {&csa_layer_linear, {.out = 16, .relu = true}, false},
     {&csa_layer_linear, {.out = 16}, true},
     {&csa_layer_layernorm, {.relu = false}, false},

@@ -279,6 +279,7 @@ static csa_status run_steps(golden_run *g, const float *images, const int32_t *l
     if (step == 0) CSA_TRY(after_first_step(g));
   }
   CSA_TRY(upload(g, images, labels, 0));
+  CSA_TRY(csa_schedule_state(g->graph, &(csa_step_state){.active = g->batch})); /* evaluation: running statistics */
   CSA_TRY(csa_schedule_forward(g->graph));
   return read_logits(g, g->final_logits);
 }

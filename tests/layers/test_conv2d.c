@@ -5,33 +5,38 @@
 
 typedef struct {
   int images, height, width, in, out, kernel;
-  bool relu, residual, accumulate;
+  bool relu, residual, accumulate, no_bias;
 } conv_case;
 
 static const conv_case cases[] = {
-    {1, 1, 1, 1, 1, 3, false, false, false},
-    {1, 1, 3, 5, 2, 3, true, false, false},
-    {3, 5, 7, 3, 10, 3, true, false, true}, /* few channels: direct */
-    {3, 5, 7, 2, 10, 3, false, true, false},
-    {2, 6, 9, 3, 32, 3, true, false, true}, /* ... in whole vectors */
-    {3, 5, 7, 4, 20, 3, false, true, false},
-    {2, 1, 1, 1, 48, 3, true, false, false},
-    {2, 4, 4, 16, 33, 3, false, false, true},
-    {3, 6, 5, 17, 16, 3, true, false, false},
-    {3, 6, 5, 17, 16, 3, false, true, true},
-    {2, 32, 32, 32, 64, 3, true, false, false},
-    {20, 32, 32, 96, 3, 3, true, false, true}, /* more than one chunk */
-    {20, 32, 32, 96, 3, 3, false, true, false},
+    {1, 1, 1, 1, 1, 3, false, false, false, false},
+    {1, 1, 3, 5, 2, 3, true, false, false, false},
+    {3, 5, 7, 3, 10, 3, true, false, true, false}, /* few channels: direct */
+    {3, 5, 7, 2, 10, 3, false, true, false, false},
+    {2, 6, 9, 3, 32, 3, true, false, true, false}, /* ... in whole vectors */
+    {3, 5, 7, 4, 20, 3, false, true, false, false},
+    {2, 1, 1, 1, 48, 3, true, false, false, false},
+    {2, 4, 4, 16, 33, 3, false, false, true, false},
+    {3, 6, 5, 17, 16, 3, true, false, false, false},
+    {3, 6, 5, 17, 16, 3, false, true, true, false},
+    {2, 32, 32, 32, 64, 3, true, false, false, false},
+    {20, 32, 32, 96, 3, 3, true, false, true, false}, /* more than one chunk */
+    {20, 32, 32, 96, 3, 3, false, true, false, false},
     /* what Winograd's filtering takes: whole tiles, cut ones, less than one, several blocks and chunks */
-    {2, 8, 12, 32, 32, 3, true, false, true},
-    {3, 7, 5, 16, 48, 3, false, true, false},
-    {1, 1, 2, 32, 16, 3, false, false, true},
-    {9, 32, 32, 128, 64, 3, true, false, false},
-    {4, 9, 6, 19, 21, 3, true, false, true},
+    {2, 8, 12, 32, 32, 3, true, false, true, false},
+    {3, 7, 5, 16, 48, 3, false, true, false, false},
+    {1, 1, 2, 32, 16, 3, false, false, true, false},
+    {9, 32, 32, 128, 64, 3, true, false, false, false},
+    {4, 9, 6, 19, 21, 3, true, false, true, false},
+    /* without a bias: directly, by whole vectors and not, by Winograd's filtering, by products */
+    {2, 6, 9, 3, 32, 3, true, false, true, true},
+    {3, 5, 7, 3, 10, 3, false, true, false, true},
+    {2, 8, 12, 32, 32, 3, false, false, true, true},
+    {3, 5, 7, 17, 9, 1, true, false, false, true},
     /* 1 x 1 */
-    {1, 1, 1, 1, 1, 1, false, false, false},
-    {3, 5, 7, 3, 10, 1, true, false, true},
-    {2, 6, 5, 17, 9, 1, false, true, false},
+    {1, 1, 1, 1, 1, 1, false, false, false, false},
+    {3, 5, 7, 3, 10, 1, true, false, true, false},
+    {2, 6, 5, 17, 9, 1, false, true, false, false},
 };
 
 static const test_variant winograd = {"cpu kernels, Winograd",
@@ -46,7 +51,7 @@ static void check(const test_variant *variant, const conv_case *c) {
             nw = c->kernel * c->kernel * c->in * c->out;
   const csa_shape residual = c->residual ? csa_shape4(c->images, c->height, c->width, c->out) : csa_shape0();
   test_layer_run(&t, variant, &csa_layer_conv2d,
-                 (csa_layer_config){.out = c->out, .kernel = c->kernel, .relu = c->relu},
+                 (csa_layer_config){.out = c->out, .kernel = c->kernel, .no_bias = c->no_bias, .relu = c->relu},
                  csa_shape4(c->images, c->height, c->width, c->in), residual, c->accumulate);
   const csa_ref_conv2d s = {c->images, c->height, c->width, c->in, c->out, c->kernel, c->relu};
   double *y = test_zeros(ny), *dx = test_zeros(nx), *dw = test_zeros(nw), *db = test_zeros(c->out);
@@ -56,7 +61,8 @@ static void check(const test_variant *variant, const conv_case *c) {
   csa_ref_conv2d_backward(&s, t.in, t.param[0], t.out, t.dout, dx, dw, db); /* the device's own mask */
   assert_close("dx", t.din, dx, nx, more * 5e-6);
   assert_close("dw", t.dparam[0], dw, nw, more * 1e-5);
-  assert_close("db", t.dparam[1], db, c->out, 1e-5);
+  assert_true((t.dparam[1] == NULL) == c->no_bias);
+  if (!c->no_bias) assert_close("db", t.dparam[1], db, c->out, 1e-5);
   free(y), free(dx), free(dw), free(db);
   test_layer_fini(&t);
 }
@@ -96,7 +102,7 @@ static void test_chunks(void **state) {
   test_variant variant = test_variants[1];
   variant.choices.conv = CSA_CONV_WINOGRAD;
   *most = 48 << 10;
-  check(&variant, &(conv_case){40, 4, 4, 16, 16, 3, true, false, true});
+  check(&variant, &(conv_case){40, 4, 4, 16, 16, 3, true, false, true, false});
   *most = own;
 }
 
