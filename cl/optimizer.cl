@@ -1,5 +1,6 @@
 /* One update of all parameters, element by element; formulas as PyTorch states them. g is the gradient without the
- * loss's scale, clipped (cl/clip.cl), w the parameter. Without effect where this step's gradients are not finite.
+ * loss's scale, clipped (cl/clip.cl), w the parameter. Without effect in a step whose numbers are not finite
+ * (cl/guard.cl).
  *
  * adam:  g += decay * w (Adam; Kingma and Ba 2014), or w -= lr * decay * w (AdamW, DECOUPLED defined; Loshchilov and
  *        Hutter 2017);  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2, where
@@ -16,7 +17,7 @@ kernel void optimizer_adam(OUT(float, w), IN(float, gradient), OUT(float, m), OU
   OPEN_OUT(float, v);
   OPEN_STATE(state);
   const int i = (int)get_global_id(0);
-  if (i >= n || !state->finite) return;
+  if (i >= n || state->finite != 1) return;
   const float lr = state->lr;
   float g = gradient[i] / state->scale * state->clip, weight = w[i];
 #ifdef DECOUPLED
@@ -38,7 +39,7 @@ kernel void optimizer_sgd(OUT(float, w), IN(float, gradient), OUT(float, m), STA
   OPEN_OUT(float, m);
   OPEN_STATE(state);
   const int i = (int)get_global_id(0);
-  if (i >= n || !state->finite) return;
+  if (i >= n || state->finite != 1) return;
   const float velocity = momentum * m[i] + gradient[i] / state->scale * state->clip + decay * w[i];
   m[i] = velocity;
   w[i] -= state->lr * velocity;

@@ -6,8 +6,8 @@
  * corrections of Adam (cl/optimizer.cl), which must not count steps without an update.
  *
  * begin:  the step's scale goes into step_state.
- * check:  bad [groups] is 1 where a group met a gradient that is not finite, else 0; gradients [n].
- * end:    from that, step_state's `finite` and corrections, and the next step's scale. rest1, rest2: 1 - beta. */
+ * end:    from step_state's `finite` (cl/guard.cl) the corrections, and the next step's scale, which stays as it is
+ * where no scale would have helped. rest1, rest2: 1 - beta. */
 
 #define INTERVAL 2000
 #define LARGEST 16777216.0f /* 2^24 */
@@ -25,35 +25,17 @@ kernel void scale_begin(IN(int, scaler), OUT(int, state)) {
   ((__global step_state *)state)->scale = ((__global const scaler_state *)scaler)->scale;
 }
 
-kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void scale_check(IN(float, gradients), OUT(int, bad),
-                                                                        const int n, const int groups) {
-  OPEN_IN(float, gradients);
-  OPEN_OUT(int, bad);
-  __local float scratch[WG];
-  const int me = (int)get_local_id(0);
-  FOR_ITEMS(group, groups) {
-    float found = 0.0f;
-    for (int i = group * WG + me; i < n; i += groups * WG) found = isfinite(gradients[i]) ? found : 1.0f;
-    found = group_sum(found, scratch);
-    if (me == 0) bad[group] = found > 0.0f;
-  }
-}
-
-kernel void scale_end(IN(int, bad), const int groups, const float rest1, const float rest2, OUT(int, scaler),
-                      OUT(int, state)) {
-  OPEN_IN(int, bad);
+kernel void scale_end(const float rest1, const float rest2, OUT(int, scaler), OUT(int, state)) {
   OPEN_OUT(int, scaler);
   OPEN_OUT(int, state);
   if (get_global_id(0) != 0) return;
   __global scaler_state *s = (__global scaler_state *)scaler;
   __global step_state *step = (__global step_state *)state;
-  int finite = 1;
-  for (int i = 0; i < groups; i++) finite = bad[i] ? 0 : finite;
-  if (finite) {
+  if (step->finite == 1) {
     s->correction1 += (1.0f - s->correction1) * rest1;
     s->correction2 += (1.0f - s->correction2) * rest2;
     s->good++;
-  } else {
+  } else if (step->finite == 0) {
     s->scale /= 2.0f;
     s->good = 0;
   }
@@ -61,7 +43,6 @@ kernel void scale_end(IN(int, bad), const int groups, const float rest1, const f
     s->scale *= 2.0f;
     s->good = 0;
   }
-  step->finite = finite;
   step->correction1 = s->correction1;
   step->correction2 = sqrt(s->correction2);
 }

@@ -63,7 +63,8 @@ static csa_status to_config(const train_settings *s, csa_config *c) {
 
 /* Only what does not change the numbers may be given beside --resume. */
 static csa_status check_resume(const csa_command_line *line) {
-  static const char *const allowed[] = {"resume", "epochs", "device", "log-every", "checkpoint-every", "json"};
+  static const char *const allowed[] = {"resume",    "epochs",           "device", "on-nan",
+                                        "log-every", "checkpoint-every", "json"};
   for (int i = 0; i < line->count; i++) {
     bool fine = !line->options[i].given;
     for (size_t a = 0; a < sizeof allowed / sizeof allowed[0]; a++)
@@ -71,7 +72,7 @@ static csa_status check_resume(const csa_command_line *line) {
     if (!fine)
       return csa_fail(CSA_USAGE,
                       "--%s: not together with --resume, which takes it from the run's config.json\n"
-                      "  beside --resume: --epochs, --device, --log-every, --checkpoint-every",
+                      "  beside --resume: --epochs, --device, --on-nan, --log-every, --checkpoint-every",
                       line->options[i].name);
   }
   return CSA_OK;
@@ -90,6 +91,9 @@ static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
   const csa_progress *p = &t->progress;
   if (csa_trainer_stale(t) && p->epoch < t->config.epochs)
     fprintf(log, "stopped: no better validation in %d epochs\n", t->config.patience);
+  if (p->skipped > 0)
+    fprintf(log, "%lld of %lld steps updated nothing: their numbers were not finite\n", (long long)p->skipped,
+            (long long)p->step);
   if (p->best_epoch > 0)
     fprintf(log, "Best on validation images: %.2f %%, after epoch %d\n", 100.0 * p->best_accuracy, p->best_epoch);
   fprintf(log, "Accuracy on test set: %.2f %%\n", 100.0 * p->test_accuracy);

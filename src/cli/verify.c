@@ -1,5 +1,5 @@
 /* clsattn verify: the self-test of a device; with FILE a golden file's numbers against ours; with --against two devices
- * side by side. */
+ * side by side; with --determinism one device twice. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "train/against.h"
 #include "train/config.h"
+#include "train/determinism.h"
 #include "train/selftest.h"
 #include "train/verify.h"
 
@@ -17,7 +18,7 @@ typedef struct {
   csa_choice_texts choices;
   int steps, batch;
   uint64_t seed;
-  bool json;
+  bool determinism, json;
 } verify_settings;
 
 static csa_status print_json(const csa_verification *v) {
@@ -124,13 +125,34 @@ done:
   return status;
 }
 
+/* What is trained, and for how long. */
+static csa_status take_steps(const verify_settings *s, csa_against_config *config) {
+  *config = (csa_against_config){.batch = s->batch, .steps = s->steps, .seed = s->seed};
+  CSA_TRY(csa_architecture_default(&config->architecture, s->model != NULL ? s->model : "vit"));
+  return s->patches != NULL ? csa_architecture_patches(&config->architecture, s->patches) : CSA_OK;
+}
+
+static csa_status run_determinism(const verify_settings *s, csa_device *device, csa_choices choices) {
+  csa_against_config config;
+  csa_verification v = {0};
+  csa_status status;
+  CSA_TRY(take_steps(s, &config));
+  CSA_GO(csa_determinism(&v, &(csa_side){device, choices}, &config));
+  CSA_GO(s->json ? print_json(&v) : print_text(&v));
+  if (!v.ok)
+    status = csa_fail(CSA_FAILED, "verify: %s: the same steps give other bits: %s", device->info.name,
+                      v.checks[v.count - 1].name);
+done:
+  csa_verification_fini(&v);
+  return status;
+}
+
 static csa_status run_against(const verify_settings *s, csa_device *device, csa_choices choices) {
-  csa_against_config config = {.batch = s->batch, .steps = s->steps, .seed = s->seed};
+  csa_against_config config;
   csa_side tested = {device, choices}, reference = {0};
   csa_divergence d = {0};
   csa_status status;
-  CSA_GO(csa_architecture_default(&config.architecture, s->model != NULL ? s->model : "vit"));
-  if (s->patches != NULL) CSA_GO(csa_architecture_patches(&config.architecture, s->patches));
+  CSA_TRY(take_steps(s, &config));
   CSA_GO(csa_device_open(&reference.device, s->against));
   CSA_GO(csa_against(&d, &tested, &reference, &config));
   status = report(s, &d, device->info.name, reference.device->info.name);
@@ -150,20 +172,24 @@ static csa_status run(const verify_settings *s, const char *path) {
     status = run_file(s, device, choices, path);
   else if (s->against != NULL)
     status = run_against(s, device, choices);
+  else if (s->determinism)
+    status = run_determinism(s, device, choices);
   else
     status = run_self_test(s, device, choices);
   csa_device_close(device);
   return status;
 }
 
-/* What belongs to one of the three ways only. */
+/* What belongs to one of the ways only. */
 static csa_status check_together(const csa_command_line *line, const verify_settings *s, const char *path) {
-  static const char *const of_against[] = {"model", "patches", "steps", "batch", "seed"};
+  static const char *const of_training[] = {"model", "patches", "steps", "batch", "seed"};
   if (path != NULL && s->against != NULL) return csa_fail(CSA_USAGE, "--against: not together with a golden FILE");
+  if (s->determinism && (path != NULL || s->against != NULL))
+    return csa_fail(CSA_USAGE, "--determinism: not together with %s", path != NULL ? "a golden FILE" : "--against");
   if (path == NULL && s->dump != NULL) return csa_fail(CSA_USAGE, "--dump: goes with a golden FILE");
-  for (size_t i = 0; i < sizeof of_against / sizeof of_against[0]; i++)
-    if (s->against == NULL && csa_option_given(line, of_against[i]))
-      return csa_fail(CSA_USAGE, "--%s: goes with --against", of_against[i]);
+  for (size_t i = 0; i < sizeof of_training / sizeof of_training[0]; i++)
+    if (s->against == NULL && !s->determinism && csa_option_given(line, of_training[i]))
+      return csa_fail(CSA_USAGE, "--%s: goes with --against or --determinism", of_training[i]);
   return CSA_OK;
 }
 
@@ -178,12 +204,13 @@ csa_status csa_command_verify(int argc, char **argv) {
       {"dump", "OUT", CSA_OPTION_TEXT, &s.dump, "with FILE: write the computed values to OUT, safetensors", false},
       {"against", "DEVICE", CSA_OPTION_TEXT, &s.against,
        "train some steps there too, with kernels as auto chooses, and compare", false},
-      {"model", "vit|cnn", CSA_OPTION_TEXT, &s.model, "with --against: what is trained (default vit)", false},
-      {"patches", "rows|grid", CSA_OPTION_TEXT, &s.patches, "with --against: how the vit cuts images (default rows)",
+      {"determinism", NULL, CSA_OPTION_FLAG, &s.determinism, "train some steps twice, and compare bits", false},
+      {"model", "vit|cnn", CSA_OPTION_TEXT, &s.model, "with these two: what is trained (default vit)", false},
+      {"patches", "rows|grid", CSA_OPTION_TEXT, &s.patches, "with these two: how the vit cuts images (default rows)",
        false},
-      {"steps", "N", CSA_OPTION_INT, &s.steps, "with --against: steps of training (default 3)", false},
-      {"batch", "N", CSA_OPTION_INT, &s.batch, "with --against: images of a step (default 20)", false},
-      {"seed", "N", CSA_OPTION_SEED, &s.seed, "with --against: of parameters and images (default 0)", false},
+      {"steps", "N", CSA_OPTION_INT, &s.steps, "with these two: steps of training (default 3)", false},
+      {"batch", "N", CSA_OPTION_INT, &s.batch, "with these two: images of a step (default 20)", false},
+      {"seed", "N", CSA_OPTION_SEED, &s.seed, "with these two: of parameters and images (default 0)", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
   const csa_command_line line = {
       "verify",
@@ -192,10 +219,12 @@ csa_status csa_command_verify(int argc, char **argv) {
       "With FILE, a golden file: runs its training steps and compares with the numbers that PyTorch got.\n"
       "With --against: trains the same steps on two devices (or on one, with other kernels), each step from the\n"
       "reference's parameters, and names the first layer whose numbers part. --kernels, --gemm and --conv are for\n"
-      "--device.",
+      "--device.\n"
+      "With --determinism: trains the same steps twice and compares bits.",
       "  clsattn verify --device cpu0\n"
       "  clsattn verify --against cpu0 --device amd0 --model cnn\n"
       "  clsattn verify --against cpu0 --device cpu0 --kernels portable --gemm clblast\n"
+      "  clsattn verify --determinism --model cnn --steps 10\n"
       "  clsattn verify --json tests/golden/vit-tiny.safetensors\n",
       options,
       sizeof options / sizeof options[0]};

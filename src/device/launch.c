@@ -6,11 +6,15 @@
 
 #include "device/program.h"
 
-#define OTHER_KERNELS "\n  if CLSATTN_KERNEL_DIR is set: its kernels are not those of this version"
+#define OTHER_KERNELS \
+  "\n  launch and kernel disagree; or CLSATTN_KERNEL_DIR is set, and its kernels are not those of this version"
 
 static csa_status bad_argument(const csa_plan_node *node, cl_uint index, const char *wanted, const char *given) {
-  return csa_fail(CSA_DEVICE, "%s: kernel %s: argument %u is %s in %s.cl, but the host passes %s" OTHER_KERNELS,
-                  node->label, node->kernel.name, index, wanted, node->kernel.file, given);
+  char name[64] = "";
+  if (clGetKernelArgInfo(node->bound, index, CL_KERNEL_ARG_NAME, sizeof name, name, NULL) != CL_SUCCESS) name[0] = '\0';
+  return csa_fail(CSA_DEVICE,
+                  "%s: kernel %s: its argument %u, %s, is %s in %s.cl, but the host passes %s" OTHER_KERNELS,
+                  node->label, node->kernel.name, index + 1, name, wanted, node->kernel.file, given);
 }
 
 /* What OpenCL calls the type of an argument; a driver that keeps no such names is believed. */
@@ -64,6 +68,9 @@ csa_status csa_plan_node_bind(csa_device *device, csa_plan_node *node) {
   cl_int error;
   CSA_TRY(csa_program_get(device, node->kernel.file, node->kernel.options, &program));
   node->bound = clCreateKernel(program, node->kernel.name, &error);
+  if (error == CL_INVALID_KERNEL_NAME)
+    return csa_fail(CSA_DEVICE, "%s: %s.cl has no kernel %s" OTHER_KERNELS, node->label, node->kernel.file,
+                    node->kernel.name);
   CSA_TRY(csa_cl_check(error, node->kernel.name, "clCreateKernel"));
   cl_uint wanted = 0, index = 0;
   CSA_TRY(csa_cl_check(clGetKernelInfo(node->bound, CL_KERNEL_NUM_ARGS, sizeof wanted, &wanted, NULL),

@@ -105,11 +105,13 @@ static csa_status build_failed(csa_device *device, const char *name, const char 
   if (clGetProgramBuildInfo(program, device->info.id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS) size = 0;
   CSA_TRY(csa_new(&log, size + 1, 1));
   if (size > 0) clGetProgramBuildInfo(program, device->info.id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
-  csa_fail(CSA_DEVICE,
-           "program %s.cl on %s: clBuildProgram: %s\n"
-           "  the driver refuses it: try --kernels portable, another --device, or another version of %s\n"
-           "  options: %s\n%.8000s",
-           name, device->info.name, csa_cl_error_name(error), device->info.platform, options, log);
+  csa_fail(
+      CSA_DEVICE,
+      "program %s.cl on %s: clBuildProgram: %s\n"
+      "  what its compiler says follows; where no kernel was changed, try --kernels portable, another --device, or\n"
+      "  another version of %s\n"
+      "  options: %s\n%.8000s",
+      name, device->info.name, csa_cl_error_name(error), device->info.platform, options, log);
   free(log);
   return CSA_DEVICE;
 }

@@ -39,6 +39,7 @@ typedef struct csa_graph {
   csa_tensor *history;      /* of losses and right predictions, by slot; NULL without a loss */
   csa_tensor *predictions;  /* I32 [N]; NULL without a loss */
   csa_tensor *scaler;       /* of the loss, see scaler.h; NULL for floats, and without training */
+  csa_tensor *guard;        /* of the updates, see guard.h; NULL without any */
   cl_event pace[2];         /* the ends of the last steps queued; used by schedule.c alone */
   size_t forward_end;       /* nodes before it are forward and loss */
   csa_status status;        /* of the first call that failed */

@@ -16,8 +16,7 @@ typedef struct {
 /* Records the start of a micro-step. */
 csa_status csa_scaler_begin(csa_graph *graph);
 
-/* Records, before the optimizer's launch, whether there will be an update and with which corrections; rest is
- * 1 - beta. */
+/* Records, behind the guard, the corrections of the optimizer's update, and the next scale; rest is 1 - beta. */
 csa_status csa_scaler_end(csa_graph *graph, float rest1, float rest2);
 
 /* The state before the first step, and any other; the graph is bound. `get` of a graph without a scaler is zeros. */

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "model/guard.h"
 #include "model/scaler.h"
 
 csa_status csa_schedule_prepare(csa_graph *graph) {
@@ -12,6 +13,11 @@ csa_status csa_schedule_prepare(csa_graph *graph) {
 
 csa_status csa_schedule_bind(csa_graph *graph) {
   CSA_TRY(csa_plan_bind(graph->plan));
+  return csa_schedule_reset(graph);
+}
+
+csa_status csa_schedule_reset(csa_graph *graph) {
+  CSA_TRY(csa_guard_reset(graph));
   return csa_scaler_reset(graph);
 }
 

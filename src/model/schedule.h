@@ -13,8 +13,8 @@ typedef struct {
   cl_int active;        /* images of this batch that count, 1 .. batch */
   cl_int offset;        /* of this batch in the list of indices */
   cl_int slot;          /* of this batch in the history of losses, 0 .. CSA_HISTORY-1 */
-  cl_float scale;       /* of the loss, and whether the gradients are finite: 1, unless the graph has a scaler, */
-  cl_int finite;        /* which then writes them on the device; the host need not */
+  cl_float scale;       /* of the loss: 1, unless the graph has a scaler, which then writes it on the device */
+  cl_int finite;        /* 1, and less where the update list's guard finds that it is not; the host need not write it */
   cl_float clip;        /* factor of the gradients: 1, unless the update list bounds their norm */
   cl_int training;      /* whether this is a step of training, not of evaluation */
   cl_uint seed[2];      /* of the run, low word first: the key of random numbers drawn on the device */
@@ -24,6 +24,9 @@ typedef struct {
 /* Ends recording and makes the graph ready to run: places, allocates, builds and binds; or only the last three. */
 csa_status csa_schedule_prepare(csa_graph *graph);
 csa_status csa_schedule_bind(csa_graph *graph);
+
+/* Loss scale and guard as before the first step, which binding makes them. */
+csa_status csa_schedule_reset(csa_graph *graph);
 
 /* Queues the new state; launches queued before it still see the old one. */
 csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
 #include "model/scaler.h"
+#include "train/sample.h"
 #include "train/trial.h"
 
 #define LEARNING_RATE 1e-3f
@@ -72,35 +72,11 @@ static csa_status join(const comparison *c) {
   return copy(from, from->optimizer.second, to, to->optimizer.second);
 }
 
-/* A batch of the step: neighbouring pixels alike, as in pictures, in about [-1, 1]. */
-static csa_status feed(const comparison *c, const side *s) {
-  const csa_rng rng = {c->config->seed, CSA_RNG_TEST, (uint32_t)c->step};
-  const csa_tensor *input = s->graph->input;
-  const int64_t count = csa_elements(input->shape), channels = csa_cols(input->shape);
-  double *values = NULL;
-  int32_t *labels = NULL;
-  csa_status status;
-  CSA_GO(csa_new(&values, (size_t)count, sizeof *values));
-  CSA_GO(csa_new(&labels, (size_t)c->config->batch, sizeof *labels));
-  for (int64_t i = 0; i < count; i++) {
-    const double before = i >= channels ? values[i - channels] : 0.0;
-    values[i] = (double)(float)(0.8 * before + 0.3 * (double)csa_rng_normal(&rng, (uint64_t)i));
-  }
-  for (int i = 0; i < c->config->batch; i++)
-    labels[i] = (int32_t)(csa_rng_u32(&rng, (uint64_t)(count * 8 + i)) % (uint32_t)c->config->architecture.classes);
-  CSA_GO(csa_values_upload(s->graph->device, input, values));
-  status = csa_tensor_upload(s->graph->device, s->graph->labels, labels);
-done:
-  free(values);
-  free(labels);
-  return status;
-}
-
 static csa_status run(const comparison *c, side *s) {
   csa_step_state state = {.active = c->config->batch};
   csa_optimizer_step(&s->optimizer, c->step, &state);
   CSA_TRY(set_scale(s));
-  CSA_TRY(feed(c, s));
+  CSA_TRY(csa_sample_batch(s->graph, c->config->architecture.classes, c->config->seed, c->step));
   CSA_TRY(csa_schedule_state(s->graph, &state));
   CSA_TRY(csa_schedule_micro_step(s->graph));
   CSA_TRY(csa_schedule_scale(s->graph, &s->scale));

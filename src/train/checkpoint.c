@@ -10,7 +10,7 @@
 #include "model/scaler.h"
 #include "model/weights.h"
 
-#define FORMAT "2"
+#define FORMAT "3"
 
 csa_status csa_folder_lock(const char *folder, int *descriptor) {
   char path[CSA_PATH + 32];
@@ -39,7 +39,7 @@ bool csa_folder_in_use(const char *folder) {
 }
 
 /* Progress as numbers in a fixed order: doubles hold every count that a run can reach. */
-enum { FIGURES = 15 };
+enum { FIGURES = 17 };
 static void to_figures(const csa_progress *p, double f[FIGURES]) {
   const double figures[FIGURES] = {(double)p->step,
                                    (double)p->epoch,
@@ -55,13 +55,16 @@ static void to_figures(const csa_progress *p, double f[FIGURES]) {
                                    p->val_loss,
                                    p->val_accuracy,
                                    p->best_accuracy,
-                                   (double)p->best_epoch};
+                                   (double)p->best_epoch,
+                                   (double)p->skipped,
+                                   (double)p->lost};
   memcpy(f, figures, sizeof figures);
 }
 
 static void from_figures(csa_progress *p, const double f[FIGURES]) {
-  *p = (csa_progress){(int64_t)f[0], (int)f[1], (int64_t)f[2],  f[3],  (int64_t)f[4], f[5],  f[6],      f[7],
-                      f[8],          f[9],      (int64_t)f[10], f[11], f[12],         f[13], (int)f[14]};
+  *p = (csa_progress){(int64_t)f[0], (int)f[1], (int64_t)f[2], f[3],           (int64_t)f[4],  f[5],
+                      f[6],          f[7],      f[8],          f[9],           (int64_t)f[10], f[11],
+                      f[12],         f[13],     (int)f[14],    (int64_t)f[15], (int64_t)f[16]};
 }
 
 static void checkpoint_path(const csa_trainer *t, char path[CSA_PATH + 32]) {

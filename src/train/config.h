@@ -14,6 +14,9 @@
 /* Room of a setting that is a text. */
 #define CSA_SETTING_BYTES 256
 
+/* What a step does whose numbers are not finite, beside leaving the parameters alone: end the run, or let it go on. */
+typedef enum { CSA_NAN_STOP, CSA_NAN_SKIP } csa_on_nan;
+
 typedef struct {
   csa_architecture architecture;
   char data[CSA_PATH];
@@ -32,6 +35,7 @@ typedef struct {
   double val_split;                       /* share of the training images that is held back */
   int patience;                           /* epochs without a better validation before training ends; 0: to the last */
   char freeze[CSA_SETTING_BYTES];         /* parameters by name: patterns with commas between */
+  csa_on_nan on_nan;
   uint64_t seed;
   int log_every;
   double checkpoint_every; /* seconds */

@@ -61,6 +61,7 @@ static json_t *describe(const csa_metrics_row *row) {
     failed |= json_object_set_new(line, "val_loss", json_real(row->val_loss));
     failed |= json_object_set_new(line, "val_accuracy", json_real(row->val_accuracy));
   }
+  if (row->skipped > 0) failed |= json_object_set_new(line, "skipped", json_integer(row->skipped));
   if (row->epoch_end) {
     failed |= json_object_set_new(line, "test_loss", json_real(row->test_loss));
     failed |= json_object_set_new(line, "test_accuracy", json_real(row->test_accuracy));

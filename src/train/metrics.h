@@ -16,6 +16,7 @@ typedef struct {
   double train_loss, test_loss, test_accuracy, lr, images_per_s, seconds;
   bool validated; /* with the next two */
   double val_loss, val_accuracy;
+  int64_t skipped; /* steps of the run so far that updated nothing; left out where 0 */
 } csa_metrics_row;
 
 /* Opens the file and cuts it to its first `length` bytes: what a resumed run had written when its checkpoint was made.

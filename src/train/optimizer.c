@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/guard.h"
 #include "model/scaler.h"
 
 #define BETA1 0.9 /* in double, as PyTorch has them: 1 - BETA2 would lose digits in float */
@@ -99,6 +100,7 @@ csa_status csa_optimizer_record(csa_optimizer *o, csa_graph *graph, csa_optimize
   run r;
   *o = (csa_optimizer){.config = config};
   csa_plan_record(p, CSA_UPDATE);
+  CSA_TRY(csa_guard_record(graph, config.stop));
   CSA_TRY(csa_scaler_end(graph, (float)(1.0 - BETA1), (float)(1.0 - BETA2)));
   if (config.clip_norm > 0.0f) CSA_TRY(record_clip(graph, &config));
   snprintf(p->label, sizeof p->label, "%s", csa_optimizer_names[config.kind]);

@@ -15,6 +15,7 @@ typedef struct {
   csa_decay decay;
   float clip_norm; /* the norm of all gradients together, at most; 0: any */
   float ema;       /* decay of the moving average; 0: none is kept */
+  bool stop;       /* nothing is updated any more after a step whose numbers were not finite (model/guard.h) */
 } csa_optimizer_config;
 
 /* The state, laid out as the graph's flat parameter tensor; sgd has no second moment. */

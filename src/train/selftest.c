@@ -179,7 +179,8 @@ static csa_status run_odd_products(self_test *t) {
 }
 
 csa_status csa_selftest(csa_verification *v, char *sentence, csa_device *device, csa_choices choices, int batch) {
-  static const practice plain = {.optimizer = {.kind = CSA_ADAM}}, sgd = {.optimizer = {.kind = CSA_SGD}};
+  static const practice plain = {.optimizer = {.kind = CSA_ADAM, .stop = true}};
+  static const practice sgd = {.optimizer = {.kind = CSA_SGD, .stop = true}};
   static const practice all = {
       .optimizer = {.kind = CSA_ADAMW, .decay = CSA_DECAY_WEIGHTS, .clip_norm = 1.0f, .ema = 0.5f},
       .augment = {.flip = true, .crop = 4, .cutout = 8},

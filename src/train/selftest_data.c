@@ -4,6 +4,7 @@
 
 #include "core/half.h"
 #include "core/rng.h"
+#include "model/guard.h"
 #include "model/scaler.h"
 #include "reference/reference.h"
 #include "train/feed.h"
@@ -211,6 +212,41 @@ static csa_status take_steps(updates *u) {
   return CSA_OK;
 }
 
+/* A step whose gradients and loss are fine but for these, and what the guard should say of it. */
+static csa_status guarded_step(updates *u, csa_ledger *ledger, int64_t step, float gradient, float loss, int finite) {
+  csa_device *device = u->graph->device;
+  csa_step_state state = {.active = 2};
+  float scale;
+  csa_optimizer_step(&u->optimizer, step, &state);
+  CSA_TRY(csa_schedule_state(u->graph, &state));
+  CSA_TRY(csa_schedule_micro_step(u->graph));
+  CSA_TRY(csa_schedule_scale(u->graph, &scale));
+  for (int64_t i = 0; i < u->count; i++) u->dw[i] = (double)scale * gradient_of(i, step);
+  u->dw[u->count / 2] = (double)gradient;
+  CSA_TRY(csa_values_upload(device, u->graph->parameters.gradients, u->dw));
+  CSA_TRY(csa_tensor_upload_part(device, u->graph->history, 0, 1, &loss));
+  CSA_TRY(csa_schedule_update(u->graph));
+  CSA_TRY(csa_tensor_download_part(device, u->graph->plan->step, 0, sizeof state / sizeof(cl_int), &state));
+  return csa_ledger_probe(ledger, u->graph->plan, u->graph->plan->step, state.finite == finite ? 0.0 : 1.0, 0.0,
+                          "guard: step %d is %d, not %d", (int)step, state.finite, finite);
+}
+
+/* Gradients, and then a loss, that are not finite; and where the guard stops, a good step, which comes too late. With a
+ * scale of the loss the first is what the scale made of it. */
+static csa_status take_wrong_steps(updates *u, csa_ledger *ledger) {
+  const bool stop = u->optimizer.config.stop, scaled = u->graph->scaler != NULL;
+  const csa_guard_state wanted = {.wrong = 1 + !scaled + stop, .first = scaled ? STEPS + 2 : STEPS + 1};
+  csa_guard_state got;
+  CSA_TRY(guarded_step(u, ledger, STEPS + 1, NAN, 1.0f, scaled ? 0 : -1));
+  CSA_TRY(guarded_step(u, ledger, STEPS + 2, 1.0f, INFINITY, -1));
+  if (stop) CSA_TRY(guarded_step(u, ledger, STEPS + 3, 1.0f, 1.0f, -1));
+  CSA_TRY(csa_guard_get(u->graph, &got));
+  const bool same = got.wrong == wanted.wrong && got.first == wanted.first;
+  return csa_ledger_probe(ledger, u->graph->plan, u->graph->guard, same ? 0.0 : 1.0, 0.0,
+                          "guard: %d wrong steps from %d on, not %d from %d", got.wrong, got.first, wanted.wrong,
+                          wanted.first);
+}
+
 static csa_status compare_state(csa_ledger *ledger, const updates *u, const csa_tensor *tensor, const double *want,
                                 double tolerance, const char *what) {
   double *got = NULL;
@@ -250,6 +286,8 @@ static csa_status update(updates *u, csa_ledger *ledger, csa_device *device, csa
   csa_graph_add(u->graph, &csa_layer_linear, (csa_layer_config){.out = OUTPUTS},
                 csa_graph_input(u->graph, csa_shape2(2, INPUTS)), NULL, "fc");
   CSA_TRY(u->graph->status);
+  CSA_TRY(
+      csa_plan_tensor(u->graph->plan, CSA_DATA, CSA_F32, csa_shape2(CSA_HISTORY, 2), &u->graph->history, "history"));
   CSA_TRY(csa_scaler_begin(u->graph));
   CSA_TRY(csa_optimizer_record(&u->optimizer, u->graph, config)); /* of the layer only the parameters are wanted */
   CSA_TRY(csa_schedule_prepare(u->graph));
@@ -258,6 +296,7 @@ static csa_status update(updates *u, csa_ledger *ledger, csa_device *device, csa
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) CSA_TRY(csa_new(all[i], (size_t)u->count, sizeof(double)));
   for (int64_t i = 0; i < u->count; i++) u->w[i] = (double)csa_rng_normal(&rng, (uint64_t)i);
   CSA_TRY(take_steps(u));
+  CSA_TRY(take_wrong_steps(u, ledger));
   CSA_TRY(compare_state(ledger, u, u->optimizer.first, u->first, 1e-6, "first moment"));
   CSA_TRY(compare_state(ledger, u, u->optimizer.second, u->second, 2e-6, "second moment"));
   CSA_TRY(compare_state(ledger, u, u->optimizer.mean, u->mean, 3e-6, "moving average"));
@@ -279,7 +318,8 @@ csa_status csa_selftest_optimizer(csa_ledger *ledger, csa_device *device, csa_ch
                                        .weight_decay = (float)u.reference.weight_decay,
                                        .decay = like->decay,
                                        .clip_norm = like->clip_norm > 0.0f ? 0.5f : 0.0f,
-                                       .ema = like->ema > 0.0f ? 0.125f : 0.0f};
+                                       .ema = like->ema > 0.0f ? 0.125f : 0.0f,
+                                       .stop = like->stop};
   const csa_status status = update(&u, ledger, device, choices, config);
   csa_graph_destroy(u.graph);
   free(u.w), free(u.dw), free(u.first), free(u.second), free(u.mean);

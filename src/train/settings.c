@@ -13,8 +13,9 @@
 
 static const char *const schedules[] = {"constant", "cosine", "step", NULL};
 static const char *const decays[] = {"all", "weights", NULL};
+static const char *const on_nans[] = {"stop", "skip", NULL};
 _Static_assert(sizeof(csa_optimizer_kind) == sizeof(int) && sizeof(csa_lr_kind) == sizeof(int) &&
-                   sizeof(csa_decay) == sizeof(int),
+                   sizeof(csa_decay) == sizeof(int) && sizeof(csa_on_nan) == sizeof(int),
                "names are kept as ints");
 
 const csa_setting csa_settings[CSA_SETTINGS] = {
@@ -50,6 +51,8 @@ const csa_setting csa_settings[CSA_SETTINGS] = {
      CSA_SETTING_COUNT, false, 0, INT, NULL, AT(patience)},
     {"freeze", "LIST", "parameters that stay as they are, by name, like 'conv1.*,sa1.*' (default none)",
      CSA_SETTING_TEXT, false, 0, 0, NULL, AT(freeze)},
+    {"on_nan", "stop|skip", "after a step whose numbers are not finite, which updates nothing (default stop)",
+     CSA_SETTING_NAME, false, 0, 0, on_nans, AT(on_nan)},
     {"log_every", "N", "batches between log lines (default 200)", CSA_SETTING_COUNT, true, 1, INT, NULL, AT(log_every)},
     {"checkpoint_every", "TIME", "like 90s, 5m, 2h (default 5m)", CSA_SETTING_SECONDS, true, 0, INFINITY, NULL,
      AT(checkpoint_every)},

@@ -1,7 +1,5 @@
 #include "train/target.h"
 
-#include "model/scaler.h"
-
 #define VALIDATION 10 /* one image in so many, the last ones */
 
 csa_status csa_target_check(const csa_dataset *d) {
@@ -31,7 +29,7 @@ static csa_status warm_up(csa_trainer *t) {
   CSA_TRY(csa_schedule_update(t->graph));
   CSA_TRY(csa_schedule_micro_step(t->graph));
   CSA_TRY(csa_device_finish(t->device));
-  return csa_scaler_reset(t->graph);
+  return csa_schedule_reset(t->graph);
 }
 
 static csa_status train(csa_target *target, csa_trainer *t, const char *folder) {

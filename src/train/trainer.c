@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,10 +8,13 @@
 #include "core/clock.h"
 #include "core/rng.h"
 #include "data/holdout.h"
+#include "model/guard.h"
 #include "model/weights.h"
 #include "train/checkpoint.h"
 #include "train/fit.h"
+#include "train/losses.h"
 #include "train/selftest.h"
+#include "train/wrong.h"
 
 static csa_status check_data(const csa_config *c, const csa_dataset *d) {
   const csa_architecture *a = &c->architecture;
@@ -92,7 +96,8 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
                                         .weight_decay = (float)config->weight_decay,
                                         .decay = config->decay,
                                         .clip_norm = (float)config->clip_norm,
-                                        .ema = (float)config->ema}));
+                                        .ema = (float)config->ema,
+                                        .stop = config->on_nan == CSA_NAN_STOP}));
   CSA_GO(check_freeze(t->graph, t->config.freeze));
   t->config.choices = t->graph->plan->choices;
   *out = t;
@@ -136,23 +141,6 @@ csa_status csa_trainer_prepare(csa_trainer *t) {
   return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, NULL, 0);
 }
 
-/* Losses that are still on the device go into the sums, batch by batch, in order. */
-static csa_status drain(csa_trainer *t) {
-  float rows[CSA_HISTORY][2];
-  t->last_drain = csa_seconds();
-  if (t->pending == 0) return CSA_OK;
-  CSA_TRY(csa_tensor_download_part(t->device, t->graph->history, 0, (int64_t)2 * t->pending, rows));
-  for (int i = 0; i < t->pending; i++) {
-    const int images = i == t->pending - 1 ? t->pending_images : t->config.batch;
-    const double loss = (double)rows[i][0] / images;
-    t->progress.interval_sum += loss;
-    t->progress.epoch_sum += loss;
-  }
-  t->progress.interval_batches += t->pending;
-  t->pending = 0;
-  return CSA_OK;
-}
-
 static int64_t batches_per_epoch(const csa_trainer *t) {
   return (t->train.count + t->config.batch - 1) / t->config.batch;
 }
@@ -175,14 +163,22 @@ static csa_status begin_epoch(csa_trainer *t) {
   return csa_feed_order(t->train_feed, t->order);
 }
 
+csa_status csa_trainer_batch(const csa_trainer *t, csa_feed *feed, int *images, csa_step_state *state) {
+  const csa_progress *p = &t->progress;
+  const int64_t first = p->batch * t->config.batch, left = t->train.count - first;
+  *images = (int)(left < t->config.batch ? left : t->config.batch);
+  state->seed[0] = (cl_uint)t->config.seed;
+  state->seed[1] = (cl_uint)(t->config.seed >> 32);
+  csa_optimizer_step(&t->optimizer, p->step + 1, state);
+  state->lr = (float)csa_lr_at(&t->lr, p->step);
+  return csa_feed_batch(feed, first, *images, state);
+}
+
 static csa_status train_step(csa_trainer *t) {
   csa_progress *p = &t->progress;
-  const int64_t first = p->batch * t->config.batch, left = t->train.count - first;
-  const int images = (int)(left < t->config.batch ? left : t->config.batch);
-  csa_step_state state = {.slot = t->pending, .seed = {(cl_uint)t->config.seed, (cl_uint)(t->config.seed >> 32)}};
-  t->optimizer.config.lr = (float)csa_lr_at(&t->lr, p->step);
-  csa_optimizer_step(&t->optimizer, p->step + 1, &state);
-  CSA_TRY(csa_feed_batch(t->train_feed, first, images, &state));
+  csa_step_state state = {.slot = t->pending};
+  int images;
+  CSA_TRY(csa_trainer_batch(t, t->train_feed, &images, &state));
   CSA_TRY(csa_schedule_micro_step(t->graph));
   CSA_TRY(csa_schedule_update(t->graph));
   CSA_TRY(csa_schedule_pace(t->graph));
@@ -192,7 +188,7 @@ static csa_status train_step(csa_trainer *t) {
   p->batch++;
   p->step++;
   /* Where steps are slow, who watches sees the loss move all the same; once a second the wait does not count. */
-  return t->pending == CSA_HISTORY || csa_seconds() - t->last_drain >= 1.0 ? drain(t) : CSA_OK;
+  return t->pending == CSA_HISTORY || csa_seconds() - t->last_drain >= 1.0 ? csa_losses_fetch(t) : CSA_OK;
 }
 
 /* Training time in this process passes while no evaluation runs. */
@@ -212,20 +208,11 @@ uint64_t csa_trainer_bytes(const csa_trainer *t) {
   return bytes;
 }
 
-static csa_status check_finite(const csa_trainer *t, double loss) {
-  if (loss - loss == 0.0) return CSA_OK;
-  return csa_fail(CSA_FAILED,
-                  "train: epoch %d, batch %lld: the loss is not finite\n  a smaller --lr may help; the last checkpoint "
-                  "is from before",
-                  t->progress.epoch + 1, (long long)t->progress.batch);
-}
-
 static csa_status end_interval(csa_trainer *t) {
   csa_progress *p = &t->progress;
-  CSA_TRY(drain(t));
+  CSA_TRY(csa_losses_fetch(t));
   if (p->interval_batches == 0) return CSA_OK;
   const double loss = p->interval_sum / (double)p->interval_batches;
-  CSA_TRY(check_finite(t, loss));
   const csa_metrics_row row = {.step = p->step,
                                .epoch = p->epoch + 1,
                                .train_loss = loss,
@@ -241,14 +228,27 @@ static csa_status end_interval(csa_trainer *t) {
 }
 
 static csa_status save_checkpoint(csa_trainer *t) {
-  CSA_TRY(drain(t));
-  CSA_TRY(check_finite(t, t->progress.epoch_sum)); /* else it would replace a good one */
+  CSA_TRY(csa_losses_fetch(t));
   if (csa_weights_check_finite(t->graph) != CSA_OK)
     return csa_fail_in(CSA_FAILED, "train: after step %lld", (long long)t->progress.step);
   CSA_TRY(csa_metrics_flush(t->metrics, &t->progress.metrics_bytes));
   CSA_TRY(csa_checkpoint_save(t));
   t->last_checkpoint = csa_seconds();
   return CSA_OK;
+}
+
+/* A step's numbers were not finite: nothing was updated from it on, and progress stands before it. */
+static csa_status stop_wrong(csa_trainer *t) {
+  char where[CSA_WRONG_TEXT];
+  if (csa_wrong_find(t, where) != CSA_OK) snprintf(where, sizeof where, "where is not known: %.400s", csa_last_error());
+  t->rewound = false;
+  CSA_TRY(csa_guard_reset(t->graph));
+  CSA_TRY(save_checkpoint(t));
+  return csa_fail(CSA_FAILED,
+                  "train: epoch %d, step %lld: numbers are not finite: %s\n"
+                  "  the state before that step is saved; begin anew with a smaller --lr, or with --clip-norm 1,\n"
+                  "  or leave such steps out: clsattn train --resume %s --on-nan skip",
+                  t->progress.epoch + 1, (long long)t->progress.step + 1, where, t->folder);
 }
 
 static csa_status swap(const csa_trainer *t) {
@@ -265,7 +265,11 @@ static csa_status evaluate(csa_trainer *t, csa_feed *feed, const csa_split *spli
   csa_evaluation e = {0};
   CSA_TRY(csa_evaluate(&e, t->graph, feed, split));
   csa_evaluation_fini(&e);
-  CSA_TRY(check_finite(t, e.loss));
+  if (!isfinite(e.loss))
+    return csa_fail(CSA_FAILED,
+                    "train: epoch %d: the loss of the %s images is not finite\n"
+                    "  a smaller --lr may help; the last checkpoint is from before",
+                    t->progress.epoch + 1, split == &t->validation ? "validation" : "test");
   t->progress.seconds += e.seconds;
   *loss = e.loss;
   *accuracy = e.accuracy;
@@ -293,9 +297,10 @@ static csa_status test(csa_trainer *t) {
 
 static csa_status end_epoch(csa_trainer *t, double *since) {
   csa_progress *p = &t->progress;
-  CSA_TRY(drain(t));
-  p->train_loss = p->epoch_sum / (double)p->batch;
-  CSA_TRY(check_finite(t, p->train_loss));
+  CSA_TRY(csa_losses_fetch(t));
+  if (p->lost == p->batch)
+    return csa_fail(CSA_FAILED, "train: epoch %d: no step had finite numbers\n  a smaller --lr may help", p->epoch + 1);
+  p->train_loss = p->epoch_sum / (double)(p->batch - p->lost);
   clock_training(t, since);
   CSA_TRY(test(t));
   const csa_metrics_row row = {.epoch_end = true,
@@ -309,10 +314,11 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
                                .seconds = p->seconds,
                                .validated = t->val_feed != NULL,
                                .val_loss = p->val_loss,
-                               .val_accuracy = p->val_accuracy};
+                               .val_accuracy = p->val_accuracy,
+                               .skipped = p->skipped};
   CSA_TRY(csa_metrics_append(t->metrics, &row));
   p->epoch++;
-  p->batch = 0;
+  p->batch = p->lost = 0;
   p->epoch_sum = p->interval_sum = 0.0; /* the notebook drops what is left of an interval, too */
   p->interval_batches = 0;
   if (t->observer.on_epoch != NULL) t->observer.on_epoch(t->observer.user, p->epoch, p, csa_trainer_rate(t));
@@ -357,7 +363,11 @@ csa_status csa_trainer_run(csa_trainer *t) {
   double since = csa_seconds();
   t->last_checkpoint = since;
   t->lr = lr_of(t);
-  while (t->progress.epoch < t->config.epochs && !reached(t) && !csa_trainer_stale(t)) CSA_TRY(run_epoch(t, &since));
+  while (t->progress.epoch < t->config.epochs && !reached(t) && !csa_trainer_stale(t)) {
+    const csa_status status = run_epoch(t, &since);
+    if (t->rewound) return stop_wrong(t);
+    CSA_TRY(status);
+  }
   CSA_TRY(swap(t));
   CSA_TRY(write_weights(t, "model.safetensors"));
   return swap(t);

@@ -23,6 +23,8 @@ typedef struct {
   double val_loss, val_accuracy;               /* of the last whole epoch, where images are held back */
   double best_accuracy;                        /* the best val_accuracy, */
   int best_epoch;                              /* and its epoch, from 1; 0: none yet */
+  int64_t skipped;                             /* steps that updated nothing: their numbers were not finite, */
+  int64_t lost;                                /* and those of this epoch without even a loss */
 } csa_progress;
 
 /* Hears of a run as it goes; every function may be NULL. */
@@ -54,6 +56,8 @@ typedef struct {
   int32_t *order;                    /* [training images], of this epoch */
   int pending;                       /* batches whose losses are still on the device */
   int pending_images;                /* in the last of them */
+  int wrong;                         /* steps that the guard had found by then, in this process */
+  bool rewound;                      /* progress stands before a step whose numbers are not finite (losses.h) */
   double last_checkpoint;            /* csa_seconds() */
   double last_drain;                 /* likewise: when losses were fetched */
   double run_seconds, run_images;    /* trained in this process, without evaluation */
@@ -84,6 +88,10 @@ bool csa_trainer_stale(const csa_trainer *trainer);
 
 /* Images trained a second in this process; 0 if none were. */
 double csa_trainer_rate(const csa_trainer *trainer);
+
+/* Queues the batch that progress stands before in `feed`, which has this epoch's order, with the state of its step,
+ * whose slot is the caller's; `images` of it. */
+csa_status csa_trainer_batch(const csa_trainer *trainer, csa_feed *feed, int *images, csa_step_state *state);
 
 /* Bytes of device memory in use: plan and data. */
 uint64_t csa_trainer_bytes(const csa_trainer *trainer);

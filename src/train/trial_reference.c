@@ -156,7 +156,7 @@ csa_status csa_trial_expect(const csa_trial *t, csa_expectation *e) {
   *e = (csa_expectation){0};
   while (i < sizeof references / sizeof references[0] && references[i].ops != l->ops) i++;
   if (i == sizeof references / sizeof references[0])
-    return csa_fail(CSA_USAGE, "trial: layer %s: has no reference here", l->ops->name);
+    return csa_fail(CSA_USAGE, "trial: layer %s: src/train/trial_reference.c has no reference for it", l->ops->name);
   CSA_TRY(csa_new(&e->out, (size_t)csa_elements(l->out->shape), sizeof(double)));
   CSA_TRY(csa_new(&e->din, (size_t)csa_elements(l->in[0]->shape), sizeof(double)));
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++)

@@ -83,7 +83,9 @@ static csa_status add_model(variants *all, csa_device *device, const csa_archite
   CSA_GO(csa_architecture_build(a, graph));
   CSA_GO(add_feed(all, graph, a));
   if (config.training)
-    CSA_GO(csa_optimizer_record(&state, graph, (csa_optimizer_config){.kind = optimizer, .clip_norm = 1, .ema = 0.5f}));
+    CSA_GO(csa_optimizer_record(
+        &state, graph,
+        (csa_optimizer_config){.kind = optimizer, .clip_norm = 1, .ema = 0.5f, .stop = !config.accumulate}));
   CSA_GO(add_plan(all, graph->plan));
   if (!config.training) goto done;
   CSA_GO(csa_plan_create(&swap, device, config.choices));

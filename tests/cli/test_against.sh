@@ -6,7 +6,7 @@ DEVICE=${CLSATTN_DEVICE:-cpu0}
 against=(verify --against "$DEVICE" --device "$DEVICE" --kernels portable --gemm native --batch 4)
 
 expect 2 "--against: not together with a golden FILE" "$CLSATTN" verify --against "$DEVICE" file
-expect 2 "--steps: goes with --against" "$CLSATTN" verify --steps 2
+expect 2 "--steps: goes with --against or --determinism" "$CLSATTN" verify --steps 2
 expect 2 "--dump: goes with a golden FILE" "$CLSATTN" verify --dump file
 expect 2 "only the vit cuts images" "$CLSATTN" verify --against "$DEVICE" --model cnn --patches grid
 expect 4 "no such device" "$CLSATTN" verify --against nv99

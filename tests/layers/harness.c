@@ -72,6 +72,8 @@ void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_
                             .accumulate = accumulate,
                             .joins = accumulate && ops->joins,
                             .input_gradient = true};
+  char text[CSA_TRIAL_TEXT];
+  print_message("%s: %s\n", variant->name, csa_trial_text(&c, text));
   least_tolerance = variant->choices.precision == CSA_PRECISION_F16 ? CSA_TRIAL_HALF_TOLERANCE : 0.0;
   assert_ok(csa_trial_run(t, test_device(), variant->choices, &c));
 }

@@ -1,0 +1,117 @@
+#include "train/wrong.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "model/scaler.h"
+#include "train/trial.h"
+
+/* What cl/guard.cl lets pass: of gradients of parameters, the square must be finite. */
+#define FINITE ((double)FLT_MAX)
+#define SQUARE_FINITE 1.8446743e19
+
+/* The step again: the run's parameters, and the same batch. */
+typedef struct {
+  csa_graph *graph;
+  csa_feed *feed;
+  char *text;
+  bool found;
+} replay;
+
+static csa_status copy_parameters(const csa_trainer *t, const csa_graph *to) {
+  csa_scaler_state scaler;
+  double *values = NULL;
+  CSA_TRY(csa_values_download(t->device, t->graph->parameters.values, &values));
+  const csa_status status = csa_values_upload(t->device, to->parameters.values, values);
+  free(values);
+  CSA_TRY(status);
+  CSA_TRY(csa_scaler_get(t->graph, &scaler));
+  return csa_scaler_set((csa_graph *)to, &scaler);
+}
+
+static csa_status repeat(replay *r, const csa_trainer *t) {
+  csa_graph_config config = t->graph->config;
+  csa_step_state state = {0};
+  int images;
+  config.keep_all = true;
+  CSA_TRY(csa_graph_create(&r->graph, t->device, config));
+  CSA_TRY(csa_architecture_build(&t->config.architecture, r->graph));
+  CSA_TRY(csa_schedule_prepare(r->graph));
+  CSA_TRY(copy_parameters(t, r->graph));
+  CSA_TRY(csa_feed_create(&r->feed, r->graph, t->dataset, &t->train, &t->config.augment, 1)); /* not all data again */
+  CSA_TRY(csa_feed_order(r->feed, t->order));
+  CSA_TRY(csa_trainer_batch(t, r->feed, &images, &state));
+  return csa_schedule_micro_step(r->graph);
+}
+
+/* "[3, 0, 7, 12]" of element `at`. */
+static void place_of(csa_shape shape, int64_t at, char text[96]) {
+  int64_t rest = csa_elements(shape);
+  int length = 0;
+  for (int i = 0; i < shape.rank; i++) {
+    rest /= shape.dim[i];
+    length += snprintf(text + length, 96 - (size_t)length, "%s%lld", i > 0 ? ", " : "[", (long long)(at / rest));
+    at %= rest;
+  }
+  snprintf(text + length, 96 - (size_t)length, "]");
+}
+
+/* Says so where `tensor` has a number that is larger than `most` or none, and nothing was found before; `whose` and
+ * `what` name it. */
+static csa_status look(replay *r, const csa_tensor *tensor, double most, const char *whose, const char *what) {
+  double *values = NULL;
+  char place[96];
+  int64_t at = 0;
+  if (r->found || tensor == NULL) return CSA_OK;
+  const int64_t count = csa_elements(tensor->shape);
+  CSA_TRY(csa_values_download(r->graph->device, tensor, &values));
+  while (at < count && fabs(values[at]) <= most) at++;
+  r->found = at < count;
+  if (r->found) {
+    place_of(tensor->shape, at, place);
+    snprintf(r->text, CSA_WRONG_TEXT, "%s: element %s of %s is %g", whose, place, what, values[at]);
+  }
+  free(values);
+  return CSA_OK;
+}
+
+static void name_of(const csa_layer *l, char text[CSA_TENSOR_NAME + 32]) {
+  snprintf(text, CSA_TENSOR_NAME + 32, l->name[0] != '\0' ? "%s (%s)" : "%s%s", l->name, l->ops->name);
+}
+
+static csa_status look_forward(replay *r, const csa_layer *l) {
+  char name[CSA_TENSOR_NAME + 32];
+  name_of(l, name);
+  if (l->ops == &csa_layer_loss) return look(r, l->saved[CSA_LOSS_VALUES], FINITE, name, "the losses of its images");
+  return look(r, l->out, FINITE, name, "its output");
+}
+
+static csa_status look_backward(replay *r, const csa_layer *l) {
+  char name[CSA_TENSOR_NAME + 32];
+  name_of(l, name);
+  CSA_TRY(look(r, l->dout, FINITE, name, "its output's gradient"));
+  for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++)
+    CSA_TRY(look(r, l->dparam[slot], SQUARE_FINITE, name, "a parameter's gradient"));
+  return CSA_OK;
+}
+
+static csa_status search(replay *r) {
+  const csa_graph *g = r->graph;
+  for (size_t i = 0; i < g->parameters.count; i++)
+    CSA_TRY(look(r, g->parameters.list[i].value, FINITE, g->parameters.list[i].name, "this parameter"));
+  for (size_t i = 0; i < g->layer_count; i++) CSA_TRY(look_forward(r, &g->layers[i]));
+  for (size_t i = g->layer_count; i-- > 0;) CSA_TRY(look_backward(r, &g->layers[i]));
+  if (!r->found)
+    snprintf(r->text, CSA_WRONG_TEXT, "but they are when the step is repeated: the device is not to be trusted");
+  return CSA_OK;
+}
+
+csa_status csa_wrong_find(const csa_trainer *t, char text[CSA_WRONG_TEXT]) {
+  replay r = {.text = text};
+  csa_status status = repeat(&r, t);
+  if (status == CSA_OK) status = search(&r);
+  csa_feed_destroy(r.feed);
+  csa_graph_destroy(r.graph);
+  return status;
+}

@@ -1,0 +1,113 @@
+/* What is not finite reaches no parameter, nor the optimizer's state: wherever it is, in every form of update. */
+#include "model/guard.h"
+
+#include <math.h>
+
+#include "layers/harness.h"
+#include "train/optimizer.h"
+
+/* More parameters than the guard's groups have work-items. */
+enum { INPUTS = 3000, COUNT = 9056 };
+
+typedef struct {
+  csa_graph *graph;
+  csa_optimizer optimizer;
+  int64_t step;
+  float state[4][COUNT]; /* parameters, moments and average */
+} training;
+
+static void begin(training *t, csa_choices choices, csa_optimizer_config config) {
+  *t = (training){0};
+  assert_ok(
+      csa_graph_create(&t->graph, test_device(), (csa_graph_config){.choices = choices, .batch = 2, .training = true}));
+  csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, INPUTS));
+  csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc"));
+  assert_ok(csa_graph_record(t->graph));
+  assert_ok(csa_optimizer_record(&t->optimizer, t->graph, config));
+  assert_ok(csa_schedule_prepare(t->graph));
+  assert_int_equal(csa_elements(t->graph->parameters.values->shape), COUNT);
+}
+
+static void download(const training *t, float state[4][COUNT]) {
+  const csa_tensor *all[4] = {t->graph->parameters.values, t->optimizer.first, t->optimizer.second, t->optimizer.mean};
+  for (int i = 0; i < 4; i++)
+    if (all[i] != NULL) assert_ok(csa_tensor_download(test_device(), all[i], state[i]));
+}
+
+/* The next step, whose gradients are 0.5 but for number `at`, and whose loss is `loss`. */
+static void step(training *t, int at, float gradient, float loss) {
+  csa_step_state state = {.active = 2, .slot = 5};
+  float gradients[COUNT];
+  csa_optimizer_step(&t->optimizer, ++t->step, &state);
+  assert_ok(csa_schedule_state(t->graph, &state));
+  assert_ok(csa_schedule_micro_step(t->graph));
+  for (int i = 0; i < COUNT; i++) gradients[i] = 0.5f;
+  gradients[at] = gradient;
+  assert_ok(csa_tensor_upload(test_device(), t->graph->parameters.gradients, gradients));
+  assert_ok(csa_tensor_upload_part(test_device(), t->graph->history, 10, 1, &loss));
+  assert_ok(csa_schedule_update(t->graph));
+}
+
+static csa_guard_state guard(const training *t) {
+  csa_guard_state state;
+  assert_ok(csa_guard_get(t->graph, &state));
+  return state;
+}
+
+/* The state is that of `before`, to the bit; or it has moved. */
+static void check_state(training *t, const training *before, bool moved) {
+  download(t, t->state);
+  const bool same = memcmp(t->state, before->state, sizeof t->state) == 0;
+  if (same == moved) fail_msg("step %lld: the state %s", (long long)t->step, moved ? "is as it was" : "has changed");
+}
+
+static const float bad[] = {NAN, INFINITY, -INFINITY, 1e20f};
+
+/* At the first, the last and some element between; then a good step. */
+static void check_skip(csa_choices choices, csa_optimizer_kind kind) {
+  static const int places[] = {0, 63, 4500, COUNT - 1};
+  training t, before;
+  begin(&t, choices, (csa_optimizer_config){.kind = kind, .lr = 0.25f, .clip_norm = 1.0f, .ema = 0.9f});
+  step(&t, 1, 1.0f, 1.0f);
+  download(&t, t.state);
+  for (int i = 0; i < 4; i++) {
+    memcpy(&before, &t, sizeof t);
+    step(&t, places[i], bad[i], 1.0f);
+    check_state(&t, &before, false);
+    step(&t, 1, 1.0f, i % 2 == 0 ? INFINITY : NAN); /* good gradients, but a loss that is none */
+    check_state(&t, &before, false);
+    assert_true(guard(&t).wrong == 2 * (i + 1) && guard(&t).first == 2);
+    step(&t, 1, 1.0f, 1.0f);
+    check_state(&t, &before, true);
+  }
+  assert_ok(csa_schedule_reset(t.graph));
+  assert_true(guard(&t).wrong == 0 && guard(&t).first == 0);
+  csa_graph_destroy(t.graph);
+}
+
+static void test_skip(void **state) {
+  (void)state;
+  for (int v = 0; v < 2; v++) /* both families, in floats */
+    for (int kind = CSA_ADAM; kind <= CSA_SGD; kind++) check_skip(test_variants[v].choices, (csa_optimizer_kind)kind);
+}
+
+/* From the first wrong step on nothing is updated: the host looks many steps later. */
+static void test_stop(void **state) {
+  (void)state;
+  training t, before;
+  begin(&t, test_variants[0].choices, (csa_optimizer_config){.kind = CSA_ADAM, .lr = 0.25f, .ema = 0.9f, .stop = true});
+  step(&t, 1, 1.0f, 1.0f);
+  step(&t, 1, 1.0f, 1.0f);
+  download(&t, t.state);
+  memcpy(&before, &t, sizeof t);
+  step(&t, 7, NAN, 1.0f);
+  for (int i = 0; i < 5; i++) step(&t, 1, 1.0f, 1.0f);
+  check_state(&t, &before, false);
+  assert_true(guard(&t).wrong == 6 && guard(&t).first == 3);
+  csa_graph_destroy(t.graph);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_skip), cmocka_unit_test(test_stop)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
