@@ -1,5 +1,6 @@
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -129,6 +130,18 @@ void csa_file_drop(csa_file_writer *writer) {
   free(writer->temporary);
   free(writer->path);
   free(writer);
+}
+
+void csa_file_sweep(const char *folder, const char *name) {
+  const size_t length = strlen(name);
+  DIR *entries = opendir(folder);
+  if (entries == NULL) return;
+  for (const struct dirent *e = readdir(entries); e != NULL; e = readdir(entries)) {
+    const char *rest = e->d_name + length;
+    if (strncmp(e->d_name, name, length) != 0 || rest[0] != '.' || strlen(rest) != strlen(".XXXXXX")) continue;
+    unlinkat(dirfd(entries), e->d_name, 0);
+  }
+  closedir(entries);
 }
 
 csa_status csa_file_replace(const char *path, const void *data, size_t size) {

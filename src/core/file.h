@@ -24,6 +24,10 @@ FILE *csa_file_stream(csa_file_writer *writer);
 csa_status csa_file_end(csa_file_writer *writer);
 void csa_file_drop(csa_file_writer *writer);
 
+/* Removes what processes that were killed while they wrote `name` in `folder` left there, so far as that can be done.
+ * Only for who knows that nobody writes it now. */
+void csa_file_sweep(const char *folder, const char *name);
+
 /* Gives a folder, whose files are on the disk, the name `to`, in the same parent; that is then on the disk, too. On
  * failure (CSA_OUTPUT) it keeps its name. */
 csa_status csa_folder_rename(const char *from, const char *to);

@@ -2,15 +2,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/log.h"
 #include "model/weights.h"
 #include "train/checkpoint.h"
+
+/* What a run writes as a whole. */
+static const char *const written[] = {
+    "checkpoint.safetensors", "model.safetensors", "best.safetensors", "config.json", "curves.svg", "report.html"};
 
 static csa_status open_folder(csa_trainer *t, const char *folder) {
   if (strlen(folder) >= sizeof t->folder)
     return csa_fail(CSA_USAGE, "run: a path of %zu bytes is too long", strlen(folder));
   memcpy(t->folder, folder, strlen(folder) + 1);
-  return csa_folder_lock(folder, &t->lock);
+  CSA_TRY(csa_folder_lock(folder, &t->lock));
+  for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) csa_file_sweep(folder, written[i]);
+  return CSA_OK;
 }
 
 static csa_status open_metrics(csa_trainer *t) {

@@ -40,7 +40,9 @@ for delay in 1.2 0.8 0.9 1.0; do
   "$CLSATTN" train --resume "$WORK/often" >/dev/null 2>&1 &
 done
 wait $!
+touch "$WORK/often/checkpoint.safetensors.a1B2c3" "$WORK/often/curves.svg.zzzzzz" "$WORK/often/notes.txt.abcdef"
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/often" # done already: says so again
+[ "$(cd "$WORK/often" && echo *.??????)" = notes.txt.abcdef ] || fail "often: what was half written stays, or more is gone: $(ls "$WORK/often")"
 same often
 
 # a signal saves first; job control, as a shell without it starts background programs with SIGINT ignored

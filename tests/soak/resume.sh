@@ -25,6 +25,7 @@ while [ $killed -lt "$kills" ] && [ $failures = 0 ]; do
     if compgen -G "$run/*.??????" >/dev/null; then writing=$((writing + 1)); fi # a temporary name
   done
   expect 0 "Accuracy" "$CLSATTN" train --resume "$run" # ended: says so, and mends what was cut off after the last step
+  if compgen -G "$run/*.??????" >/dev/null; then fail "run $runs: half-written files stay: $(ls -A "$run")"; fi
   cmp "$WORK/whole/model.safetensors" "$run/model.safetensors" || fail "run $runs, seed $SEED: other weights"
   cmp <(figures "$WORK/whole/metrics.jsonl") <(figures "$run/metrics.jsonl") || fail "run $runs, seed $SEED: other figures"
 done
