@@ -106,10 +106,11 @@ static csa_status build_failed(csa_device *device, const char *name, const char 
   CSA_TRY(csa_new(&log, size + 1, 1));
   if (size > 0) clGetProgramBuildInfo(program, device->info.id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
   csa_fail(CSA_DEVICE,
-           "program %s.cl on %s: clBuildProgram: %s\n"
-           "  the driver refuses it: try --kernels portable, another --device, or another version of %s\n"
+           "program %s.cl on %s: clBuildProgram: %s (%s)\n"
+           "  try --kernels portable, another --device, or another version of %s\n"
            "  options: %s\n%.8000s",
-           name, device->info.name, csa_cl_error_name(error), device->info.platform, options, log);
+           name, device->info.name, csa_cl_error_name(error), csa_cl_error_meaning(error), device->info.platform,
+           options, log);
   free(log);
   return CSA_DEVICE;
 }
