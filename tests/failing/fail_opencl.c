@@ -3,7 +3,8 @@
  * $CLSATTN_FAIL says which: "clCreateBuffer:3" the third of these, "clCreateBuffer:3:-5" with another code than its
  * usual one, "clFinish:3+" the device is lost: from there on all that it would have to do fails. $CLSATTN_FAIL_BYTES:
  * buffers above so many bytes are refused.
- * At exit a line on stderr tells whether the call was reached, and if not, how many of each function there were. */
+ * At exit a line on stderr tells whether the call was reached, and if not, how many of each function there were;
+ * another names what was made and not released. */
 #include <CL/cl_icd.h>
 #include <CL/cl_layer.h>
 #include <stdatomic.h>
@@ -12,56 +13,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NAME, the code it fails with, whether a lost device fails it, parameters, arguments. */
+/* NAME, the code it fails with, whether a lost device fails it, whether it makes an event, parameters, arguments. */
 #define STATUS_CALLS(X)                                                                                                \
-  X(clGetPlatformIDs, CL_OUT_OF_HOST_MEMORY, false, (cl_uint n, cl_platform_id * ids, cl_uint * found),                \
+  X(clGetPlatformIDs, CL_OUT_OF_HOST_MEMORY, false, false, (cl_uint n, cl_platform_id * ids, cl_uint * found),         \
     (n, ids, found))                                                                                                   \
-  X(clGetPlatformInfo, CL_OUT_OF_HOST_MEMORY, false,                                                                   \
+  X(clGetPlatformInfo, CL_OUT_OF_HOST_MEMORY, false, false,                                                            \
     (cl_platform_id of, cl_platform_info what, size_t size, void *value, size_t *used), (of, what, size, value, used)) \
-  X(clGetDeviceIDs, CL_OUT_OF_RESOURCES, false,                                                                        \
+  X(clGetDeviceIDs, CL_OUT_OF_RESOURCES, false, false,                                                                 \
     (cl_platform_id of, cl_device_type type, cl_uint n, cl_device_id * ids, cl_uint * found),                          \
     (of, type, n, ids, found))                                                                                         \
-  X(clGetDeviceInfo, CL_OUT_OF_HOST_MEMORY, false,                                                                     \
+  X(clGetDeviceInfo, CL_OUT_OF_HOST_MEMORY, false, false,                                                              \
     (cl_device_id of, cl_device_info what, size_t size, void *value, size_t *used), (of, what, size, value, used))     \
-  X(clBuildProgram, CL_BUILD_PROGRAM_FAILURE, true,                                                                    \
+  X(clBuildProgram, CL_BUILD_PROGRAM_FAILURE, true, false,                                                             \
     (cl_program program, cl_uint n, const cl_device_id *devices, const char *options,                                  \
      void(CL_CALLBACK * notify)(cl_program, void *), void *user),                                                      \
     (program, n, devices, options, notify, user))                                                                      \
-  X(clGetProgramInfo, CL_OUT_OF_HOST_MEMORY, false,                                                                    \
+  X(clGetProgramInfo, CL_OUT_OF_HOST_MEMORY, false, false,                                                             \
     (cl_program of, cl_program_info what, size_t size, void *value, size_t *used), (of, what, size, value, used))      \
-  X(clGetProgramBuildInfo, CL_OUT_OF_HOST_MEMORY, false,                                                               \
+  X(clGetProgramBuildInfo, CL_OUT_OF_HOST_MEMORY, false, false,                                                        \
     (cl_program of, cl_device_id device, cl_program_build_info what, size_t size, void *value, size_t *used),          \
     (of, device, what, size, value, used))                                                                             \
-  X(clGetKernelInfo, CL_OUT_OF_HOST_MEMORY, false,                                                                     \
+  X(clGetKernelInfo, CL_OUT_OF_HOST_MEMORY, false, false,                                                              \
     (cl_kernel of, cl_kernel_info what, size_t size, void *value, size_t *used), (of, what, size, value, used))        \
-  X(clGetKernelArgInfo, CL_KERNEL_ARG_INFO_NOT_AVAILABLE, false,                                                       \
+  X(clGetKernelArgInfo, CL_KERNEL_ARG_INFO_NOT_AVAILABLE, false, false,                                                \
     (cl_kernel of, cl_uint index, cl_kernel_arg_info what, size_t size, void *value, size_t *used),                    \
     (of, index, what, size, value, used))                                                                              \
-  X(clGetMemObjectInfo, CL_OUT_OF_HOST_MEMORY, false,                                                                  \
+  X(clGetMemObjectInfo, CL_OUT_OF_HOST_MEMORY, false, false,                                                           \
     (cl_mem of, cl_mem_info what, size_t size, void *value, size_t *used), (of, what, size, value, used))              \
-  X(clSetKernelArg, CL_OUT_OF_HOST_MEMORY, false, (cl_kernel of, cl_uint index, size_t size, const void *value),       \
-    (of, index, size, value))                                                                                          \
-  X(clGetEventProfilingInfo, CL_PROFILING_INFO_NOT_AVAILABLE, true,                                                    \
+  X(clSetKernelArg, CL_OUT_OF_HOST_MEMORY, false, false,                                                               \
+    (cl_kernel of, cl_uint index, size_t size, const void *value), (of, index, size, value))                           \
+  X(clGetEventProfilingInfo, CL_PROFILING_INFO_NOT_AVAILABLE, true, false,                                             \
     (cl_event of, cl_profiling_info what, size_t size, void *value, size_t *used), (of, what, size, value, used))      \
-  X(clFlush, CL_OUT_OF_RESOURCES, true, (cl_command_queue queue), (queue))                                             \
-  X(clFinish, CL_OUT_OF_RESOURCES, true, (cl_command_queue queue), (queue))                                            \
-  X(clWaitForEvents, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, true, (cl_uint n, const cl_event *events),          \
+  X(clFlush, CL_OUT_OF_RESOURCES, true, false, (cl_command_queue queue), (queue))                                      \
+  X(clFinish, CL_OUT_OF_RESOURCES, true, false, (cl_command_queue queue), (queue))                                     \
+  X(clWaitForEvents, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, true, false, (cl_uint n, const cl_event *events),   \
     (n, events))                                                                                                       \
-  X(clEnqueueMarkerWithWaitList, CL_OUT_OF_RESOURCES, true,                                                            \
+  X(clEnqueueMarkerWithWaitList, CL_OUT_OF_RESOURCES, true, event != NULL,                                             \
     (cl_command_queue queue, cl_uint n, const cl_event *events, cl_event *event), (queue, n, events, event))           \
-  X(clEnqueueFillBuffer, CL_OUT_OF_RESOURCES, true,                                                                    \
+  X(clEnqueueFillBuffer, CL_OUT_OF_RESOURCES, true, event != NULL,                                                     \
     (cl_command_queue queue, cl_mem to, const void *pattern, size_t length, size_t offset, size_t size, cl_uint n,     \
      const cl_event *events, cl_event *event),                                                                         \
     (queue, to, pattern, length, offset, size, n, events, event))                                                      \
-  X(clEnqueueNDRangeKernel, CL_OUT_OF_RESOURCES, true,                                                                 \
+  X(clEnqueueNDRangeKernel, CL_OUT_OF_RESOURCES, true, event != NULL,                                                  \
     (cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset, const size_t *global,         \
      const size_t *local, cl_uint n, const cl_event *events, cl_event *event),                                         \
     (queue, kernel, dimensions, offset, global, local, n, events, event))                                              \
-  X(clEnqueueReadBuffer, CL_OUT_OF_RESOURCES, true,                                                                    \
+  X(clEnqueueReadBuffer, CL_OUT_OF_RESOURCES, true, event != NULL,                                                     \
     (cl_command_queue queue, cl_mem from, cl_bool blocking, size_t offset, size_t size, void *to, cl_uint n,           \
      const cl_event *events, cl_event *event),                                                                         \
     (queue, from, blocking, offset, size, to, n, events, event))                                                       \
-  X(clEnqueueWriteBuffer, CL_OUT_OF_RESOURCES, true,                                                                   \
+  X(clEnqueueWriteBuffer, CL_OUT_OF_RESOURCES, true, event != NULL,                                                    \
     (cl_command_queue queue, cl_mem to, cl_bool blocking, size_t offset, size_t size, const void *from, cl_uint n,     \
      const cl_event *events, cl_event *event),                                                                         \
     (queue, to, blocking, offset, size, from, n, events, event))
@@ -109,7 +110,8 @@ static const char *const names[FUNCTIONS] = {
 static struct _cl_icd_dispatch table; /* ours */
 static const struct _cl_icd_dispatch *next;
 static atomic_ulong seen[FUNCTIONS];
-static int wanted = -1; /* the function, or none */
+static atomic_long alive; /* objects made and not released: LeakSanitizer cannot tell ours from the driver's */
+static int wanted = -1;   /* the function, or none */
 static unsigned long at;
 static bool stays;
 static int code; /* 0: the function's own */
@@ -125,19 +127,22 @@ static cl_int fault(int function, bool by_device, cl_int own) {
   return code != 0 ? code : lost ? CL_OUT_OF_RESOURCES : own;
 }
 
-#define STATUS_WRAPPER(name, own, by_device, parameters, arguments) \
-  static CL_API_ENTRY cl_int CL_API_CALL fail_##name parameters {   \
-    const cl_int failed = fault(of_##name, by_device, own);         \
-    return failed != CL_SUCCESS ? failed : next->name arguments;    \
+#define STATUS_WRAPPER(name, own, by_device, event_made, parameters, arguments) \
+  static CL_API_ENTRY cl_int CL_API_CALL fail_##name parameters {               \
+    const cl_int failed = fault(of_##name, by_device, own);                     \
+    const cl_int error = failed != CL_SUCCESS ? failed : next->name arguments;  \
+    if (error == CL_SUCCESS && event_made) atomic_fetch_add(&alive, 1);         \
+    return error;                                                               \
   }
 STATUS_CALLS(STATUS_WRAPPER)
 
 #define OBJECT_WRAPPER(name, own, by_device, type, parameters, arguments) \
   static CL_API_ENTRY type CL_API_CALL fail_##name parameters {           \
     const cl_int failed = fault(of_##name, by_device, own);               \
-    if (failed == CL_SUCCESS) return next->name arguments;                \
-    if (error != NULL) *error = failed;                                   \
-    return NULL;                                                          \
+    const type made = failed == CL_SUCCESS ? next->name arguments : NULL; \
+    if (failed != CL_SUCCESS && error != NULL) *error = failed;           \
+    if (made != NULL) atomic_fetch_add(&alive, 1);                        \
+    return made;                                                          \
   }
 OBJECT_CALLS(OBJECT_WRAPPER)
 
@@ -145,6 +150,7 @@ OBJECT_CALLS(OBJECT_WRAPPER)
   static CL_API_ENTRY cl_int CL_API_CALL fail_##name(type object) {       \
     const cl_int error = next->name(object);                              \
     const cl_int failed = fault(of_##name, false, CL_OUT_OF_HOST_MEMORY); \
+    if (error == CL_SUCCESS) atomic_fetch_sub(&alive, 1);                 \
     return failed != CL_SUCCESS ? failed : error;                         \
   }
 RELEASE_CALLS(RELEASE_WRAPPER)
@@ -173,6 +179,7 @@ static bool read_settings(void) {
 
 __attribute__((destructor)) static void report(void) {
   if (next == NULL) return;
+  if (atomic_load(&alive) != 0) fprintf(stderr, "fail_opencl: leaked %ld objects\n", atomic_load(&alive));
   if (atomic_load(&reached)) {
     fprintf(stderr, "fail_opencl: reached\n");
     return;

@@ -30,6 +30,7 @@ attempt() {
   reached=0
   if grep -q '^fail_[a-z]*: reached' "$WORK/all"; then reached=1; fi
   grep -q '^fail_' "$WORK/all" || fail "$*: exit $last, no report of the fault: $(tail -n 5 "$WORK/all")"
+  if grep -q '^fail_opencl: leaked' "$WORK/all"; then fail "$*: exit $last: $(grep '^fail_opencl: leaked' "$WORK/all")"; fi
   runs=$((runs + 1))
   ended[$last]=$((${ended[$last]-0} + 1))
   case $last in
