@@ -14,9 +14,9 @@ with_failing() {
   local call=$1
   shift
   case $call in
-    cl*) timeout 60 env "${around[@]}" CLSATTN_FAIL="$call" OPENCL_LAYERS="$FAIL_OPENCL" "$@" ;;
+    cl*) timeout 300 env "${around[@]}" CLSATTN_FAIL="$call" OPENCL_LAYERS="$FAIL_OPENCL" "$@" ;;
     *) # a preloaded library comes before the sanitizer's, which minds that unless told not to
-      timeout 60 env "${around[@]}" ASAN_OPTIONS="verify_asan_link_order=0:${ASAN_OPTIONS-}" CLSATTN_FAIL_CALL="$call" \
+      timeout 300 env "${around[@]}" ASAN_OPTIONS="verify_asan_link_order=0:${ASAN_OPTIONS-}" CLSATTN_FAIL_CALL="$call" \
         LD_PRELOAD="$FAIL_CALLS" "$@" ;;
   esac
 }
