@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/live.h"
 #include "cli/stop.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "device/apart.h"
 #include "device/compile.h"
@@ -59,6 +60,11 @@ csa_status csa_flush_output(void) {
 csa_status csa_print_json(json_t *root) {
   char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
   json_decref(root);
+  const csa_status whole = csa_json_check();
+  if (whole != CSA_OK) {
+    free(text);
+    return whole;
+  }
   if (text == NULL) return csa_fail(CSA_FAILED, "json: a figure is not finite, or a text is not UTF-8");
   puts(text);
   free(text);
@@ -80,18 +86,27 @@ static csa_status dispatch(int argc, char **argv) {
   return csa_fail(CSA_USAGE, "%s: no such command\n  see clsattn --help", argv[1]);
 }
 
+/* A file that jansson had no memory to read looks like a bad one. */
+static csa_status true_reason(csa_status status) {
+  char seen[1024];
+  snprintf(seen, sizeof seen, "%s", csa_last_error());
+  if (status == CSA_OK || status == CSA_MEMORY || csa_json_check() == CSA_OK) return status;
+  return csa_fail(CSA_MEMORY, "json: the host has no more memory; where it was short: %s", seen);
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) {
     print_usage(stderr);
     return csa_exit_code(CSA_USAGE);
   }
+  csa_json_watch();
   csa_log_to(print_log);
   csa_apart_with("/proc/self/exe");
   /* Without the first, PoCL may put all its workers on one core; without the second, it compiles every kernel twice,
    * for its binary and for the first launch. They must be set before the first OpenCL call. */
   setenv("POCL_AFFINITY", "1", 0);
   setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
-  const csa_status status = dispatch(argc, argv);
+  const csa_status status = true_reason(dispatch(argc, argv));
   if (status != CSA_OK) fprintf(stderr, "clsattn: %s\n", csa_last_error());
   return status == CSA_INTERRUPTED ? csa_stop_exit_code() : csa_exit_code(status);
 }

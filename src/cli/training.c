@@ -89,8 +89,12 @@ csa_status csa_training_report(csa_trainer *t) {
   csa_live_say("making report.html");
   csa_training_curves(t);
   const csa_status status = csa_run_page_write(t);
+  char why[1024];
   csa_live_clear();
-  return status;
+  if (status == CSA_OK) return CSA_OK;
+  snprintf(why, sizeof why, "%s", csa_last_error());
+  return csa_fail(status, "report: %s\n  the run itself has ended well; to have its page: clsattn train --resume %s",
+                  why, t->folder);
 }
 
 void csa_default_folder(const char *name, const csa_device *device, char folder[CSA_PATH]) {

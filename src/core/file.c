@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/json.h"
+
 struct csa_file_writer {
   FILE *stream;
   char *path, *temporary;
@@ -53,7 +55,8 @@ done:
 }
 
 static csa_status output_failed(const csa_file_writer *writer) {
-  return csa_fail(CSA_OUTPUT, "file: %s: %s", writer->path, strerror(errno));
+  return csa_fail(CSA_OUTPUT, "file: %s: %s", writer->path,
+                  errno != 0 ? strerror(errno) : "not all of it could be written: is the disk full?");
 }
 
 csa_status csa_file_begin(csa_file_writer **out, const char *path) {
@@ -108,9 +111,10 @@ static int ordinary_mode(FILE *stream) {
 }
 
 csa_status csa_file_end(csa_file_writer *writer) {
-  csa_status status = CSA_OK;
-  if (ferror(writer->stream) || fflush(writer->stream) != 0 || ordinary_mode(writer->stream) != 0 ||
-      fsync(fileno(writer->stream)) != 0)
+  csa_status status = csa_json_check();
+  errno = 0; /* why an earlier write failed is not known any more */
+  if (status == CSA_OK && (ferror(writer->stream) || fflush(writer->stream) != 0 ||
+                           ordinary_mode(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0))
     status = output_failed(writer);
   if (fclose(writer->stream) != 0 && status == CSA_OK) status = output_failed(writer);
   writer->stream = NULL;

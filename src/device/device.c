@@ -14,27 +14,42 @@
 #define SUB_GROUP_SIZES_INTEL 0x4108 /* CL_DEVICE_SUB_GROUP_SIZES_INTEL */
 #define OPENCL_C_FEATURES 0x106f     /* CL_DEVICE_OPENCL_C_FEATURES of OpenCL 3.0: rows of a version and a name */
 
-static void text_info(cl_device_id id, cl_device_info what, char *text, size_t size) {
-  if (clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS) snprintf(text, size, "?");
+/* Questions to one device. One that it does not know has no answer; any other failure is kept. */
+typedef struct {
+  cl_device_id id;
+  cl_int error; /* the first */
+  size_t size;  /* of the last answer */
+} questions;
+
+static bool ask(questions *q, cl_device_info what, size_t size, void *value) {
+  q->size = 0;
+  const cl_int error = clGetDeviceInfo(q->id, what, size, value, &q->size);
+  if (error != CL_SUCCESS && error != CL_INVALID_VALUE && q->error == CL_SUCCESS) q->error = error;
+  return error == CL_SUCCESS;
+}
+
+static void text_info(questions *q, cl_device_info what, char *text, size_t size) {
+  if (!ask(q, what, size, text)) snprintf(text, size, "?");
   text[size - 1] = '\0';
 }
 
-static uint64_t number_info(cl_device_id id, cl_device_info what, size_t size) {
+static uint64_t number_info(questions *q, cl_device_info what, size_t size) {
   union {
     cl_uint u;
     cl_ulong ul;
     size_t s;
   } value = {.ul = 0};
-  if (clGetDeviceInfo(id, what, size, &value, NULL) != CL_SUCCESS) return 0;
+  if (!ask(q, what, size, &value)) return 0;
   return size == sizeof(cl_uint) ? value.u : value.ul;
 }
 
-static bool has_extension(cl_device_id id, const char *name) {
-  size_t size = 0;
-  if (clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, 0, NULL, &size) != CL_SUCCESS || size == 0) return false;
+static bool has_extension(questions *q, const char *name) {
+  if (!ask(q, CL_DEVICE_EXTENSIONS, 0, NULL) || q->size == 0) return false;
+  const size_t size = q->size;
   char *all = calloc(size + 1, 1);
   bool found = false;
-  if (all != NULL && clGetDeviceInfo(id, CL_DEVICE_EXTENSIONS, size, all, NULL) == CL_SUCCESS) {
+  if (all == NULL) q->error = CL_OUT_OF_HOST_MEMORY;
+  if (all != NULL && ask(q, CL_DEVICE_EXTENSIONS, size, all)) {
     char *rest = NULL;
     for (char *word = strtok_r(all, " ", &rest); word != NULL && !found; word = strtok_r(NULL, " ", &rest))
       found = strcmp(word, name) == 0;
@@ -61,85 +76,93 @@ static const char *gpu_prefix(cl_uint vendor_id, const char *vendor) {
 }
 
 /* Sub-groups are an extension that takes OpenCL C 2.0, and an optional feature of 3.0. */
-static int subgroups_c(cl_device_id id, const char *version) {
+static int subgroups_c(questions *q, const char *version) {
   struct {
     cl_uint version;
     char name[64];
   } features[64];
   char c_version[128] = "";
-  size_t size = 0;
   int major = 0;
   if (sscanf(version, "OpenCL %d", &major) != 1) return 0;
-  clGetDeviceInfo(id, CL_DEVICE_OPENCL_C_VERSION, sizeof c_version, c_version, NULL);
-  if (major < 3) return has_extension(id, "cl_khr_subgroups") && strncmp(c_version, "OpenCL C 2", 10) == 0 ? 2 : 0;
-  if (clGetDeviceInfo(id, OPENCL_C_FEATURES, sizeof features, features, &size) != CL_SUCCESS) return 0;
-  for (size_t i = 0; i < size / sizeof features[0]; i++)
+  (void)ask(q, CL_DEVICE_OPENCL_C_VERSION, sizeof c_version, c_version);
+  if (major < 3) return has_extension(q, "cl_khr_subgroups") && strncmp(c_version, "OpenCL C 2", 10) == 0 ? 2 : 0;
+  if (!ask(q, OPENCL_C_FEATURES, sizeof features, features)) return 0;
+  for (size_t i = 0; i < q->size / sizeof features[0]; i++)
     if (strcmp(features[i].name, "__opencl_c_subgroups") == 0) return 3;
   return 0;
 }
 
-static int narrowest_subgroup(cl_device_id id) {
-  size_t widths[16], size = 0, least = 0;
-  if (!has_extension(id, "cl_intel_required_subgroup_size") ||
-      clGetDeviceInfo(id, SUB_GROUP_SIZES_INTEL, sizeof widths, widths, &size) != CL_SUCCESS)
+static int narrowest_subgroup(questions *q) {
+  size_t widths[16], least = 0;
+  if (!has_extension(q, "cl_intel_required_subgroup_size") || !ask(q, SUB_GROUP_SIZES_INTEL, sizeof widths, widths))
     return 0;
-  for (size_t i = 0; i < size / sizeof widths[0]; i++)
+  for (size_t i = 0; i < q->size / sizeof widths[0]; i++)
     if (least == 0 || widths[i] < least) least = widths[i];
   return (int)least;
 }
 
-static void describe(csa_device_info *info, cl_platform_id platform, cl_device_id id) {
+/* All of it but the number in the name; the code of a question that failed. Half of the answers would be a device that
+ * is not there: with other kernels, and other figures. */
+static cl_int describe(csa_device_info *info, cl_platform_id platform, cl_device_id id) {
+  questions q = {.id = id};
   info->platform_id = platform;
   info->id = id;
-  if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform, info->platform, NULL) != CL_SUCCESS)
-    snprintf(info->platform, sizeof info->platform, "?");
-  text_info(id, CL_DEVICE_NAME, info->device, sizeof info->device);
-  text_info(id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
-  text_info(id, CL_DEVICE_VERSION, info->version, sizeof info->version);
-  text_info(id, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
-  const uint64_t type = number_info(id, CL_DEVICE_TYPE, sizeof(cl_ulong));
+  q.error = clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info->platform, info->platform, NULL);
+  text_info(&q, CL_DEVICE_NAME, info->device, sizeof info->device);
+  text_info(&q, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
+  text_info(&q, CL_DEVICE_VERSION, info->version, sizeof info->version);
+  text_info(&q, CL_DRIVER_VERSION, info->driver, sizeof info->driver);
+  const uint64_t type = number_info(&q, CL_DEVICE_TYPE, sizeof(cl_ulong));
   info->type = type & CL_DEVICE_TYPE_CPU ? CSA_CPU : type & CL_DEVICE_TYPE_GPU ? CSA_GPU : CSA_ACCELERATOR;
-  info->compute_units = (int)number_info(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
-  info->global_bytes = number_info(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
-  info->local_bytes = number_info(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong));
-  info->max_alloc_bytes = number_info(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
-  info->max_work_group = (size_t)number_info(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
-  info->float_width = (int)number_info(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
-  const size_t alignment = (size_t)number_info(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint)) / 8;
+  const cl_uint vendor_id = (cl_uint)number_info(&q, CL_DEVICE_VENDOR_ID, sizeof(cl_uint));
+  snprintf(info->name, sizeof info->name, "%s",
+           info->type == CSA_CPU   ? "cpu"
+           : info->type == CSA_GPU ? gpu_prefix(vendor_id, info->vendor)
+                                   : "dev");
+  info->compute_units = (int)number_info(&q, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
+  info->global_bytes = number_info(&q, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
+  info->local_bytes = number_info(&q, CL_DEVICE_LOCAL_MEM_SIZE, sizeof(cl_ulong));
+  info->max_alloc_bytes = number_info(&q, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
+  info->max_work_group = (size_t)number_info(&q, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
+  info->float_width = (int)number_info(&q, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
+  const size_t alignment = (size_t)number_info(&q, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(cl_uint)) / 8;
   info->alignment = alignment > 128 ? alignment : 128;
-  info->fp16 = has_extension(id, "cl_khr_fp16");
-  info->subgroups_c = subgroups_c(id, info->version);
+  info->fp16 = has_extension(&q, "cl_khr_fp16");
+  info->subgroups_c = subgroups_c(&q, info->version);
   info->subgroups = info->subgroups_c > 0;
-  info->narrowest_subgroup = narrowest_subgroup(id);
+  info->narrowest_subgroup = narrowest_subgroup(&q);
+  return q.error;
 }
 
 /* Numbers every short name: the n-th device with the same prefix gets n. */
 static void name_devices(csa_device_list *list) {
   for (int i = 0; i < list->count; i++) {
     csa_device_info *info = &list->devices[i];
-    const cl_uint vendor_id = (cl_uint)number_info(info->id, CL_DEVICE_VENDOR_ID, sizeof(cl_uint));
-    const char *prefix = info->type == CSA_CPU   ? "cpu"
-                         : info->type == CSA_GPU ? gpu_prefix(vendor_id, info->vendor)
-                                                 : "dev";
-    const size_t length = strlen(prefix);
+    const size_t length = strlen(info->name);
     int number = 0;
     for (int j = 0; j < i; j++)
-      if (strncmp(list->devices[j].name, prefix, length) == 0 && isdigit((unsigned char)list->devices[j].name[length]))
+      if (strncmp(list->devices[j].name, info->name, length) == 0 &&
+          isdigit((unsigned char)list->devices[j].name[length]))
         number++;
-    snprintf(info->name, sizeof info->name, "%s%d", prefix, number);
+    snprintf(info->name + length, sizeof info->name - length, "%d", number);
   }
+}
+
+static void note(csa_device_list *list, int number, const char *platform, const char *what, cl_int error) {
+  const size_t used = strlen(list->notes);
+  snprintf(list->notes + used, sizeof list->notes - used, "  platform %d (%s) %s: %s%s%s%s\n", number, platform, what,
+           error == CL_SUCCESS ? "it reports none" : csa_cl_error_name(error), error == CL_SUCCESS ? "" : " (",
+           error == CL_SUCCESS ? "" : csa_cl_error_meaning(error), error == CL_SUCCESS ? "" : ")");
 }
 
 static csa_status add_platform(csa_device_list *list, int number, cl_platform_id platform) {
   cl_device_id ids[DEVICES_MAX];
   cl_uint count = 0;
+  char name[128] = "?";
   const cl_int error = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, ids, &count);
   if (error != CL_SUCCESS || count == 0) {
-    char name[128] = "?";
     clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL);
-    const size_t used = strlen(list->notes);
-    snprintf(list->notes + used, sizeof list->notes - used, "  platform %d (%s) shows no device: %s\n", number, name,
-             error == CL_SUCCESS ? "it reports none" : csa_cl_error_name(error));
+    note(list, number, name, "shows no device", error);
     return CSA_OK;
   }
   count = count < DEVICES_MAX ? count : DEVICES_MAX;
@@ -147,11 +170,15 @@ static csa_status add_platform(csa_device_list *list, int number, cl_platform_id
   if (grown == NULL) return csa_fail(CSA_MEMORY, "devices: the host has no more memory");
   list->devices = grown;
   for (cl_uint i = 0; i < count; i++) {
-    csa_device_info *info = &list->devices[list->count++];
+    csa_device_info *info = &list->devices[list->count];
     memset(info, 0, sizeof *info);
     info->platform_number = number;
     info->device_number = (int)i;
-    describe(info, platform, ids[i]);
+    const cl_int failed = describe(info, platform, ids[i]);
+    if (failed == CL_SUCCESS)
+      list->count++;
+    else
+      note(list, number, info->platform, "has a device that does not say what it is", failed);
   }
   return CSA_OK;
 }
@@ -164,11 +191,11 @@ csa_status csa_device_list_init(csa_device_list *list) {
   if (error != CL_SUCCESS || count == 0)
     return csa_fail(
         CSA_DEVICE,
-        "devices: no OpenCL platform was found (%s)\n"
+        "devices: no OpenCL platform was found: %s (%s)\n"
         "  for the CPU: apt-get install pocl-opencl-icd\n"
         "  for a GPU: install its vendor's OpenCL driver (NVIDIA: nvidia-opencl-icd, Intel: intel-opencl-icd,\n"
         "  AMD: rocm-opencl-icd or mesa-opencl-icd); `clsattn devices --check` looks for the reason",
-        csa_cl_error_name(error));
+        csa_cl_error_name(error), csa_cl_error_meaning(error));
   list->platforms = (int)(count < PLATFORMS_MAX ? count : PLATFORMS_MAX);
   for (int i = 0; i < list->platforms; i++) {
     const csa_status status = add_platform(list, i, platforms[i]);
@@ -212,9 +239,10 @@ static csa_status no_such_device(const csa_device_list *list, const char *name) 
   for (int i = 0; i < list->count && used < sizeof there; i++)
     used += (size_t)snprintf(there + used, sizeof there - used, "\n  %-8s %d:%d  %s", list->devices[i].name,
                              list->devices[i].platform_number, list->devices[i].device_number, list->devices[i].device);
-  return csa_fail(CSA_DEVICE, "device: %s: %s%s%s", name,
-                  list->count > 0 ? "no such device; there are" : "no device at all", list->count > 0 ? ":" : "",
-                  there);
+  const size_t notes = strlen(list->notes); /* without the last line's end */
+  return csa_fail(CSA_DEVICE, "device: %s: %s%s%s%s%.*s", name,
+                  list->count > 0 ? "no such device; there are" : "no device at all", list->count > 0 ? ":" : "", there,
+                  notes > 0 ? "\n" : "", (int)(notes > 0 ? notes - 1 : 0), list->notes);
 }
 
 csa_status csa_device_choose(const csa_device_list *list, const char *name, int *index) {

@@ -37,11 +37,12 @@ typedef struct {
   csa_device_info *devices;
   int count;
   int platforms;
-  char notes[1024]; /* a line for each platform that shows no device, and why; else empty */
+  char notes[1024]; /* a line for each platform or device that is left out, and why; else empty */
 } csa_device_list;
 
 /* Every device of every platform, in ICD order. No platform at all is CSA_DEVICE, and says how to install PoCL;
- * platforms without devices are noted and passed over. Released by csa_device_list_fini. */
+ * platforms without devices, and devices that do not say what they are, are noted and passed over. Released by
+ * csa_device_list_fini. */
 csa_status csa_device_list_init(csa_device_list *list);
 void csa_device_list_fini(csa_device_list *list);
 

@@ -7,6 +7,25 @@ typedef struct {
   const char *name;
 } error_name;
 
+/* What those mean that befall a program which does nothing wrong; others are between us and the driver. */
+static const struct {
+  cl_int code;
+  const char *text;
+} meanings[] = {
+    {CL_DEVICE_NOT_FOUND, "the platform has no such device"},
+    {CL_DEVICE_NOT_AVAILABLE, "the device does not answer"},
+    {CL_COMPILER_NOT_AVAILABLE, "the driver comes without a compiler"},
+    {CL_MEM_OBJECT_ALLOCATION_FAILURE, "the device has no room for it"},
+    {CL_OUT_OF_RESOURCES, "the device has failed, or has no room for it"},
+    {CL_OUT_OF_HOST_MEMORY, "the driver gets no memory from the host"},
+    {CL_PROFILING_INFO_NOT_AVAILABLE, "the driver took no times"},
+    {CL_BUILD_PROGRAM_FAILURE, "the driver's compiler refuses the program"},
+    {CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, "what was queued before has failed on the device"},
+    {CL_INVALID_BINARY, "not a binary of this driver and device"},
+    {CL_INVALID_BUFFER_SIZE, "larger than the device's buffers may be"},
+    {-1001, "no driver is installed"},
+};
+
 #define NAMED(code) \
   { (code), #code }
 
@@ -71,9 +90,16 @@ const char *csa_cl_error_name(cl_int error) {
   return number;
 }
 
+const char *csa_cl_error_meaning(cl_int error) {
+  for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+    if (meanings[i].code == error) return meanings[i].text;
+  return "the driver refuses the call; another version of it may not";
+}
+
 csa_status csa_cl_check(cl_int error, const char *what, const char *call) {
   if (error == CL_SUCCESS) return CSA_OK;
   const int memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY;
   const char *todo = memory || error == CL_OUT_OF_RESOURCES ? "\n  a smaller --batch takes less of the device" : "";
-  return csa_fail(memory ? CSA_MEMORY : CSA_DEVICE, "%s: %s: %s%s", what, call, csa_cl_error_name(error), todo);
+  return csa_fail(memory ? CSA_MEMORY : CSA_DEVICE, "%s: %s: %s (%s)%s", what, call, csa_cl_error_name(error),
+                  csa_cl_error_meaning(error), todo);
 }

@@ -341,22 +341,6 @@ uint64_t csa_plan_bytes(const csa_plan *plan) {
   return total;
 }
 
-static csa_status allocate(csa_plan *plan, csa_role role) {
-  csa_arena *arena = &plan->arenas[role];
-  CSA_TRY(csa_new(&arena->memory, (size_t)arena->count, sizeof *arena->memory));
-  for (int i = 0; i < arena->count; i++) {
-    cl_int error;
-    const cl_int zero = 0;
-    const size_t size = (size_t)((arena->bytes[i] + 3) / 4 * 4);
-    arena->memory[i] = clCreateBuffer(plan->device->context, CL_MEM_READ_WRITE, size, NULL, &error);
-    CSA_TRY(csa_cl_check(error, "plan", "clCreateBuffer"));
-    if (role == CSA_TRANSIENT) continue;
-    error = clEnqueueFillBuffer(plan->device->queue, arena->memory[i], &zero, sizeof zero, 0, size, 0, NULL, NULL);
-    CSA_TRY(csa_cl_check(error, "plan", "clEnqueueFillBuffer"));
-  }
-  return CSA_OK;
-}
-
 csa_status csa_plan_compile(const csa_plan *plan) {
   csa_program_name *names = NULL;
   size_t count = 0;
@@ -370,7 +354,7 @@ csa_status csa_plan_compile(const csa_plan *plan) {
 }
 
 csa_status csa_plan_bind(csa_plan *plan) {
-  for (int role = 0; role < CSA_ROLES; role++) CSA_TRY(allocate(plan, (csa_role)role));
+  CSA_TRY(csa_plan_allocate(plan));
   CSA_TRY(csa_plan_compile(plan)); /* takes long: after what may fail at once */
   for (size_t i = 0; i < plan->tensor_count; i++) {
     csa_tensor *tensor = plan->tensors[i];

@@ -129,7 +129,10 @@ uint64_t csa_arena_bytes(const csa_plan *plan, csa_role role);
  * What fails to build fails again, with its sentence, when it is bound. */
 csa_status csa_plan_compile(const csa_plan *plan);
 
-/* Allocates the arenas (zeroed, but for the transient one), builds and binds every kernel. */
+/* Allocates the arenas, zeroed but for the transient one. CSA_MEMORY says what is needed and what the device has. */
+csa_status csa_plan_allocate(csa_plan *plan);
+
+/* Allocates, builds and binds every kernel. */
 csa_status csa_plan_bind(csa_plan *plan);
 
 /* Enqueues nodes [first, end). */

@@ -107,11 +107,12 @@ static csa_status build_failed(csa_device *device, const char *name, const char 
   if (size > 0) clGetProgramBuildInfo(program, device->info.id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
   csa_fail(
       CSA_DEVICE,
-      "program %s.cl on %s: clBuildProgram: %s\n"
+      "program %s.cl on %s: clBuildProgram: %s (%s)\n"
       "  what its compiler says follows; where no kernel was changed, try --kernels portable, another --device, or\n"
       "  another version of %s\n"
       "  options: %s\n%.8000s",
-      name, device->info.name, csa_cl_error_name(error), device->info.platform, options, log);
+      name, device->info.name, csa_cl_error_name(error), csa_cl_error_meaning(error), device->info.platform, options,
+      log);
   free(log);
   return CSA_DEVICE;
 }

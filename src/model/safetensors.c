@@ -285,14 +285,15 @@ csa_status csa_safetensors_writer_add(csa_safetensors_writer *w, const char *nam
   if (json_object_get(w->header, name) != NULL)
     return csa_fail(CSA_FAILED, "weights: tensor '%s': there is one of this name already", name);
   json_t *sizes = json_array();
-  for (int i = 0; i < shape.rank; i++) json_array_append_new(sizes, json_integer(shape.dim[i]));
+  bool whole = true;
+  for (int i = 0; i < shape.rank; i++) whole &= json_array_append_new(sizes, json_integer(shape.dim[i])) == 0;
   const size_t first = w->size, bytes = (size_t)csa_elements(shape) * dtypes[dtype].size;
   const csa_status status = append(w, data, bytes);
   json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[dtype].name, "shape", sizes, "data_offsets",
                             (json_int_t)first, (json_int_t)w->size);
   const int stored = json_object_set_new(w->header, name, entry);
   if (status != CSA_OK) return status;
-  return stored == 0 ? CSA_OK : csa_fail(CSA_MEMORY, "weights: tensor '%s': no memory, or not UTF-8", name);
+  return stored == 0 && whole ? CSA_OK : csa_fail(CSA_MEMORY, "weights: tensor '%s': no memory, or not UTF-8", name);
 }
 
 static csa_status write_parts(const csa_safetensors_writer *w, FILE *stream, const char *path, const char *header,

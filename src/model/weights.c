@@ -130,9 +130,14 @@ csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors
   return CSA_OK;
 }
 
+/* NULL without memory, or where a name is not UTF-8. */
 static json_t *name_list(char *const *names, int count) {
   json_t *list = json_array();
-  for (int i = 0; i < count; i++) json_array_append_new(list, json_string(names[i]));
+  for (int i = 0; i < count; i++)
+    if (json_array_append_new(list, json_string(names[i])) != 0) {
+      json_decref(list);
+      return NULL;
+    }
   return list;
 }
 

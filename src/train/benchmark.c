@@ -74,7 +74,7 @@ static csa_status prepare(double *compile_s, trainee *t, csa_device *device, con
                   (csa_graph_config){.choices = c->choices, .batch = c->batch, .training = true},
                   (csa_optimizer_config){.kind = CSA_ADAM, .lr = 1e-3f}));
   double start = csa_seconds();
-  CSA_TRY(csa_schedule_bind(t->graph));
+  CSA_TRY(csa_fit_refused(csa_schedule_bind(t->graph), &t->graph, &t->optimizer, &c->architecture));
   *compile_s = csa_seconds() - start;
   CSA_TRY(csa_graph_initialize(t->graph, c->seed));
   CSA_TRY(random_images(t, c));

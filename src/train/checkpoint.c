@@ -88,6 +88,7 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   double figures[FIGURES];
   checkpoint_path(t, path);
   to_figures(&t->progress, figures);
+  if (tuning_text == NULL) CSA_GO(csa_fail(CSA_MEMORY, "checkpoint: %s: the host has no more memory", path));
   CSA_GO(csa_safetensors_writer_begin(&writer));
   CSA_GO(csa_safetensors_writer_metadata(writer, "format", FORMAT));
   CSA_GO(csa_safetensors_writer_metadata(writer, "clsattn", csa_version()));
@@ -95,7 +96,7 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   CSA_GO(csa_safetensors_writer_metadata(writer, "gemm", csa_gemm_text(t->config.choices.gemm)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "conv", csa_conv_text(t->config.choices.conv)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "precision", csa_precision_text(t->config.choices.precision)));
-  CSA_GO(csa_safetensors_writer_metadata(writer, "tuning", tuning_text != NULL ? tuning_text : "[]"));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "tuning", tuning_text));
   CSA_GO(csa_safetensors_writer_add(writer, "progress", CSA_ST_F64, csa_shape1(FIGURES), figures));
   if (t->graph->scaler != NULL) CSA_GO(save_scaler(t, writer));
   CSA_GO(csa_weights_add(writer, t->graph, "param.", t->graph->parameters.values));
@@ -103,6 +104,7 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   if (t->optimizer.second != NULL) CSA_GO(csa_weights_add(writer, t->graph, "second.", t->optimizer.second));
   if (t->optimizer.mean != NULL) CSA_GO(csa_weights_add(writer, t->graph, "mean.", t->optimizer.mean));
   CSA_GO(csa_safetensors_writer_write(writer, path));
+  t->saved_step = t->progress.step;
 done:
   csa_safetensors_writer_close(writer);
   free(tuning_text);
@@ -129,6 +131,7 @@ static csa_status read_progress(csa_trainer *t, const csa_safetensors *file) {
   if (figures[1] > t->config.epochs)
     return csa_fail(CSA_USAGE, "--epochs: %d: the run has done %d already", t->config.epochs, (int)figures[1]);
   from_figures(&t->progress, figures);
+  t->saved_step = t->progress.step;
   return CSA_OK;
 }
 

@@ -95,6 +95,10 @@ csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *
   *out = feed;
   feed = NULL;
 done:
+  if (status == CSA_MEMORY && feed != NULL && feed->resident) { /* the device has less than it says: batch by batch */
+    csa_feed_destroy(feed);
+    return csa_feed_create(out, graph, dataset, split, augment, 1);
+  }
   csa_feed_destroy(feed);
   return status;
 }

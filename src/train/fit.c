@@ -2,14 +2,15 @@
 
 #include <stdio.h>
 
+/* Without an optimizer, for a model that is only asked. */
 static csa_status place(csa_graph **out, csa_optimizer *optimizer, csa_device *device, const csa_architecture *a,
-                        csa_graph_config config, csa_optimizer_config optimizer_config) {
+                        csa_graph_config config, const csa_optimizer_config *optimizer_config) {
   csa_graph *graph = NULL;
   csa_status status;
   *out = NULL;
   CSA_GO(csa_graph_create(&graph, device, config));
   CSA_GO(csa_architecture_build(a, graph));
-  CSA_GO(csa_optimizer_record(optimizer, graph, optimizer_config));
+  if (optimizer_config != NULL) CSA_GO(csa_optimizer_record(optimizer, graph, *optimizer_config));
   CSA_GO(csa_plan_place(graph->plan));
   *out = graph;
   graph = NULL;
@@ -18,30 +19,52 @@ done:
   return status;
 }
 
-/* The largest batch below config.batch that fits; 0: none. */
-static int largest_batch(csa_device *device, const csa_architecture *a, csa_graph_config config,
-                         csa_optimizer_config optimizer_config) {
-  int fits = 0, too_many = config.batch;
-  while (too_many - fits > 1) {
-    csa_graph *graph;
-    csa_optimizer optimizer;
-    config.batch = fits + (too_many - fits) / 2;
-    if (place(&graph, &optimizer, device, a, config, optimizer_config) == CSA_OK)
-      fits = config.batch;
+/* Whether the device gives that much, where `allocate`; else whether it says that it has it. */
+static bool fits(csa_device *device, const csa_architecture *a, csa_graph_config config,
+                 const csa_optimizer_config *optimizer_config, bool allocate) {
+  csa_graph *graph;
+  csa_optimizer optimizer;
+  csa_status status = place(&graph, &optimizer, device, a, config, optimizer_config);
+  if (status == CSA_OK && allocate) status = csa_plan_allocate(graph->plan);
+  if (status == CSA_OK && allocate) status = csa_device_finish(device);
+  csa_graph_destroy(graph);
+  return status == CSA_OK;
+}
+
+/* Adds the largest batch below config.batch that fits to the sentence of the failure. */
+static csa_status advise(csa_device *device, const csa_architecture *a, csa_graph_config config,
+                         const csa_optimizer_config *optimizer_config, bool allocate, const char *why) {
+  int least = 0, too_many = config.batch;
+  while (too_many - least > 1) {
+    config.batch = least + (too_many - least) / 2;
+    if (fits(device, a, config, optimizer_config, allocate))
+      least = config.batch;
     else
       too_many = config.batch;
-    csa_graph_destroy(graph);
   }
-  return fits;
+  if (least == 0) return csa_fail(CSA_MEMORY, "%s\n  but here not even a batch of one image fits", why);
+  return csa_fail(CSA_MEMORY, "%s\n  of this model, %s takes up to: --batch %d", why, device->info.name, least);
 }
 
 csa_status csa_fit(csa_graph **graph, csa_optimizer *optimizer, csa_device *device, const csa_architecture *a,
                    csa_graph_config config, csa_optimizer_config optimizer_config) {
   char why[512];
-  const csa_status status = place(graph, optimizer, device, a, config, optimizer_config);
+  const csa_status status = place(graph, optimizer, device, a, config, &optimizer_config);
   if (status != CSA_MEMORY) return status;
   snprintf(why, sizeof why, "%s", csa_last_error());
-  const int batch = largest_batch(device, a, config, optimizer_config);
-  if (batch == 0) return csa_fail(CSA_MEMORY, "%s\n  but here not even a batch of one image fits", why);
-  return csa_fail(CSA_MEMORY, "%s\n  of this model, %s takes up to: --batch %d", why, device->info.name, batch);
+  return advise(device, a, config, &optimizer_config, false, why);
+}
+
+csa_status csa_fit_refused(csa_status status, csa_graph **graph, const csa_optimizer *optimizer,
+                           const csa_architecture *a) {
+  char why[512];
+  if (status != CSA_MEMORY || *graph == NULL) return status;
+  csa_device *device = (*graph)->device;
+  const csa_graph_config config = (*graph)->config;
+  const csa_optimizer_config *optimizer_config = optimizer != NULL ? &optimizer->config : NULL;
+  snprintf(why, sizeof why, "%s", csa_last_error());
+  csa_graph_destroy(*graph); /* what it holds has to be free again */
+  *graph = NULL;
+  if (fits(device, a, config, optimizer_config, true)) return csa_fail(status, "%s", why); /* the host, or for once */
+  return advise(device, a, config, optimizer_config, true, why);
 }

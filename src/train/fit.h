@@ -11,4 +11,10 @@ csa_status csa_fit(csa_graph **graph, csa_optimizer *optimizer, csa_device *devi
                    const csa_architecture *architecture, csa_graph_config config,
                    csa_optimizer_config optimizer_config);
 
+/* Passes `status` on. Where it is CSA_MEMORY, as the device did not give what it says it has, the graph is destroyed,
+ * and the sentence names the largest batch that the device does give memory for. Whatever else the model took there has
+ * to be released before. `optimizer`: NULL for a graph without. */
+csa_status csa_fit_refused(csa_status status, csa_graph **graph, const csa_optimizer *optimizer,
+                           const csa_architecture *architecture);
+
 #endif

@@ -132,12 +132,13 @@ bool csa_ledger_has_product(const csa_ledger *l, const char *product) {
   return false;
 }
 
-/* How alike two parts must be to count as one. */
-typedef enum { SAME_NAME, SAME_KERNEL, SAME_UNIT, LEVELS } likeness;
+/* How alike two parts must be to count as one; only for the first it may be another output. */
+typedef enum { SAME_NAME_AT_ALL, SAME_NAME, SAME_KERNEL, SAME_UNIT, LEVELS } likeness;
 
 static bool alike(const csa_ledger *l, size_t a, size_t b, likeness how) {
   const csa_kernel *x = &unit_at(l, a)->kernel, *y = &unit_at(l, b)->kernel;
   if (a == b || how == SAME_UNIT) return a == b;
+  if (how == SAME_NAME_AT_ALL) return same_name(x, y);
   if (a % CSA_ARGS_MAX != b % CSA_ARGS_MAX) return false;
   return how == SAME_KERNEL ? same_kernel(x, y) : same_name(x, y);
 }
@@ -158,10 +159,10 @@ static double explains(const csa_ledger *l, size_t part, likeness how) {
   return failed_behind / sqrt((double)failed * behind);
 }
 
-/* Everywhere, with its options, or in one product: whichever explains most. */
+/* In all it writes, everywhere, with its options, or in one product: whichever explains most. */
 static double suspicion(const csa_ledger *l, size_t part) {
   double most = 0.0;
-  for (int how = SAME_NAME; how < LEVELS; how++) most = fmax(most, explains(l, part, (likeness)how));
+  for (int how = SAME_NAME_AT_ALL; how < LEVELS; how++) most = fmax(most, explains(l, part, (likeness)how));
   return most;
 }
 

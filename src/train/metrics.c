@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "core/json.h"
 
 struct csa_metrics {
   FILE *file;
@@ -76,10 +79,13 @@ static json_t *describe(const csa_metrics_row *row) {
 
 csa_status csa_metrics_append(csa_metrics *m, const csa_metrics_row *row) {
   json_t *line = describe(row);
-  csa_status status = line != NULL ? CSA_OK : csa_fail(CSA_FAILED, "metrics: a figure is not finite");
-  if (line != NULL &&
-      (json_dumpf(line, m->file, JSON_COMPACT) != 0 || fputc('\n', m->file) == EOF || fflush(m->file) != 0))
-    status = output_failed(m);
+  const bool written = line != NULL && json_dumpf(line, m->file, JSON_COMPACT) == 0 && fputc('\n', m->file) != EOF &&
+                       fflush(m->file) == 0;
+  const int error = errno;
+  csa_status status = csa_json_check();
+  if (status == CSA_OK && line == NULL) status = csa_fail(CSA_FAILED, "metrics: a figure is not finite");
+  errno = error;
+  if (status == CSA_OK && !written) status = output_failed(m);
   json_decref(line);
   return status;
 }

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "train/fit.h"
+
 /* The names in the file's metadata, or numbers. */
 static csa_status read_class_names(csa_trained *t) {
   const char *text = csa_safetensors_metadata(t->file, "classes");
@@ -47,7 +49,7 @@ csa_status csa_trained_build(csa_trained *t, csa_device *device, csa_graph_confi
     return csa_fail_in(t->graph->status == CSA_USAGE ? CSA_INPUT : t->graph->status, "weights: %s",
                        csa_safetensors_path(t->file));
   CSA_TRY(csa_weights_check_names(t->graph, t->file));
-  CSA_TRY(csa_schedule_prepare(t->graph));
+  CSA_TRY(csa_fit_refused(csa_schedule_prepare(t->graph), &t->graph, NULL, &t->architecture));
   return csa_weights_read(t->graph, t->file, "", t->graph->parameters.values, NULL);
 }
 

@@ -80,6 +80,7 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
   CSA_GO(check_data(config, dataset));
   CSA_GO(csa_new(&t, 1, sizeof *t));
   t->lock = -1;
+  t->saved_step = -1;
   t->config = *config;
   t->device = device;
   t->dataset = dataset;
@@ -132,9 +133,14 @@ static csa_status prepare_swap(csa_trainer *t) {
   return csa_plan_bind(t->swap);
 }
 
+/* The self-test is first, while the device is empty. */
+static csa_status prepare_graph(csa_trainer *t) {
+  CSA_TRY(csa_selftest_once(t->graph, &t->optimizer.config, &t->config.augment));
+  return csa_schedule_bind(t->graph);
+}
+
 csa_status csa_trainer_prepare(csa_trainer *t) {
-  CSA_TRY(csa_selftest_once(t->graph, &t->optimizer.config, &t->config.augment)); /* while the device is empty */
-  CSA_TRY(csa_schedule_bind(t->graph));
+  CSA_TRY(csa_fit_refused(prepare_graph(t), &t->graph, &t->optimizer, &t->config.architecture));
   CSA_TRY(prepare_swap(t));
   CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->train, &t->config.augment, 0));
   if (t->validation.count > 0) CSA_TRY(csa_feed_create(&t->val_feed, t->graph, t->dataset, &t->validation, NULL, 0));
@@ -359,7 +365,7 @@ bool csa_trainer_stale(const csa_trainer *t) {
   return t->config.patience > 0 && p->best_epoch > 0 && p->epoch - p->best_epoch >= t->config.patience;
 }
 
-csa_status csa_trainer_run(csa_trainer *t) {
+static csa_status run(csa_trainer *t) {
   double since = csa_seconds();
   t->last_checkpoint = since;
   t->lr = lr_of(t);
@@ -371,4 +377,22 @@ csa_status csa_trainer_run(csa_trainer *t) {
   CSA_TRY(swap(t));
   CSA_TRY(write_weights(t, "model.safetensors"));
   return swap(t);
+}
+
+/* Device, memory or disk have failed. What is on the device may be half a step, so it is the last checkpoint that
+ * counts. */
+static csa_status cut_off(csa_trainer *t, csa_status status) {
+  char why[1024], saved[64] = "nothing was saved yet, so it begins again";
+  int64_t length;
+  snprintf(why, sizeof why, "%s", csa_last_error());
+  (void)csa_metrics_flush(t->metrics, &length); /* it is the first failure that is told */
+  if (t->saved_step >= 0) snprintf(saved, sizeof saved, "the state after step %lld is saved", (long long)t->saved_step);
+  return csa_fail(status, "train: after step %lld: %s%s\n  %s; go on with: clsattn train --resume %s",
+                  (long long)t->progress.step, status == CSA_DEVICE ? "the device failed: " : "", why, saved,
+                  t->folder);
+}
+
+csa_status csa_trainer_run(csa_trainer *t) {
+  const csa_status status = run(t);
+  return status == CSA_DEVICE || status == CSA_MEMORY || status == CSA_OUTPUT ? cut_off(t, status) : status;
 }

@@ -59,6 +59,7 @@ typedef struct {
   int wrong;                         /* steps that the guard had found by then, in this process */
   bool rewound;                      /* progress stands before a step whose numbers are not finite (losses.h) */
   double last_checkpoint;            /* csa_seconds() */
+  int64_t saved_step;                /* of the last checkpoint; -1: none yet */
   double last_drain;                 /* likewise: when losses were fetched */
   double run_seconds, run_images;    /* trained in this process, without evaluation */
 } csa_trainer;
@@ -80,7 +81,8 @@ csa_status csa_trainer_resume(csa_trainer *trainer, const char *folder);
 
 /* Trains to the last epoch, the target, or until validation got no better for config.patience epochs; writes
  * checkpoints, best.safetensors where images are held back, and at the end model.safetensors: the moving averages,
- * where those are kept. CSA_INTERRUPTED after a signal: the checkpoint is written. */
+ * where those are kept. CSA_INTERRUPTED after a signal: the checkpoint is written. Where device, memory or disk fail,
+ * the sentence says at which step, and how to go on. */
 csa_status csa_trainer_run(csa_trainer *trainer);
 
 /* Whether validation got no better for config.patience epochs. */
