@@ -2,6 +2,9 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
 
 /* The names in the file's metadata, or numbers. */
 static csa_status read_class_names(csa_trained *t) {
@@ -17,6 +20,9 @@ static csa_status read_class_names(csa_trained *t) {
     char number[16];
     snprintf(number, sizeof number, "%d", c);
     const char *name = json_string_value(json_array_get(names, (size_t)c));
+    if (name != NULL && !csa_text_is_plain(name, strlen(name)))
+      CSA_GO(csa_fail(CSA_INPUT, "weights: %s: metadata: classes: the name of class %d has control characters",
+                      csa_safetensors_path(t->file), c));
     CSA_GO(csa_copy_text(&t->class_names[c], name != NULL ? name : number));
   }
 done:
