@@ -63,12 +63,13 @@ static csa_status read_member(const input *in, csa_member *m, int64_t claimed) {
     if (code != ARCHIVE_OK)
       return csa_fail(CSA_INPUT, "data: %s: byte %lld: %s", m->label, (long long)m->size,
                       code == ARCHIVE_EOF ? "it ends too early" : archive_error_string(in->tar));
+    if (size == 0) continue;
     if (offset != m->size || (int64_t)size > claimed - m->size)
       return csa_fail(CSA_INPUT,
                       "data: %s: byte %lld: a hole, or more than it claims\n  pack it anew, not as a sparse file",
                       m->label, (long long)m->size);
     CSA_TRY(grow(m, claimed, (int64_t)size, &room));
-    if (size > 0) memcpy(m->bytes + m->size, block, size);
+    memcpy(m->bytes + m->size, block, size);
     m->size += (int64_t)size;
   }
   return CSA_OK;
