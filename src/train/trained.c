@@ -52,7 +52,7 @@ csa_status csa_trained_build(csa_trained *t, csa_device *device, csa_graph_confi
   if (csa_architecture_build(&t->architecture, t->graph) != CSA_OK) /* sizes that cannot be are the file's fault */
     return csa_fail_in(t->graph->status == CSA_USAGE ? CSA_INPUT : t->graph->status, "weights: %s",
                        csa_safetensors_path(t->file));
-  CSA_TRY(csa_weights_check_names(t->graph, t->file));
+  CSA_TRY(csa_weights_check(t->graph, t->file, NULL));
   CSA_TRY(csa_schedule_prepare(t->graph));
   return csa_weights_read(t->graph, t->file, "", t->graph->parameters.values, NULL);
 }
