@@ -8,8 +8,8 @@
 #include "core/file.h"
 #include "fuzz/fuzz.h"
 
-#define ROUNDS 60 /* of each kind of change, of each file */
-#define CUTS 64
+#define ROUNDS 40 /* of each kind of change, of each file */
+#define CUTS 48
 #define MORE 4096 /* bytes that a change adds at most */
 
 static uint64_t drawn;
