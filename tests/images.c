@@ -47,6 +47,17 @@ void test_write_png(const char *path, const test_png *p, const uint8_t *rows) {
   fclose(file);
 }
 
+/* A progressive script: the means, then each other coefficient, first without its last bit. */
+static void make_scans(struct jpeg_compress_struct *j, jpeg_scan_info scans[127]) {
+  for (int i = 0; i < 127; i++) {
+    const int coefficient = (i + 62) % 63 + 1;
+    scans[i] = (jpeg_scan_info){.comps_in_scan = 1, .Ss = coefficient, .Se = coefficient, .Ah = i > 63, .Al = i <= 63};
+  }
+  scans[0] = (jpeg_scan_info){.comps_in_scan = 1};
+  j->scan_info = scans;
+  j->num_scans = 127;
+}
+
 void test_write_jpeg(const char *path, const test_jpeg *p, const uint8_t *rows) {
   static const J_COLOR_SPACE spaces[] = {[1] = JCS_GRAYSCALE, [3] = JCS_RGB, [4] = JCS_CMYK};
   struct jpeg_compress_struct j = {0};
@@ -63,6 +74,8 @@ void test_write_jpeg(const char *path, const test_jpeg *p, const uint8_t *rows) 
   jpeg_set_quality(&j, 100, TRUE);
   for (int c = 0; c < j.num_components; c++) j.comp_info[c].h_samp_factor = j.comp_info[c].v_samp_factor = 1;
   if (p->progressive) jpeg_simple_progression(&j);
+  jpeg_scan_info scans[127];
+  if (p->scans) make_scans(&j, scans);
   if (p->no_adobe) j.write_Adobe_marker = FALSE;
   jpeg_start_compress(&j, TRUE);
   if (p->orientation > 0) {

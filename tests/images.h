@@ -23,6 +23,7 @@ typedef struct {
   int orientation;             /* of an EXIF block; 0: none */
   bool big_endian;             /* the EXIF block */
   bool progressive, no_adobe;
+  bool scans; /* 127 of them, each with a bit of a coefficient; takes one channel */
 } test_jpeg;
 
 /* `rows` are [height, width, channels]. Best quality, no subsampling: a flat area comes back within 2. */

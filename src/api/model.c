@@ -294,7 +294,7 @@ csa_status csa_weights_load(csa_model *m, const char *path) {
   csa_status status;
   CSA_TRY(check_built(m, "weights"));
   CSA_GO(csa_safetensors_open(&file, path));
-  CSA_GO(csa_weights_check_names(m->graph, file));
+  CSA_GO(csa_weights_check(m->graph, file, NULL));
   status = csa_weights_read(m->graph, file, "", m->graph->parameters.values, NULL);
 done:
   csa_safetensors_close(file);

@@ -52,10 +52,6 @@ csa_status csa_command_cache(int argc, char **argv) {
   CSA_TRY(csa_options_positionals(&line, argc, argv, positional, action != NULL ? 1 : 0));
   if (action != NULL && strcmp(action, "show") != 0 && strcmp(action, "clear") != 0)
     return csa_fail(CSA_USAGE, "cache: %s: must be show or clear\n  see clsattn cache --help", action);
-  if (!csa_cache_folder(folder))
-    return csa_fail(CSA_OUTPUT,
-                    "cache: %s: no folder that only you can write to, so nothing is kept\n"
-                    "  set XDG_CACHE_HOME to one",
-                    folder[0] != '\0' ? folder : "neither XDG_CACHE_HOME nor HOME is set");
+  CSA_TRY(csa_cache_folder(folder));
   return action != NULL && strcmp(action, "clear") == 0 ? clear(folder, json) : show(folder, json);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,7 +29,7 @@ static csa_status read_all(int descriptor, const char *path, uint8_t *data, size
   return CSA_OK;
 }
 
-csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_t *size) {
+static csa_status read_file(const char *path, uint64_t limit, bool own, uint8_t **data, size_t *size) {
   struct stat info;
   uint8_t *bytes = NULL;
   csa_status status;
@@ -43,6 +44,10 @@ csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_
                       (long long)info.st_size, (unsigned long long)limit);
     goto done;
   }
+  if (own && info.st_uid != geteuid()) { /* of what was opened, whatever the name leads to by now */
+    status = csa_fail(CSA_INPUT, "file: %s: it belongs to another user", path);
+    goto done;
+  }
   CSA_GO(csa_new(&bytes, (size_t)info.st_size + 1, 1));
   CSA_GO(read_all(descriptor, path, bytes, (size_t)info.st_size));
   *data = bytes;
@@ -52,6 +57,14 @@ done:
   free(bytes);
   close(descriptor);
   return status;
+}
+
+csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_t *size) {
+  return read_file(path, limit, false, data, size);
+}
+
+csa_status csa_file_read_own(const char *path, uint64_t limit, uint8_t **data, size_t *size) {
+  return read_file(path, limit, true, data, size);
 }
 
 static csa_status output_failed(const csa_file_writer *writer) {
@@ -181,6 +194,15 @@ csa_status csa_folder_make(const char *path, unsigned mode) {
   }
   free(parts);
   return status;
+}
+
+csa_status csa_folder_private(const char *path) {
+  struct stat info;
+  CSA_TRY(csa_folder_make(path, 0700));
+  if (stat(path, &info) != 0) return csa_fail(CSA_OUTPUT, "folder: %s: %s", path, strerror(errno));
+  if (info.st_uid != geteuid()) return csa_fail(CSA_OUTPUT, "folder: %s: it belongs to another user", path);
+  if ((info.st_mode & 022) == 0) return CSA_OK;
+  return csa_fail(CSA_OUTPUT, "folder: %s: others can write to it, until chmod go-w", path);
 }
 
 csa_status csa_scratch_make(char path[CSA_SCRATCH]) {

@@ -12,6 +12,9 @@
  * unreadable file, or one above `limit` bytes, is CSA_INPUT. */
 csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_t *size);
 
+/* The same for what will be trusted, in a private folder: CSA_INPUT also where the file is not the user's. */
+csa_status csa_file_read_own(const char *path, uint64_t limit, uint8_t **data, size_t *size);
+
 /* Writes `path` as a whole: under a temporary name in the same folder, flushed (fsync), then renamed, and the folder
  * flushed. On failure (CSA_OUTPUT) an old file stays as it was and nothing is left behind. */
 csa_status csa_file_replace(const char *path, const void *data, size_t size);
@@ -34,6 +37,10 @@ csa_status csa_folder_rename(const char *from, const char *to);
 
 /* Makes `path` and its missing parents, with `mode`; an existing folder is fine. */
 csa_status csa_folder_make(const char *path, unsigned mode);
+
+/* The same for the user alone (0700). One that is there, but is another user's or can be written to by others, is
+ * CSA_OUTPUT. */
+csa_status csa_folder_private(const char *path);
 
 /* A new empty folder for the user alone, below $TMPDIR or /tmp, in `path`; and its end, with all that is in it. An
  * empty path is accepted, and nothing is removed then. */

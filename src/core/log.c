@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "core/text.h"
+
 static csa_log_sink current_sink;
 
 void csa_log_to(csa_log_sink sink) { current_sink = sink; }
@@ -15,5 +17,6 @@ void csa_log(const char *format, ...) {
   va_start(args, format);
   vsnprintf(line, sizeof line, format, args);
   va_end(args);
+  csa_text_tame(line);
   current_sink(line);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
+
 #define SENTENCE_MAX 16384 /* a build log may be in it */
 
 static _Thread_local char sentence[SENTENCE_MAX];
@@ -37,6 +39,7 @@ csa_status(csa_fail)(csa_status code, const char *format, ...) {
   va_start(args, format);
   vsnprintf(sentence, sizeof sentence, format, args);
   va_end(args);
+  csa_text_tame(sentence); /* names in it come from files */
   return code;
 }
 
@@ -46,6 +49,7 @@ csa_status(csa_fail_in)(csa_status code, const char *format, ...) {
   va_start(args, format);
   vsnprintf(context, sizeof context, format, args);
   va_end(args);
+  csa_text_tame(context);
   const size_t length = strlen(context);
   const size_t keep = strnlen(sentence, sizeof sentence - length - 3);
   memmove(sentence + length + 2, sentence, keep);

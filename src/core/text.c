@@ -29,3 +29,24 @@ const char *csa_text_utf8(const char *text, char *safe, size_t size) {
   safe[used] = '\0';
   return safe;
 }
+
+/* Bytes of the control character at `text`, or 0; of those that UTF-8 adds (U+0080 to U+009F), too. */
+static int control(const char *text) {
+  const unsigned char *s = (const unsigned char *)text;
+  if (s[0] == 0xC2 && s[1] >= 0x80 && s[1] < 0xA0) return 2;
+  return s[0] < ' ' || s[0] == 0x7F ? 1 : 0;
+}
+
+bool csa_text_is_plain(const char *text, size_t size) {
+  for (size_t at = 0; at < size;) {
+    const int length = csa_text_character(text + at);
+    if (length == 0 || control(text + at) != 0) return false;
+    at += (size_t)length;
+  }
+  return true;
+}
+
+void csa_text_tame(char *text) {
+  for (; *text != '\0'; text++)
+    if (*text != '\n' && *text != '\t') memset(text, '?', (size_t)control(text));
+}

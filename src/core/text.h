@@ -2,6 +2,7 @@
 #ifndef CSA_CORE_TEXT_H
 #define CSA_CORE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Bytes of the UTF-8 character that begins at `text`, a NUL being one; 0 if it is none: cut short, longer than need be,
@@ -11,5 +12,11 @@ int csa_text_character(const char *text);
 /* `text` as UTF-8 into safe[size], which is returned: bytes that are none become U+FFFD, and what does not fit is left
  * out. */
 const char *csa_text_utf8(const char *text, char *safe, size_t size);
+
+/* Whether text[size], with a NUL behind it, is UTF-8 without control characters, which a terminal would obey. */
+bool csa_text_is_plain(const char *text, size_t size);
+
+/* Puts question marks in place of control characters, but for tabs and ends of lines. */
+void csa_text_tame(char *text);
 
 #endif

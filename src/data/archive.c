@@ -39,9 +39,10 @@ static la_ssize_t feed(struct archive *tar, void *user, const void **block) {
   return -1;
 }
 
-static csa_status grow(csa_member *m, int64_t claimed, int64_t *room) {
-  if (m->size < *room) return CSA_OK;
-  int64_t next = *room > 0 ? 2 * *room : BLOCK;
+/* Room for `more` bytes, which the member's claim allows. */
+static csa_status grow(csa_member *m, int64_t claimed, int64_t more, int64_t *room) {
+  if (more <= *room - m->size) return CSA_OK;
+  int64_t next = 2 * *room > m->size + more ? 2 * *room : m->size + more;
   if (next > claimed) next = claimed;
   uint8_t *bytes = realloc(m->bytes, (size_t)next);
   if (bytes == NULL)
@@ -51,15 +52,25 @@ static csa_status grow(csa_member *m, int64_t claimed, int64_t *room) {
   return CSA_OK;
 }
 
+/* Block by block, as a sparse file would have holes that cost nothing in the archive, but memory here. */
 static csa_status read_member(const input *in, csa_member *m, int64_t claimed) {
   int64_t room = 0;
   while (m->size < claimed) {
-    CSA_TRY(grow(m, claimed, &room));
-    const la_ssize_t got = archive_read_data(in->tar, m->bytes + m->size, (size_t)(room - m->size));
-    if (got <= 0)
+    const void *block;
+    size_t size;
+    la_int64_t offset;
+    const int code = archive_read_data_block(in->tar, &block, &size, &offset);
+    if (code != ARCHIVE_OK)
       return csa_fail(CSA_INPUT, "data: %s: byte %lld: %s", m->label, (long long)m->size,
-                      got < 0 ? archive_error_string(in->tar) : "it ends too early");
-    m->size += got;
+                      code == ARCHIVE_EOF ? "it ends too early" : archive_error_string(in->tar));
+    if (size == 0) continue;
+    if (offset != m->size || (int64_t)size > claimed - m->size)
+      return csa_fail(CSA_INPUT,
+                      "data: %s: byte %lld: a hole, or more than it claims\n  pack it anew, not as a sparse file",
+                      m->label, (long long)m->size);
+    CSA_TRY(grow(m, claimed, (int64_t)size, &room));
+    memcpy(m->bytes + m->size, block, size);
+    m->size += (int64_t)size;
   }
   return CSA_OK;
 }

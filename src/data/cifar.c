@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/text.h"
 #include "data/formats.h"
 #include "data/source.h"
 
@@ -152,6 +153,11 @@ static csa_status read_text(const csa_member *m, uint8_t **text) {
   return got == (size_t)m->size ? CSA_OK : csa_fail(CSA_INPUT, "data: %s: cannot be read", m->label);
 }
 
+/* Names end up in weight files and JSON, which take UTF-8 alone: that is to be said now, not after the training. */
+static csa_status not_text(const csa_member *m) {
+  return csa_fail(CSA_INPUT, "data: %s: is not text in UTF-8, a line for each class", m->label);
+}
+
 static csa_status read_names(csa_dataset *d, const csa_source *source, const layout *l) {
   const csa_member *m = csa_source_find(source, l->names);
   char *rest = NULL;
@@ -160,11 +166,9 @@ static csa_status read_names(csa_dataset *d, const csa_source *source, const lay
   csa_status status;
   if (m == NULL) return csa_dataset_number_classes(d, l->classes);
   CSA_GO(read_text(m, &text));
-  if (!csa_is_text((const char *)text, (size_t)m->size)) {
-    status = csa_fail(CSA_INPUT, "data: %s: is not text in UTF-8", m->label);
-    goto done;
-  }
+  if (memchr(text, '\0', (size_t)m->size) != NULL) CSA_GO(not_text(m));
   for (char *line = strtok_r((char *)text, "\r\n", &rest); line != NULL; line = strtok_r(NULL, "\r\n", &rest)) {
+    if (!csa_text_is_plain(line, strlen(line))) CSA_GO(not_text(m));
     CSA_GO(csa_grow(&d->class_names, count, &capacity, sizeof *d->class_names));
     CSA_GO(csa_copy_text(&d->class_names[count], line));
     d->classes = (int)++count;

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-#include "core/text.h"
 #include "data/formats.h"
 #include "data/holdout.h"
 #include "data/known.h"
@@ -22,15 +21,6 @@ const csa_format *csa_format_at(int index) {
 csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_bytes) {
   CSA_TRY(csa_new(&split->images, (size_t)count, image_bytes));
   return csa_new(&split->labels, (size_t)count, sizeof *split->labels);
-}
-
-bool csa_is_text(const char *text, size_t size) {
-  for (size_t at = 0; at < size;) {
-    const int bytes = csa_text_character(text + at);
-    if (bytes == 0 || text[at] == '\0') return false;
-    at += (size_t)bytes;
-  }
-  return true;
 }
 
 csa_status csa_dataset_number_classes(csa_dataset *d, int classes) {

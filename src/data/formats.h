@@ -23,10 +23,6 @@ extern const csa_format csa_format_cifar10, csa_format_cifar100, csa_format_idx,
 /* Room for `count` images and labels in a split that has none. */
 csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_bytes);
 
-/* Whether text, with a NUL behind it, can name classes: names end up in weight files and JSON, which take UTF-8 alone,
- * and that is to be said now, not after the training. */
-bool csa_is_text(const char *text, size_t size);
-
 /* Names "0", "1", … for classes that have none. */
 csa_status csa_dataset_number_classes(csa_dataset *dataset, int classes);
 

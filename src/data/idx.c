@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "data/formats.h"
@@ -18,12 +18,18 @@
 
 enum { MAGIC_LABELS = 0x0801, MAGIC_IMAGES = 0x0803 };
 
+/* A pipe would wait for its writer. */
+static bool is_file(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 /* FOLDER/NAME or FOLDER/NAME.gz, whichever is there. */
 static bool find(const char *folder, const char *name, char path[PATH_MAX]) {
   snprintf(path, PATH_MAX, "%s/%s", folder, name);
-  if (access(path, F_OK) == 0) return true;
+  if (is_file(path)) return true;
   snprintf(path, PATH_MAX, "%s/%s.gz", folder, name);
-  return access(path, F_OK) == 0;
+  return is_file(path);
 }
 
 static bool recognises(const char *folder) {

@@ -43,6 +43,7 @@ void csa_image_fini(csa_image *image) {
 #include "core/file.h"
 
 #define FILE_MAX ((uint64_t)1 << 29) /* bytes */
+#define SCANS_MAX 100                /* of a JPEG; programs write about 10, and each goes over the whole image */
 
 /* An image as it is stored: rows of red, green, blue and, where `channels` is 4, alpha. */
 typedef struct {
@@ -68,9 +69,26 @@ static csa_status make_rows(stored *s, uint32_t height, uint32_t width, int chan
   return csa_new(&s->rows, pixels, (size_t)channels);
 }
 
+/* Whether a PNG has the whole chunk that begins at `at`, and how long its content is. */
+static bool chunk_at(const stored *s, size_t at, size_t *length) {
+  if (at + 12 > s->size) return false;
+  const uint8_t *chunk = s->data + at;
+  *length = (size_t)chunk[0] << 24 | (size_t)chunk[1] << 16 | (size_t)chunk[2] << 8 | chunk[3];
+  return *length <= s->size - at - 12;
+}
+
+/* libpng allocates what a chunk claims before it reads it. */
+static csa_status check_chunks(const stored *s) {
+  size_t at = sizeof png_mark, length;
+  for (; chunk_at(s, at, &length); at += 12 + length)
+    if (memcmp(s->data + at + 4, "IEND", 4) == 0) return CSA_OK;
+  return at + 12 > s->size ? CSA_OK : damaged(s, "a part of it claims more bytes than the file has");
+}
+
 static csa_status decode_png(stored *s) {
   png_image png = {.version = PNG_IMAGE_VERSION};
-  csa_status status = CSA_OK;
+  csa_status status;
+  CSA_GO(check_chunks(s));
   if (!png_image_begin_read_from_memory(&png, s->data, s->size)) {
     status = damaged(s, png.message);
     goto done;
@@ -89,6 +107,7 @@ done:
 typedef struct {
   struct jpeg_decompress_struct state;
   struct jpeg_error_mgr errors;
+  struct jpeg_progress_mgr progress;
   jmp_buf failed;
   char why[JMSG_LENGTH_MAX];
 } jpeg;
@@ -105,9 +124,17 @@ static void warn(j_common_ptr state, int level) {
   if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM) leave(state);
 }
 
+static void count_scans(j_common_ptr state) {
+  jpeg *j = state->client_data;
+  if (j->state.input_scan_number <= SCANS_MAX) return;
+  snprintf(j->why, sizeof j->why, "more than %d scans", SCANS_MAX);
+  longjmp(j->failed, 1);
+}
+
 static bool start_jpeg(jpeg *j, const stored *s) {
   if (setjmp(j->failed) != 0) return false;
   jpeg_create_decompress(&j->state);
+  j->state.progress = &j->progress;
   jpeg_mem_src(&j->state, s->data, s->size);
   jpeg_read_header(&j->state, TRUE);
   const J_COLOR_SPACE space = j->state.jpeg_color_space;
@@ -143,6 +170,7 @@ static csa_status decode_jpeg(stored *s) {
   j->state.client_data = j;
   j->errors.error_exit = leave;
   j->errors.emit_message = warn;
+  j->progress.progress_monitor = count_scans;
   if (!start_jpeg(j, s)) {
     status = damaged(s, j->why);
     goto done;
@@ -162,19 +190,15 @@ done:
 /* The EXIF block of a PNG, which libexif does not find by itself: chunk eXIf, as libexif wants it, or NULL. */
 static uint8_t *find_png_exif(const stored *s, size_t *size) {
   static const char head[] = "Exif\0"; /* and one more NUL */
-  for (size_t at = sizeof png_mark; at + 12 <= s->size;) {
-    const uint8_t *chunk = s->data + at;
-    const size_t length = (size_t)chunk[0] << 24 | (size_t)chunk[1] << 16 | (size_t)chunk[2] << 8 | chunk[3];
-    if (length > s->size - at - 12) return NULL;
-    if (memcmp(chunk + 4, "eXIf", 4) == 0) {
-      uint8_t *exif = malloc(sizeof head + length);
-      if (exif == NULL) return NULL;
-      memcpy(exif, head, sizeof head);
-      memcpy(exif + sizeof head, chunk + 8, length);
-      *size = sizeof head + length;
-      return exif;
-    }
-    at += 12 + length;
+  size_t length;
+  for (size_t at = sizeof png_mark; chunk_at(s, at, &length); at += 12 + length) {
+    if (memcmp(s->data + at + 4, "eXIf", 4) != 0) continue;
+    uint8_t *exif = malloc(sizeof head + length);
+    if (exif == NULL) return NULL;
+    memcpy(exif, head, sizeof head);
+    memcpy(exif + sizeof head, s->data + at + 8, length);
+    *size = sizeof head + length;
+    return exif;
   }
   return NULL;
 }

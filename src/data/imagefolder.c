@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "core/text.h"
 #include "data/formats.h"
 #include "data/image.h"
 
@@ -258,7 +259,7 @@ static csa_status name_classes(csa_dataset *d, const char *train) {
   CSA_GO(csa_new(&d->class_names, (size_t)n.count, sizeof *d->class_names));
   for (int i = 0; i < n.count; i++) {
     const char *name = n.entries[i]->d_name;
-    if (!csa_is_text(name, strlen(name))) {
+    if (!csa_text_is_plain(name, strlen(name))) { /* it ends up in weight files, on pages and terminals */
       status = csa_fail(CSA_INPUT, "data: %s/%s: the name of a class must be text in UTF-8", train, name);
       goto done;
     }

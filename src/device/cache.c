@@ -36,7 +36,14 @@ void csa_cache_key(char key[33], const csa_device_info *info, const char *source
   for (int i = 0; i < 16; i++) snprintf(key + 2 * i, 3, "%02x", digest.digest[i]);
 }
 
-bool csa_cache_folder(char folder[CSA_CACHE_FOLDER]) {
+static csa_status no_folder(const char *why) {
+  return csa_fail(CSA_OUTPUT,
+                  "cache: no folder that only you can write to, so nothing is kept; set XDG_CACHE_HOME to one: %s",
+                  why);
+}
+
+csa_status csa_cache_folder(char folder[CSA_CACHE_FOLDER]) {
+  char why[CSA_CACHE_FOLDER + 200];
   folder[0] = '\0';
   const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   if (base != NULL && base[0] == '/')
@@ -44,17 +51,22 @@ bool csa_cache_folder(char folder[CSA_CACHE_FOLDER]) {
   else if (home != NULL && home[0] == '/')
     snprintf(folder, CSA_CACHE_FOLDER, "%s/.cache/clsattn", home);
   else
-    return false;
-  if (csa_folder_make(folder, 0700) != CSA_OK) return false;
-  struct stat info;
-  return stat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
+    return no_folder("neither it nor HOME names one");
+  if (csa_folder_private(folder) == CSA_OK) return CSA_OK;
+  snprintf(why, sizeof why, "%s", csa_last_error());
+  return no_folder(why);
 }
 
 static bool entry_path(const char *key, char path[600]) {
+  static char told[CSA_CACHE_FOLDER] = "nothing yet"; /* one line for each folder, not for each program */
   char folder[CSA_CACHE_FOLDER];
-  if (!csa_cache_folder(folder)) return false;
-  snprintf(path, 600, "%s/%s.bin", folder, key);
-  return true;
+  if (csa_cache_folder(folder) == CSA_OK) {
+    snprintf(path, 600, "%s/%s.bin", folder, key);
+    return true;
+  }
+  if (strcmp(told, folder) != 0) csa_log("%s", csa_last_error());
+  memcpy(told, folder, sizeof told);
+  return false;
 }
 
 static XXH128_canonical_t checksum(const uint8_t *data, size_t size) {
@@ -73,7 +85,10 @@ bool csa_cache_load(const char *key, uint8_t **binary, size_t *size) {
   if (!entry_path(key, path) || access(path, R_OK) != 0) return false;
   uint8_t *data = NULL;
   size_t length = 0;
-  if (csa_file_read(path, BINARY_MAX, &data, &length) != CSA_OK) return false;
+  if (csa_file_read_own(path, BINARY_MAX, &data, &length) != CSA_OK) {
+    csa_log("cache: %s; it is built again", csa_last_error());
+    return false;
+  }
   entry_header header;
   bool good = length > sizeof header;
   if (good) {
@@ -95,10 +110,7 @@ bool csa_cache_load(const char *key, uint8_t **binary, size_t *size) {
 
 void csa_cache_store(const char *key, const uint8_t *binary, size_t size) {
   char path[600];
-  if (!entry_path(key, path)) {
-    csa_log("cache: no folder that only you can write to; set XDG_CACHE_HOME to have programs kept");
-    return;
-  }
+  if (!entry_path(key, path)) return;
   entry_header header;
   memcpy(header.magic, entry_magic, sizeof header.magic);
   header.checksum = checksum(binary, size);

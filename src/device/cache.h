@@ -1,6 +1,6 @@
 /* The cache of compiled programs: a folder of files, each the binary of one program with a checksum, or the note that
- * the self-test of some programs held. Nothing else goes there, and the folder belongs to the user alone (0700). Damage
- * is never an error: it is rebuilt. */
+ * the self-test of some programs held. Nothing else goes there, and the folder belongs to the user alone (0700), and so
+ * does each file that is read. Without such a folder nothing is kept. Damage is never an error: it is rebuilt. */
 #ifndef CSA_DEVICE_CACHE_H
 #define CSA_DEVICE_CACHE_H
 
@@ -12,8 +12,8 @@
 
 #define CSA_CACHE_FOLDER 512
 
-/* The folder, made if need be; false where there is none that the user alone can write to. */
-bool csa_cache_folder(char folder[CSA_CACHE_FOLDER]);
+/* The folder, made if need be; CSA_OUTPUT where there is none that the user alone can write to. */
+csa_status csa_cache_folder(char folder[CSA_CACHE_FOLDER]);
 
 /* The key of a program: XXH128 over source, options, platform, device, device version and driver, in hexadecimal. */
 void csa_cache_key(char key[33], const csa_device_info *info, const char *source, const char *options);

@@ -62,7 +62,7 @@ bool csa_compile_ahead(const csa_device *device, const csa_program_name *names, 
   char number[32], folder[CSA_CACHE_FOLDER];
   int ends[2], helpers = 0;
   const long cores = sysconf(_SC_NPROCESSORS_ONLN), most = cores < 1 ? 1 : cores < HELPERS_MAX ? cores : HELPERS_MAX;
-  if (csa_apart_program() == NULL || !csa_cache_folder(folder) || access(folder, W_OK) != 0) return false;
+  if (csa_apart_program() == NULL || csa_cache_folder(folder) != CSA_OK || access(folder, W_OK) != 0) return false;
   const size_t missing = missing_jobs(device, names, count, jobs, sizeof jobs / sizeof jobs[0]);
   if (missing < least || missing == 0) return true;
   if (pipe(ends) != 0) return false;

@@ -296,7 +296,7 @@ static csa_status check_device(csa_findings *f, const csa_device_info *info) {
 
 static csa_status check_cache(csa_findings *f) {
   char folder[CSA_CACHE_FOLDER];
-  if (csa_cache_folder(folder)) return add(f, CSA_FINDING_OK, folder, "", "keeps compiled kernels");
+  if (csa_cache_folder(folder) == CSA_OK) return add(f, CSA_FINDING_OK, folder, "", "keeps compiled kernels");
   return add(f, CSA_FINDING_WARNING, folder[0] != '\0' ? folder : "cache", "set XDG_CACHE_HOME to a folder of your own",
              "compiled kernels cannot be kept there: every start compiles them again");
 }

@@ -78,11 +78,11 @@ csa_status csa_tuning_read(csa_tuning *tuning, const csa_device_info *info, cons
 /* Writes the file as a whole; with all entries that were measured. */
 csa_status csa_tuning_write(const csa_tuning *tuning, const csa_device_info *info, const char *path);
 
-/* The same to where it is kept; makes the folder if need be. */
+/* The same to where it is kept; makes the folder, for the user alone, if need be. */
 csa_status csa_tuning_keep(const csa_tuning *tuning, const csa_device_info *info);
 
-/* What is kept for the device: empty where nothing is. A file that cannot be read, and entries that cannot be, are
- * passed over with a line in the log. */
+/* What is kept for the device: empty where nothing is. A file that cannot be read or that others could have
+ * written, and entries that cannot be, are passed over with a line in the log. */
 csa_status csa_tuning_load(csa_tuning **tuning, const csa_device_info *info);
 
 /* Whether there is a file for it. */

@@ -202,11 +202,12 @@ static csa_status check_device(const json_t *root, const csa_device_info *info) 
   return CSA_OK;
 }
 
+/* Forgiving: of a file that nobody named, what cannot be is passed over. But only the user may have written it. */
 static csa_status read_file(csa_tuning *tuning, const csa_device_info *info, const char *path, bool forgiving) {
   uint8_t *text = NULL;
   size_t size = 0;
   json_error_t error;
-  CSA_TRY(csa_file_read(path, FILE_MAX, &text, &size));
+  CSA_TRY((forgiving ? csa_file_read_own : csa_file_read)(path, FILE_MAX, &text, &size));
   json_t *root = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
   csa_status status = CSA_INPUT;
   free(text);
@@ -236,21 +237,19 @@ csa_status csa_tuning_write(const csa_tuning *tuning, const csa_device_info *inf
 }
 
 csa_status csa_tuning_keep(const csa_tuning *tuning, const csa_device_info *info) {
-  char path[CSA_TUNING_PATH];
-  if (!csa_tuning_path(info, path))
+  char path[CSA_TUNING_PATH], folder[CSA_TUNING_PATH];
+  if (!csa_tuning_path(info, path) || !csa_tuning_folder(folder))
     return csa_fail(CSA_OUTPUT, "tuning: neither HOME nor XDG_DATA_HOME says where to keep it");
-  char *slash = strrchr(path, '/');
-  *slash = '\0';
-  CSA_TRY(csa_folder_make(path, 0777));
-  *slash = '/';
+  CSA_TRY(csa_folder_private(folder));
   return csa_tuning_write(tuning, info, path);
 }
 
 csa_status csa_tuning_load(csa_tuning **tuning, const csa_device_info *info) {
-  char path[CSA_TUNING_PATH];
+  char path[CSA_TUNING_PATH], folder[CSA_TUNING_PATH];
   CSA_TRY(csa_tuning_create(tuning, NULL));
-  if (!csa_tuning_path(info, path) || access(path, F_OK) != 0) return CSA_OK;
-  if (read_file(*tuning, info, path, true) != CSA_OK) csa_log("tuning: %s; it is ignored", csa_last_error());
+  if (!csa_tuning_path(info, path) || !csa_tuning_folder(folder) || access(path, F_OK) != 0) return CSA_OK;
+  if (csa_folder_private(folder) != CSA_OK || read_file(*tuning, info, path, true) != CSA_OK)
+    csa_log("tuning: %s; it is ignored", csa_last_error());
   return CSA_OK;
 }
 

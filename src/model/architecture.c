@@ -7,6 +7,7 @@
 #include "model/vit.h"
 
 #define SIZE_LIMIT 65536
+#define LAYERS_LIMIT 1024 /* recording more would take minutes */
 #define ALL_STAGES ((1u << CSA_STAGES_MAX) - 1)
 
 static const csa_architecture known[] = {
@@ -139,7 +140,7 @@ static csa_status read_stages(const csa_architecture *a, const json_t *list, con
 static csa_status read_entry(csa_architecture *a, const size_entry *e, const json_t *value, const char *where) {
   void *to = (char *)a + e->at;
   switch (e->kind) {
-    case INTEGER: return read_integer(value, where, e->key, 1, SIZE_LIMIT, to);
+    case INTEGER: return read_integer(value, where, e->key, 1, e->at == AT(layers) ? LAYERS_LIMIT : SIZE_LIMIT, to);
     case SWITCH: return read_switch(value, where, e->key, to);
     case SHARE: return read_share(value, where, e->key, to);
     case STAGES: return read_stages(a, value, where, e->key, to);

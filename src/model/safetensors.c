@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,28 @@ csa_status csa_safetensors_f32(const csa_safetensors *file, const char *name, co
   CSA_TRY(wanted(file, name, shape, &found));
   if (found->dtype != CSA_ST_F32) return other_dtype(file, found, "F32");
   if (found->size > 0) memcpy(values, found->data, found->size);
+  return CSA_OK;
+}
+
+static csa_status not_finite(const csa_safetensors *f, const csa_st_tensor *t, int64_t at, float value) {
+  char index[64];
+  csa_shape place = {.rank = t->shape.rank};
+  for (int d = place.rank - 1; d >= 0; at /= t->shape.dim[d--]) place.dim[d] = at % t->shape.dim[d];
+  return csa_fail(CSA_INPUT,
+                  "weights: %s: tensor '%.200s': its value at %s is %s\n"
+                  "  the training that wrote it went wrong; take weights from before that",
+                  f->path, t->name, csa_shape_text(place, index), isnan(value) ? "not a number" : "infinite");
+}
+
+csa_status csa_safetensors_check_f32(const csa_safetensors *file, const char *name, const csa_shape *shape) {
+  const csa_st_tensor *found;
+  CSA_TRY(wanted(file, name, shape, &found));
+  if (found->dtype != CSA_ST_F32) return other_dtype(file, found, "F32");
+  for (size_t i = 0; i < found->size / 4; i++) {
+    float value;
+    memcpy(&value, found->data + 4 * i, 4);
+    if (!isfinite(value)) return not_finite(file, found, (int64_t)i, value);
+  }
   return CSA_OK;
 }
 

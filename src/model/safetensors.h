@@ -44,6 +44,9 @@ const char *csa_safetensors_metadata(const csa_safetensors *file, const char *ke
 csa_status csa_safetensors_f32(const csa_safetensors *file, const char *name, const csa_shape *shape, float *values);
 csa_status csa_safetensors_i64(const csa_safetensors *file, const char *name, const csa_shape *shape, int64_t *values);
 
+/* The same without copying: whether f32 would succeed; CSA_INPUT also where a value is not finite, which is named. */
+csa_status csa_safetensors_check_f32(const csa_safetensors *file, const char *name, const csa_shape *shape);
+
 /* Builds a file in memory. Tensors and metadata are written in the order in which they were added, so that the same
  * calls give the same bytes. Data and texts are copied. A name that is there already is CSA_FAILED; close accepts NULL.
  */

@@ -77,6 +77,10 @@ csa_status csa_weights_check_finite(csa_graph *graph) {
   return status;
 }
 
+static bool begins_with(const char *name, const char *start) {
+  return start != NULL && strncmp(name, start, strlen(start)) == 0;
+}
+
 csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *source, const char *prefix, const csa_tensor *flat,
                             const char *except) {
   const size_t count = (size_t)csa_elements(flat->shape);
@@ -90,7 +94,7 @@ csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *source, con
   for (size_t i = 0; i < graph->parameters.count; i++) {
     const csa_parameter *p = &graph->parameters.list[i];
     char name[CSA_TENSOR_NAME + 16];
-    if (except != NULL && strncmp(p->name, except, strlen(except)) == 0) continue;
+    if (begins_with(p->name, except)) continue;
     full_name(name, prefix, p);
     CSA_GO(csa_safetensors_f32(source, name, &p->value->shape, file));
     csa_parameter_from_file(p, file, values + p->value->start);
@@ -118,7 +122,7 @@ static bool is_batch_count(const csa_graph *graph, const char *name) {
   return has_parameter(graph, mean);
 }
 
-csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors *file) {
+static csa_status check_names(const csa_graph *graph, const csa_safetensors *file) {
   for (size_t i = 0; i < csa_safetensors_count(file); i++) {
     const char *name = csa_safetensors_at(file, i)->name;
     if (!has_parameter(graph, name) && !is_batch_count(graph, name))
@@ -126,6 +130,15 @@ csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors
                       "weights: %s: tensor '%s': the model has no such parameter\n"
                       "  the file is of another model, or of other sizes or patches",
                       csa_safetensors_path(file), name);
+  }
+  return CSA_OK;
+}
+
+csa_status csa_weights_check(const csa_graph *graph, const csa_safetensors *file, const char *except) {
+  CSA_TRY(check_names(graph, file));
+  for (size_t i = 0; i < graph->parameters.count; i++) {
+    const csa_parameter *p = &graph->parameters.list[i];
+    if (!begins_with(p->name, except)) CSA_TRY(csa_safetensors_check_f32(file, p->name, &p->value->shape));
   }
   return CSA_OK;
 }

@@ -30,8 +30,10 @@ csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *file, const
 void csa_parameter_to_file(const csa_parameter *parameter, const float *device, float *file);
 void csa_parameter_from_file(const csa_parameter *parameter, const float *file, float *device);
 
-/* Fails, naming it, if the file has a tensor that the model does not have. */
-csa_status csa_weights_check_names(const csa_graph *graph, const csa_safetensors *file);
+/* Whether the file's tensors are the model's parameters, all but those whose names begin with `except` (NULL: all),
+ * with their shapes and finite values, and nothing else; CSA_INPUT names the first that is not. Nothing is allocated: a
+ * model of sizes that a file only claims costs no memory. */
+csa_status csa_weights_check(const csa_graph *graph, const csa_safetensors *file, const char *except);
 
 /* Which model the file holds, from its metadata; `model` and `patches` (each may be NULL) say it for a file without
  * metadata (written by PyTorch), and must not contradict a file that has it. */

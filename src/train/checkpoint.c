@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,19 +120,22 @@ static csa_status check_format(const csa_safetensors *file) {
                   format != NULL ? format : "missing", csa_version());
 }
 
-static csa_status read_progress(csa_trainer *t, const csa_safetensors *file) {
+csa_status csa_checkpoint_progress(const csa_safetensors *file, int epochs, csa_progress *progress) {
+  static const bool whole[FIGURES] = {
+      [0] = true, [1] = true, [2] = true, [4] = true, [10] = true, [14] = true, [15] = true, [16] = true};
   double figures[FIGURES];
   const csa_st_tensor *found = csa_safetensors_find(file, "progress");
   if (found == NULL || found->dtype != CSA_ST_F64 || found->size != sizeof figures)
     return csa_fail(CSA_INPUT, "checkpoint: tensor 'progress': missing, or not %d F64 values", FIGURES);
   memcpy(figures, found->data, sizeof figures);
   for (int i = 0; i < FIGURES; i++)
-    if (!(figures[i] >= 0.0 && figures[i] < 9e15))
+    if (!(figures[i] >= 0.0 && figures[i] < 9e15) || (whole[i] && figures[i] != floor(figures[i])))
       return csa_fail(CSA_INPUT, "checkpoint: tensor 'progress': value %d is out of range", i);
-  if (figures[1] > t->config.epochs)
-    return csa_fail(CSA_USAGE, "--epochs: %d: the run has done %d already", t->config.epochs, (int)figures[1]);
-  from_figures(&t->progress, figures);
-  t->saved_step = t->progress.step;
+  if (figures[1] > epochs)
+    return csa_fail(CSA_USAGE, "--epochs: %d: the run has done %.0f already", epochs, figures[1]);
+  if (figures[14] > figures[1])
+    return csa_fail(CSA_INPUT, "checkpoint: tensor 'progress': the best epoch is yet to come");
+  from_figures(progress, figures);
   return CSA_OK;
 }
 
@@ -154,7 +158,9 @@ static csa_status read_file(csa_trainer *t, const csa_safetensors *file) {
   if (t->optimizer.second != NULL) CSA_TRY(csa_weights_read(t->graph, file, "second.", t->optimizer.second, NULL));
   if (t->optimizer.mean != NULL) CSA_TRY(csa_weights_read(t->graph, file, "mean.", t->optimizer.mean, NULL));
   if (t->graph->scaler != NULL) CSA_TRY(read_scaler(t, file));
-  return read_progress(t, file);
+  CSA_TRY(csa_checkpoint_progress(file, t->config.epochs, &t->progress));
+  t->saved_step = t->progress.step;
+  return CSA_OK;
 }
 
 /* Without a checkpoint a run begins again: not one that has ended. */

@@ -2,6 +2,7 @@
 #ifndef CSA_TRAIN_CHECKPOINT_H
 #define CSA_TRAIN_CHECKPOINT_H
 
+#include "model/safetensors.h"
 #include "train/trainer.h"
 
 /* Writes FOLDER/checkpoint.safetensors: param.*, first.*, second.* (optimizer state), and the progress. */
@@ -9,6 +10,9 @@ csa_status csa_checkpoint_save(csa_trainer *trainer);
 
 /* Reads it back into the trainer and the device; *found is false, and nothing changed, where there is none. */
 csa_status csa_checkpoint_load(csa_trainer *trainer, bool *found);
+
+/* What a checkpoint's file says of the progress. What cannot be is CSA_INPUT; more than the run's epochs, CSA_USAGE. */
+csa_status csa_checkpoint_progress(const csa_safetensors *file, int epochs, csa_progress *progress);
 
 /* Makes the folder if need be, and locks it until the descriptor is closed. A folder that another process holds is
  * CSA_FAILED. */

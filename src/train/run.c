@@ -47,8 +47,9 @@ static csa_status read_init(csa_trainer *t, const csa_safetensors *file) {
   const csa_architecture *own = &t->config.architecture;
   csa_architecture said;
   CSA_TRY(csa_weights_architecture(file, own->model, csa_architecture_patches_text(own), &said));
-  CSA_TRY(csa_weights_check_names(t->graph, file));
-  return csa_weights_read(t->graph, file, "", t->graph->parameters.values, other_classes(t, file) ? "fc." : NULL);
+  const char *except = other_classes(t, file) ? "fc." : NULL;
+  CSA_TRY(csa_weights_check(t->graph, file, except));
+  return csa_weights_read(t->graph, file, "", t->graph->parameters.values, except);
 }
 
 static csa_status set_parameters(csa_trainer *t) {

@@ -2,7 +2,9 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/text.h"
 #include "train/fit.h"
 
 /* The names in the file's metadata, or numbers. */
@@ -19,6 +21,9 @@ static csa_status read_class_names(csa_trained *t) {
     char number[16];
     snprintf(number, sizeof number, "%d", c);
     const char *name = json_string_value(json_array_get(names, (size_t)c));
+    if (name != NULL && !csa_text_is_plain(name, strlen(name)))
+      CSA_GO(csa_fail(CSA_INPUT, "weights: %s: metadata: classes: the name of class %d has control characters",
+                      csa_safetensors_path(t->file), c));
     CSA_GO(csa_copy_text(&t->class_names[c], name != NULL ? name : number));
   }
 done:
@@ -48,7 +53,7 @@ csa_status csa_trained_build(csa_trained *t, csa_device *device, csa_graph_confi
   if (csa_architecture_build(&t->architecture, t->graph) != CSA_OK) /* sizes that cannot be are the file's fault */
     return csa_fail_in(t->graph->status == CSA_USAGE ? CSA_INPUT : t->graph->status, "weights: %s",
                        csa_safetensors_path(t->file));
-  CSA_TRY(csa_weights_check_names(t->graph, t->file));
+  CSA_TRY(csa_weights_check(t->graph, t->file, NULL));
   CSA_TRY(csa_fit_refused(csa_schedule_prepare(t->graph), &t->graph, NULL, &t->architecture));
   return csa_weights_read(t->graph, t->file, "", t->graph->parameters.values, NULL);
 }

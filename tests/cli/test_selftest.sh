@@ -13,6 +13,7 @@ expect 0 "" "$CLSATTN" "${train[@]}" --out once
 grep -q 'self-test: [1-9][0-9]* kernels and products on .* held' stderr || fail "no self-test: $(cat stderr)"
 expect 0 "" "$CLSATTN" "${train[@]}" --out again --seed 1
 grep -q 'self-test' stderr && fail "tested a second time: $(cat stderr)"
+[ "$(stat -c %a cache/clsattn)" = 700 ] || fail "the cache is not private: $(stat -c %A cache/clsattn)"
 cmp -s once/config.json again/config.json && fail "the second run is the first"
 
 expect_fault() {
@@ -29,10 +30,11 @@ expect_fault loss_collect loss.cl 'sum += losses' 'sum -= losses'
 expect_fault optimizer_adam optimizer.cl 'state->correction1 * first' 'state->correction2 * first'
 expect_fault gather_batch gather.cl '/ 255.0f' '/ 256.0f'
 
-# Where nothing can be kept it runs each time, and training goes on. (PoCL has to keep its own.)
+# Where nothing can be kept it runs each time, says so once, and training goes on. (PoCL has to keep its own.)
 touch no-folder
 XDG_CACHE_HOME=$WORK/no-folder expect 0 "" "$CLSATTN" "${train[@]}" --out unkept
 grep -q 'self-test: [1-9]' stderr || fail "an unwritable cache: no self-test: $(cat stderr)"
+[ "$(grep -c 'no folder that only you can write to' stderr)" = 1 ] || fail "an unwritable cache: said once? $(cat stderr)"
 
 # All of it, on the device's own choice of kernels.
 export XDG_CACHE_HOME=$SHARED_CACHE

@@ -159,6 +159,36 @@ static void test_folder_make(void **state) {
   assert_fails(CSA_OUTPUT, "/proc/clsattn: ", csa_folder_make("/proc/clsattn/below", 0700));
 }
 
+/* What will be trusted must be the user's own: folders that others can write to are refused, and files of others. That
+ * something is another's, only root can bring about. */
+static void test_private(void **state) {
+  (void)state;
+  static const unsigned open_modes[] = {0777, 0770, 0702, 0720};
+  const char *folder = test_path(test_folder(), "a/b"), *path = test_path(folder, "file");
+  struct stat info;
+  uint8_t *data = NULL;
+  size_t size;
+  assert_ok(csa_folder_private(folder));
+  assert_int_equal(stat(folder, &info), 0);
+  assert_int_equal(info.st_mode & 0777, 0700);
+  for (size_t i = 0; i < sizeof open_modes / sizeof open_modes[0]; i++) {
+    assert_int_equal(chmod(folder, (mode_t)open_modes[i]), 0);
+    assert_fails(CSA_OUTPUT, "a/b: others can write to it", csa_folder_private(folder));
+  }
+  assert_int_equal(chmod(folder, 0755), 0);
+  assert_ok(csa_folder_private(folder));
+  test_write(path, "x", 1);
+  assert_fails(CSA_OUTPUT, "a/b/file: ", csa_folder_private(path));
+  assert_ok(csa_file_read_own(path, 1, &data, &size));
+  assert_int_equal(size, 1);
+  free(data);
+  if (geteuid() != 0) return;
+  assert_int_equal(chown(path, 1, 1), 0);
+  assert_fails(CSA_INPUT, "a/b/file: it belongs to another user", csa_file_read_own(path, 1, &data, &size));
+  assert_int_equal(chown(folder, 1, 1), 0);
+  assert_fails(CSA_OUTPUT, "a/b: it belongs to another user", csa_folder_private(folder));
+}
+
 /* A scratch folder is the user's alone, new each time, and goes with all that was put into it. */
 static void test_scratch(void **state) {
   (void)state;
@@ -187,8 +217,9 @@ static void test_scratch(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_scratch),      cmocka_unit_test(test_read),         cmocka_unit_test(test_read_pipe),
-      cmocka_unit_test(test_replace),      cmocka_unit_test(test_replace_here), cmocka_unit_test(test_replace_nowhere),
-      cmocka_unit_test(test_replace_full), cmocka_unit_test(test_writer),       cmocka_unit_test(test_folder_make)};
+      cmocka_unit_test(test_private),         cmocka_unit_test(test_scratch),      cmocka_unit_test(test_read),
+      cmocka_unit_test(test_read_pipe),       cmocka_unit_test(test_replace),      cmocka_unit_test(test_replace_here),
+      cmocka_unit_test(test_replace_nowhere), cmocka_unit_test(test_replace_full), cmocka_unit_test(test_writer),
+      cmocka_unit_test(test_folder_make)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-/* Bytes from outside, made UTF-8. */
+/* Bytes from outside, made UTF-8, and kept from steering a terminal. */
 #include "core/text.h"
 
+#include "core/log.h"
 #include "testing.h"
 
 static void test_utf8(void **state) {
@@ -25,7 +26,48 @@ static void test_utf8(void **state) {
   }
 }
 
+static void test_plain(void **state) {
+  (void)state;
+  static const char *const plain[] = {"", "a b", "gr\xC3\xBC\xC3\x9F", "\xC2\xA0"}, *const others[] = {"a\nb",
+                                                                                                       "\x1b[2J",
+                                                                                                       "\x7f",
+                                                                                                       "\xff",
+                                                                                                       "cut \xE2\x82",
+                                                                                                       "\xC2\x9b"
+                                                                                                       "2J",
+                                                                                                       "\t"};
+  for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+    assert_true(csa_text_is_plain(plain[i], strlen(plain[i])));
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    assert_false(csa_text_is_plain(others[i], strlen(others[i])));
+  assert_false(csa_text_is_plain("a\0b", 3));
+}
+
+/* Whatever name is in it: a sentence is for people to read. */
+static void test_sentences(void **state) {
+  (void)state;
+  (void)csa_fail(CSA_INPUT, "weights: %s: bad\n\twhat to do",
+                 "a\x1b[2J\r\x7f\xC2\x9b"
+                 "b\xC3\xBC");
+  assert_string_equal(csa_last_error(), "weights: a?[2J????b\xC3\xBC: bad\n\twhat to do");
+  (void)csa_fail(CSA_INPUT, "bad");
+  (void)csa_fail_in(CSA_INPUT, "%s", "\x1b]0;x\a");
+  assert_string_equal(csa_last_error(), "?]0;x?: bad");
+}
+
+static char logged[64];
+static void keep_line(const char *line) { snprintf(logged, sizeof logged, "%s", line); }
+
+static void test_log(void **state) {
+  (void)state;
+  csa_log_to(keep_line);
+  csa_log("tuning: %s", "\x1b[31m");
+  csa_log_to(NULL);
+  assert_string_equal(logged, "tuning: ?[31m");
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_utf8)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_utf8), cmocka_unit_test(test_plain),
+                                     cmocka_unit_test(test_sentences), cmocka_unit_test(test_log)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,15 +233,31 @@ static void test_damaged(void **state) {
   assert_refused(gz, "incorrect data check");
 }
 
-/* Writes another size into a tar's first header, and the sum that goes with it. */
-static void claim(uint8_t *header, const char *octal) {
+/* The sum that goes with a header that was changed. */
+static void mend_sum(uint8_t *header) {
   unsigned sum = 0;
   char text[8];
-  memcpy(header + 124, octal, 11);
   memset(header + 148, ' ', 8);
   for (int i = 0; i < 512; i++) sum += header[i];
   snprintf(text, sizeof text, "%06o", sum);
   memcpy(header + 148, text, 7);
+}
+
+/* Writes another size into a tar's first header. */
+static void claim(uint8_t *header, const char *octal) {
+  memcpy(header + 124, octal, 11);
+  mend_sum(header);
+}
+
+/* Makes the first member a sparse one, of 1.9 GiB, with a block of data at `offset`; GNU's old form. */
+static void make_sparse(uint8_t *header, const char *offset) {
+  header[156] = 'S';
+  memcpy(header + 257, "ustar  ", 8);
+  memset(header + 345, 0, 155);
+  memcpy(header + 386, offset, 11);
+  memcpy(header + 398, "00000001000", 11);
+  memcpy(header + 483, "16660000000", 11);
+  claim(header, "00000001000");
 }
 
 /* A header may claim what it likes; memory follows what comes. */
@@ -264,6 +280,12 @@ static void test_claims(void **state) {
     test_write(path, bytes, size);
     assert_refused(path, cases[i].text);
   }
+  make_sparse(bytes, "16657777000");
+  test_write(path, bytes, size);
+  assert_refused(path, "x.tar: data_batch_1.bin: byte 0: a hole");
+  make_sparse(bytes, "00000000000");
+  test_write(path, bytes, size);
+  assert_refused(path, "x.tar: data_batch_1.bin: byte 512: ");
   assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
   assert_true(after.ru_maxrss - before.ru_maxrss < 256 * 1024); /* KiB */
 }

@@ -251,6 +251,17 @@ static void test_missing(void **state) {
   }
 }
 
+/* A pipe in place of a file would be waited for. */
+static void test_pipe(void **state) {
+  (void)state;
+  const char *folder = good_folder(), *path = test_path(folder, "train-labels-idx1-ubyte");
+  unlink(path);
+  assert_int_equal(mkfifo(path, 0600), 0);
+  alarm(60);
+  assert_refused(folder, "train-labels-idx1-ubyte: neither it nor a .gz");
+  alarm(0);
+}
+
 /* A header may claim 15 GB of images; what is allocated follows what is there. */
 static void test_claims(void **state) {
   (void)state;
@@ -298,6 +309,6 @@ int main(void) {
       cmocka_unit_test(test_plain_and_gz), cmocka_unit_test(test_sizes),        cmocka_unit_test(test_many),
       cmocka_unit_test(test_class_names),  cmocka_unit_test(test_more_classes), cmocka_unit_test(test_limits),
       cmocka_unit_test(test_hostile),      cmocka_unit_test(test_short_header), cmocka_unit_test(test_missing),
-      cmocka_unit_test(test_claims),       cmocka_unit_test(test_damaged_gz)};
+      cmocka_unit_test(test_pipe),         cmocka_unit_test(test_claims),       cmocka_unit_test(test_damaged_gz)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,6 +260,24 @@ static void test_claims(void **state) {
   assert_refused(path, "8193 x 8192 pixels");
 }
 
+/* Of libpng's and libjpeg's, what a few bytes may cost: room for a chunk that is not there, hundreds of scans. */
+static void test_costs(void **state) {
+  (void)state;
+  static uint8_t bytes[1 << 16];
+  const char *path = test_path(test_folder(), "costs");
+  make_noise();
+  write_noise(path, 0);
+  const size_t size = read_bytes(path, bytes, sizeof bytes);
+  memcpy(bytes + 33,
+         "\x7f\xff\xff\xff"
+         "eXIf",
+         8); /* the first chunk after the header */
+  test_write(path, bytes, size);
+  assert_refused(path, "a part of it claims more bytes than the file has");
+  test_write_jpeg(path, &(test_jpeg){64, 64, 1, .scans = true}, noise);
+  assert_refused(path, "more than 100 scans");
+}
+
 static void test_not_images(void **state) {
   (void)state;
   const char *folder = test_folder(), *text = test_path(folder, "text.png"), *empty = test_path(folder, "empty.jpg");
@@ -311,10 +329,10 @@ static void test_resize(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_png_types),  cmocka_unit_test(test_interlaced),
-                                     cmocka_unit_test(test_jpeg_types), cmocka_unit_test(test_orientations),
-                                     cmocka_unit_test(test_cut_off),    cmocka_unit_test(test_changed_byte),
-                                     cmocka_unit_test(test_hostile),    cmocka_unit_test(test_claims),
-                                     cmocka_unit_test(test_not_images), cmocka_unit_test(test_resize)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_png_types),    cmocka_unit_test(test_interlaced), cmocka_unit_test(test_jpeg_types),
+      cmocka_unit_test(test_orientations), cmocka_unit_test(test_cut_off),    cmocka_unit_test(test_changed_byte),
+      cmocka_unit_test(test_hostile),      cmocka_unit_test(test_claims),     cmocka_unit_test(test_costs),
+      cmocka_unit_test(test_not_images),   cmocka_unit_test(test_resize)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -257,6 +257,22 @@ static void test_a_folder_open_to_others(void **state) {
   }
 }
 
+/* A program that another user put there, before the folder was closed to others; only root can bring it about. */
+static void test_a_file_of_another_user(void **state) {
+  (void)state;
+  if (geteuid() != 0) skip();
+  const char *folder = fresh_cache();
+  assert_fills(7);
+  const char *path = only_entry(folder);
+  assert_int_equal(chown(path, 1, 1), 0);
+  forget();
+  assert_fills(7);
+  assert_true(logged("it belongs to another user; it is built again"));
+  forget();
+  assert_fills(7); /* ours now */
+  assert_string_equal(said, "");
+}
+
 static void test_no_folder_at_all(void **state) {
   (void)state;
   const char *home = getenv("HOME");
@@ -331,6 +347,7 @@ int main(void) {
                                      cmocka_unit_test(test_truncation),
                                      cmocka_unit_test(test_a_binary_the_driver_refuses),
                                      cmocka_unit_test(test_a_folder_open_to_others),
+                                     cmocka_unit_test(test_a_file_of_another_user),
                                      cmocka_unit_test(test_no_folder_at_all),
                                      cmocka_unit_test(test_keys),
                                      cmocka_unit_test(test_memory),

@@ -66,6 +66,33 @@ static void test_round_trip(void **state) {
   csa_tuning_destroy(tuning);
 }
 
+/* What is kept for a device counts only where nobody else could have written it. */
+static void test_private(void **state) {
+  (void)state;
+  char path[CSA_TUNING_PATH], folder[CSA_TUNING_PATH];
+  struct stat info;
+  csa_tuning *tuning = made(), *got;
+  setenv("XDG_DATA_HOME", test_folder(), 1);
+  assert_ok(csa_tuning_keep(tuning, &device));
+  assert_true(csa_tuning_path(&device, path) && csa_tuning_folder(folder));
+  assert_int_equal(stat(folder, &info), 0);
+  assert_int_equal(info.st_mode & 0777, 0700);
+  for (int i = 0; i < (geteuid() == 0 ? 2 : 1); i++) {
+    if (i == 0) assert_int_equal(chmod(folder, 0777), 0);
+    if (i == 1) assert_int_equal(chmod(folder, 0700) + chown(path, 1, 1), 0);
+    logged[0] = '\0';
+    csa_log_to(keep_line);
+    assert_ok(csa_tuning_load(&got, &device));
+    csa_log_to(NULL);
+    assert_int_equal(got->count, 0);
+    csa_tuning_destroy(got);
+    assert_non_null(strstr(logged, i == 0 ? "others can write to it" : "it belongs to another user"));
+    assert_non_null(strstr(logged, "; it is ignored"));
+    if (i == 0) assert_fails(CSA_OUTPUT, "others can write to it", csa_tuning_keep(tuning, &device));
+  }
+  csa_tuning_destroy(tuning);
+}
+
 /* A copy of the file with `from` replaced by `to`. */
 static const char *changed(const char *from, const char *to) {
   const char *path = test_path(test_folder(), "good.json");
@@ -276,9 +303,9 @@ static void test_shapes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),           cmocka_unit_test(test_passed_over),
-      cmocka_unit_test(test_used),       cmocka_unit_test(test_beyond_the_device), cmocka_unit_test(test_provider),
-      cmocka_unit_test(test_shapes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_private),
+                                     cmocka_unit_test(test_refused),    cmocka_unit_test(test_passed_over),
+                                     cmocka_unit_test(test_used),       cmocka_unit_test(test_beyond_the_device),
+                                     cmocka_unit_test(test_provider),   cmocka_unit_test(test_shapes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,6 +63,7 @@ static void test_refused(void **state) {
       {"cnn", "{\"residual\": 2}", "file: sizes: residual: must be a list of stages, like [1, 2]"},
       {"cnn", "{\"batch_norm\": 1}", "file: sizes: batch_norm: must be true or false"},
       {"cnn", "{\"widths\": []}", "file: sizes: widths: must be a list of 1 to 16 integers"},
+      {"vit", "{\"layers\": 1025}", "file: sizes: layers: must be an integer from 1 to 1024"},
       {"cnn", "{\"widths\": [65537]}", "file: sizes: widths: must be an integer from 1 to 65536"},
       {"cnn", "{\"dropout\": 1}", "file: sizes: dropout: must be a number from 0 to below 1"},
       {"vit", "{\"dropout\": \"0.1\"}", "file: sizes: dropout: must be a number from 0 to below 1"},

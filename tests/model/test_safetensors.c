@@ -226,6 +226,31 @@ static void reading_as_something_else_fails(void **state) {
   csa_safetensors_close(file);
 }
 
+/* Weights that no number came of are named, and where in the tensor. */
+static void values_are_checked(void **state) {
+  (void)state;
+  static const float values[2][3] = {{1.0f, -3e38f, 1e-45f}, {0.0f, 1.0f, NAN}};
+  const char *path = test_path(test_folder(), "file");
+  csa_safetensors_writer *w;
+  csa_safetensors *file;
+  assert_ok(csa_safetensors_writer_begin(&w));
+  assert_ok(csa_safetensors_writer_add(w, "fine", CSA_ST_F32, csa_shape1(3), values[0]));
+  assert_ok(csa_safetensors_writer_add(w, "nan", CSA_ST_F32, csa_shape2(2, 3), values));
+  assert_ok(csa_safetensors_writer_add(w, "inf", CSA_ST_F32, csa_shape0(), &floats[3]));
+  assert_ok(csa_safetensors_writer_add(w, "empty", CSA_ST_F32, csa_shape2(0, 3), NULL));
+  assert_ok(csa_safetensors_writer_write(w, path));
+  csa_safetensors_writer_close(w);
+  assert_ok(csa_safetensors_open(&file, path));
+  assert_ok(csa_safetensors_check_f32(file, "fine", &(csa_shape){1, {3}}));
+  assert_ok(csa_safetensors_check_f32(file, "empty", NULL));
+  assert_fails(CSA_INPUT, "tensor 'nan': its value at [1, 2] is not a number",
+               csa_safetensors_check_f32(file, "nan", &(csa_shape){2, {2, 3}}));
+  assert_fails(CSA_INPUT, "tensor 'inf': its value at [] is infinite", csa_safetensors_check_f32(file, "inf", NULL));
+  assert_fails(CSA_INPUT, "its shape is [2, 3], expected [3, 2]",
+               csa_safetensors_check_f32(file, "nan", &(csa_shape){2, {3, 2}}));
+  csa_safetensors_close(file);
+}
+
 static size_t read_bytes(const char *path, uint8_t *bytes, size_t room) {
   FILE *stream = fopen(path, "rb");
   assert_non_null(stream);
@@ -271,6 +296,7 @@ int main(void) {
       cmocka_unit_test(foreign_files_are_read),
       cmocka_unit_test(what_is_written_is_read),
       cmocka_unit_test(reading_as_something_else_fails),
+      cmocka_unit_test(values_are_checked),
       cmocka_unit_test(same_calls_give_the_same_bytes),
       cmocka_unit_test(the_writer_says_what_it_cannot_do),
   };
