@@ -87,7 +87,8 @@ static csa_status append(csa_model *m, const char *name, layer_call call) {
 static csa_node add(csa_model *m, const char *name, layer_call call) {
   if (m->status != CSA_OK) return (csa_node){0};
   const csa_status status = append(m, name, call);
-  return status == CSA_OK ? (csa_node){(int)m->count + INPUT} : keep_failure(m, status);
+  if (status != CSA_OK) return keep_failure(m, status);
+  return (csa_node){(int)m->count + INPUT};
 }
 
 csa_node csa_input(csa_model *m) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/json.h"
@@ -72,6 +73,21 @@ static csa_status output_failed(const csa_file_writer *writer) {
                   errno != 0 ? strerror(errno) : "not all of it could be written: is the disk full?");
 }
 
+/* mkstemp makes files private, where a result is as readable as any file that the user makes; and the umask, which says
+ * how readable, cannot be asked for without being changed for all threads. */
+static int make_temporary(char *path) {
+  char *end = path + strlen(path) - 6; /* XXXXXX */
+  for (int tries = 0; tries < 1000; tries++) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint32_t number = (uint32_t)now.tv_nsec ^ (uint32_t)getpid() << 15 ^ (uint32_t)tries;
+    for (int i = 0; i < 6; i++, number /= 32) end[i] = "abcdefghijklmnopqrstuvwxyz234567"[number % 32];
+    const int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0 || errno != EEXIST) return descriptor;
+  }
+  return -1;
+}
+
 csa_status csa_file_begin(csa_file_writer **out, const char *path) {
   csa_file_writer *writer = NULL;
   csa_status status;
@@ -81,7 +97,7 @@ csa_status csa_file_begin(csa_file_writer **out, const char *path) {
   CSA_GO(csa_copy_text(&writer->path, path));
   CSA_GO(csa_new(&writer->temporary, strlen(path) + 16, 1));
   sprintf(writer->temporary, "%s.XXXXXX", path);
-  descriptor = mkstemp(writer->temporary);
+  descriptor = make_temporary(writer->temporary);
   if (descriptor < 0) {
     status = output_failed(writer);
     writer->temporary[0] = '\0';
@@ -116,18 +132,10 @@ static void flush_folder(const char *path) {
   free(folder);
 }
 
-/* mkstemp makes files private; a result is as readable as any file that the user makes. */
-static int ordinary_mode(FILE *stream) {
-  const mode_t mask = umask(0);
-  umask(mask);
-  return fchmod(fileno(stream), 0666 & ~mask);
-}
-
 csa_status csa_file_end(csa_file_writer *writer) {
   csa_status status = csa_json_check();
   errno = 0; /* why an earlier write failed is not known any more */
-  if (status == CSA_OK && (ferror(writer->stream) || fflush(writer->stream) != 0 ||
-                           ordinary_mode(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0))
+  if (status == CSA_OK && (ferror(writer->stream) || fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0))
     status = output_failed(writer);
   if (fclose(writer->stream) != 0 && status == CSA_OK) status = output_failed(writer);
   writer->stream = NULL;

@@ -40,8 +40,8 @@ csa_status csa_copy_text(char **out, const char *text);
     if (status != CSA_OK) goto done; \
   } while (0)
 
-/* The analyzer does not look into csa_fail: tell it that the code comes back. */
-#ifdef __clang_analyzer__
+/* Analyzers do not look into csa_fail: tell them that the code comes back. CSA_ANALYZER: gcc's, which has no name. */
+#if defined(__clang_analyzer__) || defined(CSA_ANALYZER)
 #define csa_fail(code, ...) (csa_fail(code, __VA_ARGS__), (code))
 #define csa_fail_in(code, ...) (csa_fail_in(code, __VA_ARGS__), (code))
 #endif

@@ -2,6 +2,7 @@
  * CIFAR-10: data_batch_N.bin (any N) and test_batch.bin; batches.meta.txt, where there is one, names the classes, a
  * line each. CIFAR-100: train.bin and test.bin, with the coarse label, which is passed over, before the fine one;
  * fine_label_names.txt. In a folder, or in an archive as they are published. */
+#include <assert.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -128,11 +129,13 @@ static csa_status read_records(csa_split *split, int64_t wanted, const layout *l
 
 static csa_status read_split(csa_split *split, const csa_source *s, const layout *l, bool test, int64_t limit,
                              int classes) {
+  const csa_member *first = find_images(s, l, test);
   int64_t total = 0;
+  assert(first != NULL); /* open_parts has seen it */
   for (size_t i = 0; i < s->count; i++)
     if (is_images(l, s->members[i].name, test)) CSA_TRY(count_records(l, &s->members[i], &total));
   if (limit > 0 && limit < total) total = limit;
-  if (total == 0) return csa_fail(CSA_INPUT, "data: %s: has no images", find_images(s, l, test)->label);
+  if (total == 0) return csa_fail(CSA_INPUT, "data: %s: has no images", first->label);
   CSA_TRY(csa_split_allocate(split, total, PIXELS));
   for (size_t i = 0; i < s->count; i++)
     if (is_images(l, s->members[i].name, test)) CSA_TRY(read_records(split, total, l, &s->members[i], classes));

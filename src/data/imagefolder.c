@@ -46,7 +46,7 @@ static bool kind_of(const char *path, mode_t *kind) {
 }
 
 static bool is_folder(const char *path) {
-  mode_t kind;
+  mode_t kind = 0;
   return kind_of(path, &kind) && kind == S_IFDIR;
 }
 

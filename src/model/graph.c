@@ -160,6 +160,7 @@ static csa_status place_din(csa_graph *graph, csa_layer *layer, const csa_tensor
 static csa_status layer_backward(csa_graph *graph, csa_layer *layer) {
   csa_gradient *in = find(graph, layer->in[0]), *residual = layer->in[1] != NULL ? find(graph, layer->in[1]) : NULL;
   const csa_gradient *out = find(graph, layer->out);
+  assert(in != NULL && out != NULL); /* inputs and outputs are known from the time they are added */
   csa_tensor *dout = out->gradient;
   if (!out->wanted || (dout == NULL && layer->ops != &csa_layer_loss)) return CSA_OK; /* nothing to learn, or unread */
   label(graph, layer, "backward");
@@ -188,7 +189,9 @@ static csa_status record(csa_graph *graph) {
   if (graph->labels == NULL) {
     CSA_TRY(csa_plan_tensor(graph->plan, CSA_DATA, graph->out->dtype, graph->out->shape, &graph->out_gradient,
                             "output gradient"));
-    find(graph, graph->out)->gradient = graph->out_gradient;
+    csa_gradient *last = find(graph, graph->out);
+    assert(last != NULL);
+    last->gradient = graph->out_gradient;
   }
   for (size_t i = graph->layer_count; i-- > 0;) CSA_TRY(layer_backward(graph, &graph->layers[i]));
   return CSA_OK;

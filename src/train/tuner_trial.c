@@ -161,7 +161,7 @@ static csa_status screen(const csa_subject *s, csa_contender *all, int count) {
   for (int i = 1; i < count; i++) {
     int faster = 0;
     for (int j = 1; j < count; j++)
-      faster += first[j] > 0.0 && (first[j] < first[i] || (first[j] == first[i] && j < i));
+      faster += first[j] > 0.0 && (first[j] < first[i] || (j < i && first[j] == first[i]));
     const bool promising = faster < FINALISTS && first[i] < HOPELESS * first[0];
     if (first[i] > 0.0 && (promising || s->all)) all[i].seconds = first[i];
   }

@@ -2,6 +2,7 @@
 #include "core/file.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -44,6 +45,37 @@ static void test_read(void **state) {
   assert_null(data);
   test_write(path, "", 0);
   assert_content(path, "");
+}
+
+/* A thread's part of test_threads: `arg` is its file. */
+static void *replace_often(void *arg) {
+  for (int i = 0; i < 200; i++)
+    if (csa_file_replace(arg, "text", 4) != CSA_OK) return arg;
+  return NULL;
+}
+
+/* What belongs to the whole process stays as it is while several threads write. */
+static void test_threads(void **state) {
+  (void)state;
+  enum { THREADS = 4 };
+  const char *folder = test_folder();
+  const mode_t mask = umask(027);
+  pthread_t threads[THREADS];
+  const char *paths[THREADS];
+  struct stat info;
+  void *failed;
+  for (int i = 0; i < THREADS; i++) {
+    paths[i] = test_path(folder, (char[]){(char)('a' + i), '\0'});
+    assert_int_equal(pthread_create(&threads[i], NULL, replace_often, (void *)(uintptr_t)paths[i]), 0);
+  }
+  for (int i = 0; i < THREADS; i++) {
+    assert_int_equal(pthread_join(threads[i], &failed), 0);
+    assert_null(failed);
+    assert_int_equal(stat(paths[i], &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+  }
+  assert_int_equal(umask(mask), 027);
+  assert_int_equal(entries(folder), THREADS);
 }
 
 /* A pipe without a writer is refused, not waited for. */
@@ -220,6 +252,6 @@ int main(void) {
       cmocka_unit_test(test_private),         cmocka_unit_test(test_scratch),      cmocka_unit_test(test_read),
       cmocka_unit_test(test_read_pipe),       cmocka_unit_test(test_replace),      cmocka_unit_test(test_replace_here),
       cmocka_unit_test(test_replace_nowhere), cmocka_unit_test(test_replace_full), cmocka_unit_test(test_writer),
-      cmocka_unit_test(test_folder_make)};
+      cmocka_unit_test(test_folder_make),     cmocka_unit_test(test_threads)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

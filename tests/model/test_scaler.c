@@ -110,6 +110,9 @@ static void test_growth(void **state) {
   assert_true(scaler(&t).scale == 256.0f && scaler(&t).good == 1999);
   update(&t, 2, 1.0f, 1.0f);
   assert_true(scaler(&t).scale == 512.0f && scaler(&t).good == 0);
+  assert_ok(csa_scaler_set(t.graph, &(csa_scaler_state){16777216.0f, 1999, 0.5f, 0.25f})); /* as large as it gets */
+  update(&t, 3, 1.0f, 1.0f);
+  assert_true(scaler(&t).scale == 16777216.0f);
   csa_graph_destroy(t.graph);
 }
 
