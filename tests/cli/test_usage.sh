@@ -21,6 +21,8 @@ expect 2 "frobnicate: no such command" "$CLSATTN" frobnicate
 expect 2 "--augmentation: unknown option of train" "$CLSATTN" train --augmentation
 expect 2 "--epochs: needs a value" "$CLSATTN" train --epochs
 expect 2 "--epochs: 0: must be a whole number" "$CLSATTN" train --epochs 0
+expect 2 "--top: 0: must be a whole number from 1 to" "$CLSATTN" predict --top 0
+expect 2 "--limit-train: -1: must be a whole number from 0 to" "$CLSATTN" train --limit-train -1
 expect 2 "--batch: many: must be a whole number" "$CLSATTN" train --batch many
 expect 2 "--lr: nan: must be a number" "$CLSATTN" train --lr nan
 expect 2 "--seed: -1" "$CLSATTN" train --seed -1

@@ -2,9 +2,9 @@
 # ThreadSanitizer where threads are ours: src/ starts none, but users of the library do, and the tests that are like them.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit
-tests='^(api\.threads|core\.file)$'
+tests='^(api\.threads|core\.(file|status))$'
 mkdir -p build/soak
-{ cmake --preset tsan && cmake --build --preset tsan --target test_api_threads test_core_file; } >build/soak/tsan.log 2>&1 ||
+{ cmake --preset tsan && cmake --build --preset tsan --target test_api_threads test_core_file test_core_status; } >build/soak/tsan.log 2>&1 ||
   { tail -n 20 build/soak/tsan.log; exit 1; }
 # Drivers are not compiled for it: what they do to their own memory, and which of their locks are held, it cannot see.
 export TSAN_OPTIONS="suppressions=$PWD/ci/tsan.supp:ignore_noninstrumented_modules=1:halt_on_error=0"
