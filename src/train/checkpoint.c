@@ -151,12 +151,24 @@ static csa_status read_scaler(csa_trainer *t, const csa_safetensors *file) {
   return csa_scaler_set(t->graph, &(csa_scaler_state){(float)f[0], (cl_int)f[1], (float)f[2], (float)f[3]});
 }
 
+/* Numbers that are not finite were never saved. */
+static csa_status read_flat(const csa_trainer *t, const csa_safetensors *file, const char *prefix,
+                            const csa_tensor *flat) {
+  for (size_t i = 0; i < t->graph->parameters.count; i++) {
+    const csa_parameter *p = &t->graph->parameters.list[i];
+    char name[CSA_TENSOR_NAME + 16];
+    snprintf(name, sizeof name, "%s%s", prefix, p->name);
+    CSA_TRY(csa_safetensors_check_f32(file, name, &p->value->shape));
+  }
+  return csa_weights_read(t->graph, file, prefix, flat, NULL);
+}
+
 static csa_status read_file(csa_trainer *t, const csa_safetensors *file) {
   CSA_TRY(check_format(file));
-  CSA_TRY(csa_weights_read(t->graph, file, "param.", t->graph->parameters.values, NULL));
-  CSA_TRY(csa_weights_read(t->graph, file, "first.", t->optimizer.first, NULL));
-  if (t->optimizer.second != NULL) CSA_TRY(csa_weights_read(t->graph, file, "second.", t->optimizer.second, NULL));
-  if (t->optimizer.mean != NULL) CSA_TRY(csa_weights_read(t->graph, file, "mean.", t->optimizer.mean, NULL));
+  CSA_TRY(read_flat(t, file, "param.", t->graph->parameters.values));
+  CSA_TRY(read_flat(t, file, "first.", t->optimizer.first));
+  if (t->optimizer.second != NULL) CSA_TRY(read_flat(t, file, "second.", t->optimizer.second));
+  if (t->optimizer.mean != NULL) CSA_TRY(read_flat(t, file, "mean.", t->optimizer.mean));
   if (t->graph->scaler != NULL) CSA_TRY(read_scaler(t, file));
   CSA_TRY(csa_checkpoint_progress(file, t->config.epochs, &t->progress));
   t->saved_step = t->progress.step;

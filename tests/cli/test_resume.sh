@@ -100,6 +100,16 @@ wait_for "$WORK/busy/checkpoint.safetensors"
 expect 1 "in use" "$CLSATTN" train --resume "$WORK/busy"
 kill -KILL $!
 wait $! 2>/dev/null
+# a checkpoint that somebody else has written
+python3 - "$WORK/busy/checkpoint.safetensors" <<'END'
+import json, struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+start = 8 + struct.unpack("<Q", data[:8])[0]
+at = start + json.loads(data[8:start])["second.fc.bias"]["data_offsets"][0] + 4 * 3
+data[at : at + 4] = struct.pack("<f", float("nan"))
+open(sys.argv[1], "wb").write(data)
+END
+expect 3 "tensor 'second.fc.bias': its value at [3] is not a number" "$CLSATTN" train --resume "$WORK/busy"
 head -c 700 "$WORK/busy/checkpoint.safetensors" >"$WORK/cut" && mv "$WORK/cut" "$WORK/busy/checkpoint.safetensors"
 expect 3 "checkpoint.safetensors" "$CLSATTN" train --resume "$WORK/busy"
 finish
