@@ -33,6 +33,7 @@ done
 
 # kill -9 again and again
 "$CLSATTN" train "${settings[@]}" --out "$WORK/often" >/dev/null 2>&1 &
+wait_for "$WORK/often/config.json" # before it there is no run
 for delay in 1.2 0.8 0.9 1.0; do
   sleep "$delay"
   kill -KILL $! 2>/dev/null
