@@ -169,12 +169,18 @@ static void test_wrong_arguments(void **state) {
          3},
         {"join_add", "join_add takes 7 arguments, but the host passes 8", {CSA_MAP5(x, x, x, 8, 8)}, 5},
         {"join_add",
-         "kernel join_add: argument 6 is int in join.cl, but the host passes float",
+         "kernel join_add: its argument 7, n, is int in join.cl, but the host passes float",
          {CSA_MAP4(x, x, x, 8.0f)},
          4},
-        {"join_add", "argument 2 is storage* in join.cl, but the host passes int*", {CSA_MAP4(x, ints, x, 8)}, 4},
-        {"join_add", "argument 4 is storage* in join.cl, but the host passes uchar*", {CSA_MAP4(x, x, bytes, 8)}, 4},
-        {"join_nothing", "join_nothing: clCreateKernel: CL_INVALID_KERNEL_NAME", {CSA_MAP4(x, x, x, 8)}, 4},
+        {"join_add",
+         "argument 3, b_buffer, is storage* in join.cl, but the host passes int*",
+         {CSA_MAP4(x, ints, x, 8)},
+         4},
+        {"join_add",
+         "argument 5, c_buffer, is storage* in join.cl, but the host passes uchar*",
+         {CSA_MAP4(x, x, bytes, 8)},
+         4},
+        {"join_nothing", "join.cl has no kernel join_nothing", {CSA_MAP4(x, x, x, 8)}, 4},
     };
     assert_fails(CSA_DEVICE, cases[i].sentence, bind_with(cases[i].kernel, cases[i].args, cases[i].count, plan));
     csa_plan_destroy(plan);
