@@ -44,7 +44,7 @@ static csa_status grow(csa_member *m, int64_t claimed, int64_t more, int64_t *ro
   if (more <= *room - m->size) return CSA_OK;
   int64_t next = 2 * *room > m->size + more ? 2 * *room : m->size + more;
   if (next > claimed) next = claimed;
-  uint8_t *bytes = realloc(m->bytes, (size_t)next);
+  uint8_t *bytes = realloc(m->bytes, next > 0 ? (size_t)next : 1);
   if (bytes == NULL)
     return csa_fail(CSA_MEMORY, "data: %s: %lld bytes: the host has no more memory", m->label, (long long)next);
   m->bytes = bytes;

@@ -57,7 +57,10 @@ static csa_status step(comparison *c, int number, float *figures) {
 static bool differ(csa_check *check, int step, const char *what, const char *whose, const float *first,
                    const float *second, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
-    if (memcmp(&first[i], &second[i], sizeof *first) == 0) continue;
+    uint32_t bits[2];
+    memcpy(&bits[0], &first[i], sizeof bits[0]);
+    memcpy(&bits[1], &second[i], sizeof bits[1]);
+    if (bits[0] == bits[1]) continue;
     check->error = fabs((double)first[i] - (double)second[i]);
     check->ok = false;
     snprintf(check->name, sizeof check->name, "step %d: %s%.60s: element %lld of %lld is %.9g, then %.9g", step, what,

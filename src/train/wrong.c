@@ -15,7 +15,7 @@
 typedef struct {
   csa_graph *graph;
   csa_feed *feed;
-  char *text;
+  char text[CSA_WRONG_TEXT];
   bool found;
 } replay;
 
@@ -108,9 +108,10 @@ static csa_status search(replay *r) {
 }
 
 csa_status csa_wrong_find(const csa_trainer *t, char text[CSA_WRONG_TEXT]) {
-  replay r = {.text = text};
+  replay r = {0};
   csa_status status = repeat(&r, t);
   if (status == CSA_OK) status = search(&r);
+  snprintf(text, CSA_WRONG_TEXT, "%s", r.text);
   csa_feed_destroy(r.feed);
   csa_graph_destroy(r.graph);
   return status;

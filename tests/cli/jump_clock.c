@@ -1,5 +1,5 @@
-/* Preloaded (LD_PRELOAD), it makes the wall clock jump by years at every look, back and forth; the monotonic one, which no
- * one can set, goes on. */
+/* Preloaded (LD_PRELOAD), it makes the wall clock jump by years at every look, back and forth; the monotonic one, which
+ * no one can set, goes on. */
 #define _GNU_SOURCE
 #include <sys/syscall.h>
 #include <sys/time.h>

@@ -34,7 +34,12 @@ cmp "$WORK/whole/model.safetensors" "$WORK/run/model.safetensors" || fail "lost 
 cmp <(figures "$WORK/whole/metrics.jsonl") <(figures "$WORK/run/metrics.jsonl") || fail "lost later: other figures"
 
 # Less memory than the device says: the batch that is named fits, one more does not.
-small() { CLSATTN_FAIL_BYTES=4000000 OPENCL_LAYERS=$FAIL_OPENCL "$CLSATTN" "$@" 2> >(grep -v '^fail_' >&2); }
+small() {
+  local code=0
+  CLSATTN_FAIL_BYTES=4000000 OPENCL_LAYERS=$FAIL_OPENCL "$CLSATTN" "$@" 2>"$WORK/small" || code=$?
+  grep -v '^fail_' "$WORK/small" >&2
+  return $code
+}
 eval=(eval --weights "$WORK/whole/model.safetensors" --data "$WORK/data" --batch)
 expect 5 "MiB that are needed on " small "${eval[@]}" 3000
 most=$(sed -n 's/.*takes up to: --batch \([0-9]*\)$/\1/p' "$WORK/stderr")
