@@ -10,6 +10,7 @@ same() { # same NAME: as the run that was never interrupted
 }
 
 expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole"
+grep -q '"type":"epoch","step":110,"epoch":5,' "$WORK/whole/metrics.jsonl" || fail "not 22 batches in an epoch"
 
 # wait_for FILE: until it is there
 wait_for() {
