@@ -35,6 +35,7 @@ typedef struct {
 typedef struct {
   const char *name;
   const csa_trainer *trainer;
+  double next_curves; /* csa_seconds() */
 } listener;
 
 static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
@@ -44,11 +45,11 @@ static void print_interval(void *user, int epoch, int64_t batch, double loss, do
 }
 
 static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
-  const listener *to = user;
+  listener *to = user;
   csa_live_clear();
   fprintf(stderr, "%s: epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", to->name,
           epoch, p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
-  csa_training_curves(to->trainer);
+  csa_training_curves(to->trainer, &to->next_curves);
 }
 
 static csa_status graph_of(const comparison *c, const csa_architecture *a, csa_graph **graph) {
@@ -182,7 +183,7 @@ static csa_status read_rate(csa_compared_run *run) {
 }
 
 static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, csa_compared_run *run, bool resume) {
-  listener to = {name, t};
+  listener to = {.name = name, .trainer = t};
   t->observer = (csa_observer){&to, print_interval, print_epoch, csa_live_step, csa_live_test};
   t->stop = c->stop;
   csa_live_begin(name, t);

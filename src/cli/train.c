@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
   FILE *log;
   const csa_trainer *trainer;
+  double next_curves; /* csa_seconds() */
 } listener;
 
 static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
@@ -31,7 +32,7 @@ static void print_interval(void *user, int epoch, int64_t batch, double loss, do
 }
 
 static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
-  const listener *to = user;
+  listener *to = user;
   csa_live_clear();
   fprintf(to->log, "epoch %d: train loss %.3f, ", epoch, p->train_loss);
   if (p->best_epoch > 0)
@@ -39,7 +40,7 @@ static void print_epoch(void *user, int epoch, const csa_progress *p, double ima
   fprintf(to->log, "test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", p->test_loss, 100.0 * p->test_accuracy,
           images_per_s);
   fflush(to->log);
-  csa_training_curves(to->trainer);
+  csa_training_curves(to->trainer, &to->next_curves);
 }
 
 /* The model that the weights are of, where they say it. */

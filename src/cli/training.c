@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/live.h"
+#include "core/clock.h"
 #include "data/known.h"
 #include "report/curves.h"
 #include "report/run_page.h"
@@ -79,15 +80,23 @@ csa_status csa_training_config(const csa_training *t, const char *model, csa_con
   return CSA_OK;
 }
 
-void csa_training_curves(const csa_trainer *t) {
+static void draw_curves(const csa_trainer *t) {
   char title[CSA_TITLE];
   csa_curves_title(&t->config, title);
   if (csa_curves_write(t->folder, title) != CSA_OK) fprintf(stderr, "curves.svg: not drawn: %s\n", csa_last_error());
 }
 
+/* They are drawn from the whole history, which grows. */
+void csa_training_curves(const csa_trainer *t, double *next) {
+  const double start = csa_seconds();
+  if (start < *next) return;
+  draw_curves(t);
+  *next = start + 20.0 * (csa_seconds() - start);
+}
+
 csa_status csa_training_report(csa_trainer *t) {
   csa_live_say("making report.html");
-  csa_training_curves(t);
+  draw_curves(t);
   const csa_status status = csa_run_page_write(t);
   char why[1024];
   csa_live_clear();

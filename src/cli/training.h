@@ -31,8 +31,9 @@ csa_status csa_take_path(const char *option, const char *text, char path[CSA_PAT
 /* The same for one that exists: absolute, so that a run can be resumed from any folder; names of data sets stay. */
 csa_status csa_take_existing(const char *option, const char *text, char path[CSA_PATH]);
 
-/* Draws the run's curves.svg; where it cannot be written, stderr says why, and training goes on. */
-void csa_training_curves(const csa_trainer *trainer);
+/* Draws the run's curves.svg, from csa_seconds() `*next` on, which it moves so that no more than a twentieth of the
+ * time goes into pictures; where it cannot be written, stderr says why, and training goes on. */
+void csa_training_curves(const csa_trainer *trainer, double *next);
 
 /* Both pictures of a run that is over, curves.svg and report.html. */
 csa_status csa_training_report(csa_trainer *trainer);
