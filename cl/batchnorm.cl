@@ -4,10 +4,10 @@
  * statistics: parts [chunks, 2, COLS] has the mean of each chunk's rows and the sum of squared distances from it, in
  *             training. Values are taken relative to the chunk's first row: the square of its distance from the mean is
  *             at most rows times the variance, so nothing cancels, however large the mean is.
- * finish:     stats [2, COLS]: mean and 1 / sqrt(var + eps). In training they are the batch's, and the running ones
- *             move towards them by `momentum` (their variance is the unbiased one), unless they are not finite; in
- *             evaluation they are the running ones.
- * normalize:  h = (x - mean) / sqrt(var + eps),  y = weight * h + bias,  then max(y, 0) if RELU is defined,
+ * finish:     stats [2, COLS]: mean and 1 / sqrt(var + eps): in training the batch's, in evaluation the running ones.
+ *             Where SEEN is defined, seen_mean and seen_var [COLS], times beta, += mean and unbiased variance, times
+ * the batch's share of the step's images, in training: what the running ones are to move towards. normalize:  h = (x -
+ * mean) / sqrt(var + eps),  y = weight * h + bias,  then max(y, 0) if RELU is defined,
  *             + residual if RESIDUAL is.
  * sums:       d = dy (0 where RELU cut);  parts [chunks, 2, COLS]: sums of d * h and of d.
  * backward:   dx = weight * (d - mean(d) - h * mean(d * h)) / sqrt(var + eps), 0 beyond the active images; in
@@ -54,19 +54,22 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void batchnorm_statistics
 }
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void batchnorm_finish(
-    IN(float, parts), STATE(state), OUT(float, running_mean), OUT(float, running_var), OUT(float, stats),
-    const int pixels, const int chunks, const int chunk_rows, const float epsilon, const float momentum) {
+    IN(float, parts), IN(float, running_mean), IN(float, running_var), STATE(state), OUT(float, seen_mean),
+    OUT(float, seen_var), OUT(float, stats), const int pixels, const int chunks, const int chunk_rows,
+    const float epsilon, const float beta) {
   OPEN_IN(float, parts);
+  OPEN_IN(float, running_mean);
+  OPEN_IN(float, running_var);
   OPEN_STATE(state);
-  OPEN_OUT(float, running_mean);
-  OPEN_OUT(float, running_var);
+  OPEN_OUT(float, seen_mean);
+  OPEN_OUT(float, seen_var);
   OPEN_OUT(float, stats);
   __local float scratch[WG];
   const int me = (int)get_local_id(0), lane = me / WIDTH, rows = state->active * pixels;
   FOR_ITEMS(strip, STRIPS) {
     const int c = strip * WIDTH + me % WIDTH;
     const bool mine = lane == 0 && c < COLS;
-    float mean = mine ? running_mean[c] : 0.0f, var = mine ? running_var[c] : 0.0f;
+    float mean = mine ? running_mean[c] : 0.0f, var = mine ? running_var[c] : 0.0f, unbiased = var, share = 0.0f;
     if (state->training != 0) {
       const float shift = c < COLS ? parts[c] : 0.0f;
       float sum = 0.0f, squares = 0.0f;
@@ -80,15 +83,16 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void batchnorm_finish(
       sum = lane_sum(sum, WIDTH, scratch);
       squares = lane_sum(squares, WIDTH, scratch) - sum * (sum / rows);
       if (squares < 0.0f) squares = 0.0f;
-      const float new_mean = shift + sum / rows, unbiased = squares / max(rows - 1, 1);
-      if (mine && isfinite(new_mean) && isfinite(unbiased)) {
-        running_mean[c] = (1.0f - momentum) * mean + momentum * new_mean;
-        running_var[c] = (1.0f - momentum) * var + momentum * unbiased;
-      }
-      mean = new_mean;
+      mean = shift + sum / rows;
       var = squares / rows;
+      unbiased = squares / max(rows - 1, 1);
+      share = (float)state->active / (float)state->images;
     }
     if (!mine) continue;
+#ifdef SEEN
+    seen_mean[c] = (beta > 0.0f ? beta * seen_mean[c] : 0.0f) + (share > 0.0f ? share * mean : 0.0f);
+    seen_var[c] = (beta > 0.0f ? beta * seen_var[c] : 0.0f) + (share > 0.0f ? share * unbiased : 0.0f);
+#endif
     stats[c] = mean;
     stats[COLS + c] = 1.0f / sqrt(var + epsilon);
   }

@@ -43,7 +43,7 @@ kernel void gather_batch(IN(uchar, images), IN(int, all_labels), IN(int, indices
   const int index = active ? indices[state->offset + image] : 0;
   __global const uchar *from = images + (long)index * CHANNELS * PIXELS;
 #ifdef AUGMENT
-  const uint4 draw = random_block(state, PURPOSE, (uint)image);
+  const uint4 draw = random_block(state, PURPOSE, (uint)(state->first + image), 0u);
 #endif
   for (int i = pixel; i < pixel + RUN; i++)
     for (int c = 0; c < CHANNELS; c++) {

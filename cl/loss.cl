@@ -1,8 +1,9 @@
-/* Softmax cross-entropy, the mean over the batch's active images. x [N, CLASSES] logits, labels [N].
+/* Softmax cross-entropy, the mean over the step's images. x [N, CLASSES] logits, labels [N].
  *
- * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = scale (softmax(x) - onehot(label)) / active, and 0
+ * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = scale (softmax(x) - onehot(label)) / images, and 0
  * for images beyond the active ones; prediction_n = the first class with the largest logit. loss_collect:
- * history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group.
+ * history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group; a step's parts are
+ * added up there.
  *
  * SMOOTHING e, where defined, takes the place of the label by (1 - e) onehot(label) + e / CLASSES in training (Szegedy
  * et al. 2016, section 7): loss_n = log sum_c exp(x_nc) - (1 - e) x_n,label - e mean_c x_nc. Evaluation keeps the
@@ -43,7 +44,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_forward(IN(stor
 #else
     const float smoothing = 0.0f;
 #endif
-    const float weight = n < state->active ? state->scale / (float)state->active : 0.0f;
+    const float weight = n < state->active ? state->scale / (float)state->images : 0.0f;
     for (int c = item; c < CLASSES && n < images; c += ROW_ITEMS) {
       const float p = exp(LOAD(x, at + c) - most) / total;
       STORE(dx, at + c, (p - (c == label ? 1.0f - smoothing : 0.0f) - smoothing / CLASSES) * weight);
@@ -74,6 +75,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_collect(IN(floa
   sum = group_sum(sum, scratch);
   right = group_sum(right, scratch);
   if (get_global_id(0) != 0) return;
-  history[2 * state->slot] = sum;
-  history[2 * state->slot + 1] = right;
+  __global float *row = history + 2 * state->slot;
+  row[0] = (state->part > 0 ? row[0] : 0.0f) + sum;
+  row[1] = (state->part > 0 ? row[1] : 0.0f) + right;
 }

@@ -6,7 +6,8 @@
  *        Hutter 2017);  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2, where
  *        rest = 1 - b comes from the host, in double;
  *        w -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps).
- * sgd:   g += decay * w;  m = momentum * m + g;  w -= lr * m. */
+ * sgd:   g += decay * w;  m = momentum * m + g;  w -= lr * m.
+ * buffers: what is no parameter (layers/layer.h) moves: w += momentum * (seen - w). */
 
 kernel void optimizer_adam(OUT(float, w), IN(float, gradient), OUT(float, m), OUT(float, v), STATE(state), const int n,
                            const float beta1, const float rest1, const float beta2, const float rest2,
@@ -43,4 +44,13 @@ kernel void optimizer_sgd(OUT(float, w), IN(float, gradient), OUT(float, m), STA
   const float velocity = momentum * m[i] + gradient[i] / state->scale * state->clip + decay * w[i];
   m[i] = velocity;
   w[i] -= state->lr * velocity;
+}
+
+kernel void optimizer_buffers(OUT(float, w), IN(float, seen), STATE(state), const int n, const float momentum) {
+  OPEN_OUT(float, w);
+  OPEN_IN(float, seen);
+  OPEN_STATE(state);
+  const int i = (int)get_global_id(0);
+  if (i >= n || state->finite != 1) return;
+  w[i] = (1.0f - momentum) * w[i] + momentum * seen[i];
 }

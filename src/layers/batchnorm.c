@@ -5,7 +5,6 @@
 #include "layers/layer.h"
 
 #define EPSILON 1e-5f
-#define MOMENTUM 0.1f
 
 enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };
 enum { STATS };
@@ -57,6 +56,18 @@ static csa_work work_of(const csa_plan *p, const sizes *s) {
   return csa_groups(s->cpu ? s->chunks : csa_plan_strips(p, s->chunks, s->cols));
 }
 
+/* A plan that does not train keeps nothing of what it sees. */
+static csa_status finish(csa_plan *p, csa_layer *l, const sizes *s, const csa_tensor *parts) {
+  const csa_tensor *mean = l->param[RUNNING_MEAN], *var = l->param[RUNNING_VAR], *step = p->step;
+  const bool trains = l->dparam[RUNNING_MEAN] != NULL;
+  csa_tensor *seen_mean = trains ? l->dparam[RUNNING_MEAN] : l->saved[STATS];
+  csa_tensor *seen_var = trains ? l->dparam[RUNNING_VAR] : l->saved[STATS];
+  return csa_launch(p, csa_kernel_portable(p, "batchnorm_finish", "-DCOLS=%d%s", s->cols, trains ? " -DSEEN" : ""),
+                    csa_groups(csa_plan_strips(p, 1, s->cols)),
+                    CSA_ARGS(parts, mean, var, step, seen_mean, seen_var, l->saved[STATS], s->pixels, s->chunks,
+                             s->chunk_rows, EPSILON, p->beta));
+}
+
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *weight = l->param[WEIGHT], *bias = l->param[BIAS], *step = p->step;
   const csa_tensor *residual = l->in[1] != NULL ? l->in[1] : x, *merged, *stats = l->saved[STATS];
@@ -66,10 +77,7 @@ static csa_status forward(csa_plan *p, csa_layer *l) {
   CSA_TRY(csa_launch(p, kernel(p, l, &s, "batchnorm_statistics"), work_of(p, &s),
                      CSA_ARGS(x, step, parts, s.pixels, s.chunks, s.chunk_rows)));
   merged = parts;
-  CSA_TRY(csa_launch(p, csa_kernel_portable(p, "batchnorm_finish", "-DCOLS=%d", s.cols),
-                     csa_groups(csa_plan_strips(p, 1, s.cols)),
-                     CSA_ARGS(merged, step, l->param[RUNNING_MEAN], l->param[RUNNING_VAR], l->saved[STATS], s.pixels,
-                              s.chunks, s.chunk_rows, EPSILON, MOMENTUM)));
+  CSA_TRY(finish(p, l, &s, merged));
   const csa_kernel k = kernel(p, l, &s, "batchnorm_normalize");
   if (s.cpu)
     return csa_launch(

@@ -1,12 +1,12 @@
 /* Dropout: in training a share `rate` of the elements becomes 0 and the others grow by as much; then + in[1]. in, out,
- * in[1]: any shape. Which elements, depends on the run's seed, the step and the layer alone: nothing is saved for
- * backward. */
+ * in[1]: [images, ...]. Which elements, depends on the run's seed, the step, the layer and the image's number in the
+ * step alone: nothing is saved for backward. */
 #include <math.h>
 
 #include "core/rng.h"
 #include "layers/layer.h"
 
-#define RUN 4096 /* elements of a work-item's turn in the CPU family */
+#define RUN 4096 /* elements of an image in a work-item's turn, in the CPU family */
 
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   if (!(l->config.rate >= 0.0f && l->config.rate < 1.0f)) return csa_layer_bad(l, "the rate is not from 0 to below 1");
@@ -18,13 +18,14 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
 static csa_status apply(csa_plan *p, const csa_layer *l, const csa_tensor *from, const csa_tensor *residual,
                         csa_tensor *to) {
   const csa_tensor *step = p->step, *added = residual != NULL ? residual : from;
-  const int n = (int)csa_elements(from->shape), purpose = (int)csa_rng_of_layer(l->number);
+  const int images = (int)from->shape.dim[0], n = (int)csa_elements(from->shape), cols = n / images;
+  const int purpose = (int)csa_rng_of_layer(l->number);
   const uint32_t threshold = (uint32_t)ceil((double)l->config.rate * 0x1p32);
   const csa_kernel kernel = csa_kernel_named(p, "dropout_apply", "%s", residual != NULL ? "-DRESIDUAL" : "");
-  const csa_work work =
-      csa_kernel_is_cpu(p, kernel.name) ? csa_groups((n + RUN - 1) / RUN) : csa_items(((int64_t)n + 63) / 64 * 16);
+  const csa_work work = csa_kernel_is_cpu(p, kernel.name) ? csa_groups((int64_t)images * ((cols + RUN - 1) / RUN))
+                                                          : csa_items((int64_t)images * ((cols + 63) / 64 * 16));
   return csa_launch(p, kernel, work,
-                    CSA_ARGS(from, added, step, to, n, purpose, (int)threshold, 1.0f / (1.0f - l->config.rate)));
+                    CSA_ARGS(from, added, step, to, n, cols, purpose, (int)threshold, 1.0f / (1.0f - l->config.rate)));
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) { return apply(p, l, l->in[0], l->in[1], l->out); }

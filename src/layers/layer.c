@@ -83,7 +83,6 @@ csa_status csa_layer_buffer(csa_parameters *all, csa_layer *layer, int slot, csa
   CSA_TRY(csa_layer_param(all, layer, slot, shape, init, 0, &(csa_part){name, shape, false}, 1));
   csa_parameter *added = &all->list[all->count - 1];
   added->buffer = added->fixed = true;
-  layer->dparam[slot] = NULL;
   return CSA_OK;
 }
 

@@ -122,7 +122,10 @@ typedef struct {
 csa_status csa_layer_param(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, csa_init init,
                            int fan_in, const csa_part *parts, int count);
 
-/* A buffer, in param[slot]; it has no gradient. */
+/* A buffer, in param[slot]. In place of a gradient dparam[slot] takes, with the plan's beta, what a batch shows, times
+ * its share of the step's images: where an update is made, the buffer moves towards it by CSA_BUFFER_MOMENTUM
+ * (PyTorch's default for running statistics). */
+#define CSA_BUFFER_MOMENTUM 0.1f
 csa_status csa_layer_buffer(csa_parameters *parameters, csa_layer *layer, int slot, csa_shape shape, csa_init init,
                             const char *name);
 

@@ -27,6 +27,7 @@ csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state) {
   _Static_assert(sizeof *state <= sizeof pattern, "the state fits in one fill");
   assert(csa_tensor_bytes(step) == sizeof pattern);
   csa_step_state unscaled = *state;
+  if (unscaled.images == 0) unscaled.images = unscaled.active;
   unscaled.scale = 1.0f;
   unscaled.finite = 1;
   unscaled.clip = 1.0f;

@@ -11,6 +11,9 @@ typedef struct {
   cl_float correction1; /* 1 - beta1^t */
   cl_float correction2; /* sqrt(1 - beta2^t) */
   cl_int active;        /* images of this batch that count, 1 .. batch */
+  cl_int images;        /* of all batches of the step: devices share it, and may take it in parts; 0: just these */
+  cl_int first;         /* of this batch, its first one's number in the step */
+  cl_int part;          /* number of this batch in the step, on this device: results are added to those of part 0 */
   cl_int offset;        /* of this batch in the list of indices */
   cl_int slot;          /* of this batch in the history of losses, 0 .. CSA_HISTORY-1 */
   cl_float scale;       /* of the loss: 1, unless the graph has a scaler, which then writes it on the device */

@@ -21,7 +21,8 @@ static statistics of_batch(const csa_ref_batchnorm *s, const double *x, int64_t 
 static double rstd_of(double variance) { return 1 / sqrt(variance + CSA_REF_BATCHNORM_EPSILON); }
 
 void csa_ref_batchnorm_forward(const csa_ref_batchnorm *s, const double *x, const double *weight, const double *bias,
-                               double *running_mean, double *running_var, double *y) {
+                               const double *running_mean, const double *running_var, double *seen_mean,
+                               double *seen_var, double *y) {
   for (int64_t c = 0; c < s->cols; c++) {
     const statistics of = s->training ? of_batch(s, x, c) : (statistics){running_mean[c], running_var[c]};
     for (int64_t at = c; at < s->rows * s->cols; at += s->cols) {
@@ -29,9 +30,8 @@ void csa_ref_batchnorm_forward(const csa_ref_batchnorm *s, const double *x, cons
       if (s->relu && y[at] < 0) y[at] = 0;
     }
     if (!s->training) continue;
-    const double unbiased = of.variance * (double)s->active / fmax((double)s->active - 1, 1);
-    running_mean[c] += CSA_REF_BATCHNORM_MOMENTUM * (of.mean - running_mean[c]);
-    running_var[c] += CSA_REF_BATCHNORM_MOMENTUM * (unbiased - running_var[c]);
+    seen_mean[c] = of.mean;
+    seen_var[c] = of.variance * (double)s->active / fmax((double)s->active - 1, 1);
   }
 }
 

@@ -49,7 +49,6 @@ void csa_ref_layernorm_backward(const csa_ref_layernorm *s, const double *x, con
                                 const double *dy, double *dx, double *dgamma, double *dbeta);
 
 #define CSA_REF_BATCHNORM_EPSILON 1e-5
-#define CSA_REF_BATCHNORM_MOMENTUM 0.1
 
 typedef struct {
   int64_t rows, active, cols; /* only the first `active` rows count, though all are normalized */
@@ -57,11 +56,12 @@ typedef struct {
 } csa_ref_batchnorm;
 
 /* y = weight (x - mean) / sqrt(variance + epsilon) + bias for each column, then ReLU (Ioffe and Szegedy, "Batch
- * Normalization", 2015). In training mean and biased variance are those of the rows that count, and the running ones
- * are moved towards mean and unbiased variance by the momentum; in evaluation the running ones are taken. x, y
- * [rows, cols], the others [cols]. */
+ * Normalization", 2015). In training mean and biased variance are those of the rows that count, and seen_mean and
+ * seen_var, towards which the running ones are to move, are the mean and the unbiased variance; in evaluation the
+ * running ones are taken, and nothing is seen. x, y [rows, cols], the others [cols]. */
 void csa_ref_batchnorm_forward(const csa_ref_batchnorm *s, const double *x, const double *weight, const double *bias,
-                               double *running_mean, double *running_var, double *y);
+                               const double *running_mean, const double *running_var, double *seen_mean,
+                               double *seen_var, double *y);
 
 /* `y` as in csa_ref_linear_backward; the running statistics are read in evaluation. */
 void csa_ref_batchnorm_backward(const csa_ref_batchnorm *s, const double *x, const double *weight,
@@ -69,9 +69,10 @@ void csa_ref_batchnorm_backward(const csa_ref_batchnorm *s, const double *x, con
                                 const double *dy, double *dx, double *dweight, double *dbias);
 
 typedef struct {
-  int64_t count;
-  double rate; /* share of the elements that are dropped */
-  csa_rng rng; /* the numbers that say which */
+  int64_t count, cols; /* elements of all images, and of one */
+  int64_t first;       /* number of the first image in its step */
+  double rate;         /* share of the elements that are dropped */
+  csa_rng rng;         /* the numbers that say which */
 } csa_ref_dropout_size;
 
 /* y = x / (1 - rate), or 0 where the element's number, of 2^32, is below the rate (Srivastava et al., "Dropout", 2014).

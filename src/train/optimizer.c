@@ -25,6 +25,19 @@ static bool decays(csa_decay which, const csa_parameter *p) {
   return which == CSA_DECAY_ALL || rank == 2 || rank == 4;
 }
 
+/* The run of buffers that begins with parameter *next, likewise. */
+static bool next_buffers(const csa_graph *g, size_t *next, run *r) {
+  const csa_parameters *all = &g->parameters;
+  while (*next < all->count && !all->list[*next].buffer) (*next)++;
+  if (*next == all->count) return false;
+  *r = (run){.start = all->list[*next].value->start};
+  do (*next)++;
+  while (*next < all->count && all->list[*next].buffer);
+  const int64_t end = *next < all->count ? all->list[*next].value->start : csa_elements(all->values->shape);
+  r->count = end - r->start;
+  return true;
+}
+
 /* The run that begins with parameter *next, which becomes the first behind it; false: there is no more. A parameter's
  * padding, zeros with a gradient of zero, belongs to it. */
 static bool next_run(const csa_graph *g, const csa_optimizer_config *c, size_t *next, run *r) {
@@ -84,6 +97,22 @@ static csa_status record_run(csa_optimizer *o, csa_graph *g, const run *r) {
                              (float)(1.0 - BETA2), EPSILON, r->decay));
 }
 
+/* Running statistics move towards what the step has seen. */
+static csa_status record_buffers(csa_graph *g) {
+  csa_plan *p = g->plan;
+  csa_tensor *values, *seen;
+  const csa_tensor *step = p->step;
+  run r;
+  for (size_t next = 0; next_buffers(g, &next, &r);) {
+    snprintf(p->label, sizeof p->label, "running statistics");
+    CSA_TRY(view(p, &r, g->parameters.values, &values));
+    CSA_TRY(view(p, &r, g->parameters.gradients, &seen));
+    CSA_TRY(csa_launch(p, csa_kernel_named(p, "optimizer_buffers", "%s", ""), csa_items(r.count),
+                       CSA_ARGS(values, (const csa_tensor *)seen, step, (int)r.count, CSA_BUFFER_MOMENTUM)));
+  }
+  return CSA_OK;
+}
+
 static csa_status record_ema(csa_optimizer *o, csa_graph *g) {
   csa_plan *p = g->plan;
   const csa_tensor *values = g->parameters.values, *step = p->step;
@@ -107,6 +136,7 @@ csa_status csa_optimizer_record(csa_optimizer *o, csa_graph *graph, csa_optimize
   CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, shape, &o->first, "first moment"));
   if (config.kind != CSA_SGD) CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, shape, &o->second, "second moment"));
   for (size_t next = 0; next_run(graph, &config, &next, &r);) CSA_TRY(record_run(o, graph, &r));
+  CSA_TRY(record_buffers(graph));
   return config.ema > 0.0f ? record_ema(o, graph) : CSA_OK;
 }
 

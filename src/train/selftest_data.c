@@ -177,19 +177,25 @@ typedef struct {
   csa_graph *graph;
   csa_optimizer optimizer;
   csa_ref_optimizer reference;
-  int64_t count;
+  int64_t count, trained; /* running statistics come last, and are not trained */
   double *w, *dw, *first, *second, *mean;
 } updates;
 
-/* Weight decay is the reference's for the weight, which comes first; for the bias it may be left out. */
+/* The gradients of a step, and what it saw of the statistics, which no scale of the loss changes. */
+static void draw_gradients(updates *u, int64_t step, float scale) {
+  for (int64_t i = 0; i < u->count; i++) u->dw[i] = (i < u->trained ? (double)scale : 1.0) * gradient_of(i, step);
+}
+
+/* Weight decay is the reference's for the weight, which comes first; for the others it may be left out. */
 static void reference_step(updates *u, int64_t step) {
   const csa_optimizer_config *c = &u->optimizer.config;
   const int64_t bias = u->graph->parameters.list[1].value->start;
   csa_ref_optimizer rest = u->reference;
   if (c->decay == CSA_DECAY_WEIGHTS) rest.weight_decay = 0.0;
-  if (c->clip_norm > 0.0f) csa_ref_clip((double)c->clip_norm, u->count, u->dw);
+  if (c->clip_norm > 0.0f) csa_ref_clip((double)c->clip_norm, u->trained, u->dw);
   csa_ref_optimizer_step(&u->reference, step, bias, u->dw, u->w, u->first, u->second);
-  csa_ref_optimizer_step(&rest, step, u->count - bias, u->dw + bias, u->w + bias, u->first + bias, u->second + bias);
+  csa_ref_optimizer_step(&rest, step, u->trained - bias, u->dw + bias, u->w + bias, u->first + bias, u->second + bias);
+  for (int64_t i = u->trained; i < u->count; i++) u->w[i] += (double)CSA_BUFFER_MOMENTUM * (u->dw[i] - u->w[i]);
   csa_ref_ema((double)c->ema, step, u->count, u->w, u->mean);
 }
 
@@ -203,10 +209,10 @@ static csa_status take_steps(updates *u) {
     CSA_TRY(csa_schedule_state(u->graph, &state));
     CSA_TRY(csa_schedule_micro_step(u->graph)); /* with halves: the step's scale */
     CSA_TRY(csa_schedule_scale(u->graph, &scale));
-    for (int64_t i = 0; i < u->count; i++) u->dw[i] = (double)scale * gradient_of(i, step);
+    draw_gradients(u, step, scale);
     CSA_TRY(csa_values_upload(device, u->graph->parameters.gradients, u->dw));
     CSA_TRY(csa_schedule_update(u->graph));
-    for (int64_t i = 0; i < u->count; i++) u->dw[i] = gradient_of(i, step);
+    draw_gradients(u, step, 1.0f);
     reference_step(u, step);
   }
   return CSA_OK;
@@ -221,7 +227,7 @@ static csa_status guarded_step(updates *u, csa_ledger *ledger, int64_t step, flo
   CSA_TRY(csa_schedule_state(u->graph, &state));
   CSA_TRY(csa_schedule_micro_step(u->graph));
   CSA_TRY(csa_schedule_scale(u->graph, &scale));
-  for (int64_t i = 0; i < u->count; i++) u->dw[i] = (double)scale * gradient_of(i, step);
+  draw_gradients(u, step, scale);
   u->dw[u->count / 2] = (double)gradient;
   CSA_TRY(csa_values_upload(device, u->graph->parameters.gradients, u->dw));
   CSA_TRY(csa_tensor_upload_part(device, u->graph->history, 0, 1, &loss));
@@ -283,15 +289,17 @@ static csa_status update(updates *u, csa_ledger *ledger, csa_device *device, csa
   const csa_rng rng = {5, CSA_RNG_TEST, 0};
   const csa_graph_config graph = {.choices = choices, .batch = 2, .training = true};
   CSA_TRY(csa_graph_create(&u->graph, device, graph));
-  csa_graph_add(u->graph, &csa_layer_linear, (csa_layer_config){.out = OUTPUTS},
-                csa_graph_input(u->graph, csa_shape2(2, INPUTS)), NULL, "fc");
+  csa_tensor *x = csa_graph_input(u->graph, csa_shape2(2, INPUTS));
+  x = csa_graph_add(u->graph, &csa_layer_linear, (csa_layer_config){.out = OUTPUTS}, x, NULL, "fc");
+  csa_graph_add(u->graph, &csa_layer_batchnorm, (csa_layer_config){0}, x, NULL, "bn");
   CSA_TRY(u->graph->status);
   CSA_TRY(
       csa_plan_tensor(u->graph->plan, CSA_DATA, CSA_F32, csa_shape2(CSA_HISTORY, 2), &u->graph->history, "history"));
   CSA_TRY(csa_scaler_begin(u->graph));
-  CSA_TRY(csa_optimizer_record(&u->optimizer, u->graph, config)); /* of the layer only the parameters are wanted */
+  CSA_TRY(csa_optimizer_record(&u->optimizer, u->graph, config)); /* of the layers only the parameters are wanted */
   CSA_TRY(csa_schedule_prepare(u->graph));
   u->count = csa_elements(u->graph->parameters.values->shape);
+  u->trained = u->graph->parameters.list[4].value->start;
   double **const all[] = {&u->w, &u->dw, &u->first, &u->second, &u->mean};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) CSA_TRY(csa_new(all[i], (size_t)u->count, sizeof(double)));
   for (int64_t i = 0; i < u->count; i++) u->w[i] = (double)csa_rng_normal(&rng, (uint64_t)i);

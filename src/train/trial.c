@@ -101,7 +101,7 @@ static csa_status set_parameters(csa_trial *t, csa_device *device, const csa_tri
     for (int64_t i = 0; i < csa_elements(param->shape) && p->buffer && p->init == CSA_INIT_ONES; i++)
       t->param[slot][i] = fabs(t->param[slot][i]); /* a variance */
     CSA_TRY(csa_values_upload(device, param, t->param[slot]));
-    if (!p->buffer) CSA_TRY(fill(device, t->layer->dparam[slot], c->accumulate ? 1.0 : (double)NAN));
+    CSA_TRY(fill(device, t->layer->dparam[slot], c->accumulate ? 1.0 : (double)NAN));
   }
   return CSA_OK;
 }
@@ -131,8 +131,6 @@ static csa_status collect(csa_trial *t, csa_device *device, const csa_trial_case
     if (t->other != NULL) take_ones(t->din, t->gradient->shape);
   }
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
-    if (l->param[slot] != NULL && l->dparam[slot] == NULL)
-      CSA_TRY(csa_values_download(device, l->param[slot], &t->buffer[slot]));
     if (l->dparam[slot] == NULL) continue;
     CSA_TRY(csa_values_download(device, l->dparam[slot], &t->dparam[slot]));
     if (c->accumulate) take_ones(t->dparam[slot], l->dparam[slot]->shape);
@@ -152,8 +150,11 @@ csa_status csa_trial_run(csa_trial *t, csa_device *device, csa_choices choices, 
   CSA_TRY(csa_graph_create(&t->graph, device, config));
   CSA_TRY(build(t, c, &residual));
   CSA_TRY(set_inputs(t, device, c, residual));
-  t->state = (csa_step_state){
-      .active = c->active > 0 ? c->active : config.batch, .training = !c->evaluates, .seed = {7, 9}, .step = 11};
+  t->state = (csa_step_state){.active = c->active > 0 ? c->active : config.batch,
+                              .training = !c->evaluates,
+                              .first = 5,
+                              .seed = {7, 9},
+                              .step = 11};
   CSA_TRY(csa_schedule_state(t->graph, &t->state));
   CSA_TRY(csa_schedule_micro_step(t->graph));
   return collect(t, device, c);
@@ -165,7 +166,6 @@ void csa_trial_fini(csa_trial *t) {
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
     free(t->param[slot]);
     free(t->dparam[slot]);
-    free(t->buffer[slot]);
   }
   csa_graph_destroy(t->graph);
 }

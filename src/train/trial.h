@@ -27,10 +27,9 @@ typedef struct {
   double *in, *residual, *dout;
   double *out, *din; /* the gradient of a residual is dout by construction */
   double *param[CSA_LAYER_SLOTS], *dparam[CSA_LAYER_SLOTS];
-  double *buffer[CSA_LAYER_SLOTS]; /* of a parameter that is none: its values afterwards */
-  const csa_tensor *gradient;      /* of the input; NULL if it is not wanted */
-  const csa_tensor *other;         /* its part from another reader: ones; NULL without one */
-  csa_step_state state;            /* of the step */
+  const csa_tensor *gradient; /* of the input; NULL if it is not wanted */
+  const csa_tensor *other;    /* its part from another reader: ones; NULL without one */
+  csa_step_state state;       /* of the step */
 } csa_trial;
 
 /* Runs the layer forward and backward, and downloads all that it computed. `trial` is to be released by csa_trial_fini
@@ -43,7 +42,7 @@ void csa_trial_fini(csa_trial *trial);
 
 /* What should have come out, and by how much each may be off: of the largest magnitude, or of 1 if that is larger. */
 typedef struct {
-  double *out, *din, *dparam[CSA_LAYER_SLOTS], *buffer[CSA_LAYER_SLOTS];
+  double *out, *din, *dparam[CSA_LAYER_SLOTS];
   struct {
     double out, din, dparam;
   } tolerance;

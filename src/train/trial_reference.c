@@ -70,11 +70,8 @@ static csa_status batchnorm(const csa_trial *t, csa_expectation *e) {
   const csa_shape shape = t->layer->out->shape;
   const int64_t rows = csa_rows(shape), active = rows / shape.dim[0] * t->state.active, cols = csa_cols(shape);
   const csa_ref_batchnorm s = {rows, active, cols, t->layer->config.relu, t->state.training != 0};
-  for (int slot = 2; slot < 4; slot++) {
-    CSA_TRY(csa_new(&e->buffer[slot], (size_t)cols, sizeof(double)));
-    memcpy(e->buffer[slot], t->param[slot], (size_t)cols * sizeof(double));
-  }
-  csa_ref_batchnorm_forward(&s, t->in, t->param[0], t->param[1], e->buffer[2], e->buffer[3], e->out);
+  csa_ref_batchnorm_forward(&s, t->in, t->param[0], t->param[1], t->param[2], t->param[3], e->dparam[2], e->dparam[3],
+                            e->out);
   csa_ref_batchnorm_backward(&s, t->in, t->param[0], t->param[2], t->param[3], e->out, t->dout, e->din, e->dparam[0],
                              e->dparam[1]);
   for (int64_t i = 0; t->residual != NULL && i < csa_elements(shape); i++) e->out[i] += t->residual[i];
@@ -86,7 +83,8 @@ static csa_status dropout(const csa_trial *t, csa_expectation *e) {
   const int64_t n = csa_elements(l->out->shape);
   const uint64_t seed = t->state.seed[0] | (uint64_t)t->state.seed[1] << 32;
   const double rate = t->state.training != 0 ? (double)l->config.rate : 0.0;
-  const csa_ref_dropout_size s = {n, rate, {seed, csa_rng_of_layer(l->number), t->state.step}};
+  const csa_ref_dropout_size s = {
+      n, n / l->out->shape.dim[0], t->state.first, rate, {seed, csa_rng_of_layer(l->number), t->state.step}};
   csa_ref_dropout(&s, t->in, e->out);
   csa_ref_dropout(&s, t->dout, e->din);
   for (int64_t i = 0; t->residual != NULL && i < n; i++) e->out[i] += t->residual[i];
@@ -177,10 +175,7 @@ csa_status csa_trial_expect(const csa_trial *t, csa_expectation *e) {
 void csa_expectation_fini(csa_expectation *e) {
   free(e->out);
   free(e->din);
-  for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
-    free(e->dparam[slot]);
-    free(e->buffer[slot]);
-  }
+  for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) free(e->dparam[slot]);
 }
 
 /* What a layer is set to, by its kind. */

@@ -7,7 +7,7 @@
 #include "train/optimizer.h"
 
 /* More parameters than the guard's groups have work-items. */
-enum { INPUTS = 3000, COUNT = 9056 };
+enum { INPUTS = 3000, COUNT = 9184 };
 
 typedef struct {
   csa_graph *graph;
@@ -21,7 +21,8 @@ static void begin(training *t, csa_choices choices, csa_optimizer_config config)
   assert_ok(
       csa_graph_create(&t->graph, test_device(), (csa_graph_config){.choices = choices, .batch = 2, .training = true}));
   csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, INPUTS));
-  csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc"));
+  x = csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc");
+  csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_batchnorm, (csa_layer_config){0}, x, NULL, "bn"));
   assert_ok(csa_graph_record(t->graph));
   assert_ok(csa_optimizer_record(&t->optimizer, t->graph, config));
   assert_ok(csa_schedule_prepare(t->graph));

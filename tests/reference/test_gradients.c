@@ -153,13 +153,10 @@ typedef struct {
   double *x, *weight, *bias, *mean, *var, *y, *dy;
 } batchnorm_problem;
 
-/* Running statistics move, so that each forward gets copies of them. */
 static double batchnorm_objective(const void *problem) {
   const batchnorm_problem *const p = problem;
   double mean[8], var[8];
-  memcpy(mean, p->mean, (size_t)p->size.cols * sizeof *mean);
-  memcpy(var, p->var, (size_t)p->size.cols * sizeof *var);
-  csa_ref_batchnorm_forward(&p->size, p->x, p->weight, p->bias, mean, var, p->y);
+  csa_ref_batchnorm_forward(&p->size, p->x, p->weight, p->bias, p->mean, p->var, mean, var, p->y);
   return dot(p->y, p->dy, p->size.active * p->size.cols);
 }
 
@@ -195,12 +192,14 @@ static void test_batchnorm(void **state) {
 static void test_batchnorm_values(void **state) {
   (void)state;
   const double x[3] = {1, 3, 7}, weight = 2, bias = 1, z = 1 / sqrt(1 + 1e-5);
-  double mean = 10, var = 4, y[3];
-  csa_ref_batchnorm_forward(&(csa_ref_batchnorm){3, 2, 1, true, true}, x, &weight, &bias, &mean, &var, y);
+  double mean = 0, var = 0, y[3];
+  csa_ref_batchnorm_forward(&(csa_ref_batchnorm){3, 2, 1, true, true}, x, &weight, &bias, &(double){10}, &(double){4},
+                            &mean, &var, y);
   assert_true(y[0] == 0 && fabs(y[1] - (1 + 2 * z)) < 1e-15 && fabs(y[2] - (1 + 10 * z)) < 1e-14);
-  assert_true(fabs(mean - 9.2) < 1e-14 && fabs(var - 3.8) < 1e-14);
-  csa_ref_batchnorm_forward(&(csa_ref_batchnorm){3, 2, 1, true, false}, x, &weight, &bias, &mean, &var, y);
-  assert_true(y[0] == 0 && y[1] == 0 && y[2] == 0 && fabs(mean - 9.2) < 1e-14); /* all are below the mean */
+  assert_true(fabs(mean - 2) < 1e-14 && fabs(var - 2) < 1e-14);
+  csa_ref_batchnorm_forward(&(csa_ref_batchnorm){3, 2, 1, true, false}, x, &weight, &bias, &(double){10}, &(double){4},
+                            &mean, &var, y);
+  assert_true(y[0] == 0 && y[1] == 0 && y[2] == 0 && fabs(mean - 2) < 1e-14); /* all are below the mean */
 }
 
 typedef struct {
@@ -216,7 +215,7 @@ static double dropout_objective(const void *problem) {
 
 static void test_dropout(void **state) {
   const dropout_problem p = {
-      {150, 0.3, {1, CSA_RNG_DROPOUT, 2}}, random_array(150, 1), fresh(150), random_array(150, 1)};
+      {150, 50, 0, 0.3, {1, CSA_RNG_DROPOUT, 2}}, random_array(150, 1), fresh(150), random_array(150, 1)};
   double *const dx = fresh(150);
   csa_ref_dropout(&p.size, p.dy, dx);
   check("dropout dx", dropout_objective, &p, p.x, dx, 150);
