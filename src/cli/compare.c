@@ -225,7 +225,7 @@ static csa_status train_one(comparison *c, csa_compared_model *model, csa_compar
   config.seed = run->seed;
   name_run(model, run, name);
   CSA_GO(find_earlier(c, run->folder, &config, &resume));
-  CSA_GO(csa_trainer_create(&t, &config, c->device, c->dataset));
+  CSA_GO(csa_trainer_create(&t, &config, &c->device, 1, c->dataset));
   status = run_to_end(c, t, name, run, resume);
   csa_live_clear();
 done:

@@ -70,7 +70,7 @@ static int make_parts(char parts[PARTS][64], double images_per_s) {
   }
   if (live.accuracy >= 0.0) snprintf(parts[n++], 64, "accuracy %.2f %%", 100.0 * live.accuracy);
   if (images_per_s > 0.0) snprintf(parts[n++], 64, "%.0f images/s", images_per_s);
-  snprintf(parts[n++], 64, "%.60s", t->device->info.name);
+  snprintf(parts[n++], 64, "%.60s", t->replicas[0].device->info.name);
   snprintf(parts[n++], 64, "%.0f MiB", (double)csa_trainer_bytes(t) / 1048576.0);
   return n;
 }
@@ -139,7 +139,7 @@ void csa_live_test(void *user) {
 void csa_live_say(const char *what) {
   char parts[PARTS][64];
   if (!live.able) return;
-  snprintf(parts[0], 64, "%.40s on %.16s", what, live.trainer->device->info.name);
+  snprintf(parts[0], 64, "%.40s on %.16s", what, live.trainer->replicas[0].device->info.name);
   draw(-1.0, parts, 1);
 }
 

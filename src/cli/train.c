@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "cli/commands.h"
+#include "cli/device_set.h"
 #include "cli/fetch.h"
 #include "cli/live.h"
 #include "cli/stop.h"
@@ -115,26 +116,32 @@ static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
 }
 
 static void print_start(const csa_trainer *t) {
-  fprintf(stderr, "%s on %s (%s), %s: %lld training and %lld test images, %lld parameters\n",
-          t->config.architecture.model, t->device->info.name, t->device->info.device, t->dataset->format,
-          (long long)t->train.count, (long long)t->dataset->test.count, (long long)csa_graph_parameter_count(t->graph));
+  fprintf(stderr, "%s on ", t->config.architecture.model);
+  for (int i = 0; i < t->replica_count; i++) {
+    const csa_device_info *info = &t->replicas[i].device->info;
+    fprintf(stderr, "%s%s (%s)", i > 0 ? " and " : "", info->name, info->device);
+  }
+  fprintf(stderr, ", %s: %lld training and %lld test images, %lld parameters\n", t->dataset->format,
+          (long long)t->train.count, (long long)t->dataset->test.count,
+          (long long)csa_graph_parameter_count(t->replicas[0].graph));
   if (t->validation.count > 0)
     fprintf(stderr, "%lld training images are held back to validate on\n", (long long)t->validation.count);
-  const int tuned = csa_tuning_used(t->graph->plan->tuning);
+  const int tuned = csa_tuning_used(t->replicas[0].graph->plan->tuning);
   if (tuned > 0) fprintf(stderr, "tuned: %d sets of parameters, kept in config.json\n", tuned);
   fprintf(stderr, "run folder: %s", t->folder);
   if (t->progress.step > 0) fprintf(stderr, ", resumed after step %lld", (long long)t->progress.step);
   fprintf(stderr, "\n");
 }
 
-static csa_status train(const train_settings *s, const csa_config *config, csa_device *device, csa_dataset *dataset) {
+static csa_status train(const train_settings *s, const csa_config *config, const csa_device_set *set,
+                        csa_dataset *dataset) {
   listener to = {.log = s->json ? stderr : stdout};
   csa_trainer *t = NULL;
   csa_status status;
   char folder[CSA_PATH];
-  CSA_GO(csa_trainer_create(&t, config, device, dataset));
+  CSA_GO(csa_trainer_create(&t, config, set->devices, set->count, dataset));
   if (s->dry_run) {
-    csa_plan_print(t->graph->plan, stdout);
+    for (int i = 0; i < t->replica_count; i++) csa_plan_print(t->replicas[i].graph->plan, stdout);
     const int64_t images = dataset->train.count + dataset->test.count;
     printf("  beside it: %lld B of images, kept on the device where they fit\n",
            (long long)(images * dataset->channels * dataset->height * dataset->width));
@@ -153,7 +160,7 @@ static csa_status train(const train_settings *s, const csa_config *config, csa_d
     if (s->out != NULL)
       CSA_GO(csa_take_path("out", s->out, folder));
     else
-      csa_default_folder(config->architecture.model, device, folder);
+      csa_default_folder(config->architecture.model, set->devices[0], folder);
     CSA_GO(csa_trainer_start(t, folder));
   }
   t->stop = csa_stop_catch();
@@ -168,23 +175,10 @@ done:
   return status;
 }
 
-/* The device of a resumed run: the one that --device names, else the one it was on, else the default. */
-static csa_status open_device(csa_device **device, const char *name, const csa_config_device *before) {
-  char numbers[32] = "";
-  csa_device_list list;
-  if (name != NULL || before == NULL) return csa_device_open(device, name);
-  CSA_TRY(csa_device_list_init(&list));
-  for (int i = 0; i < list.count && numbers[0] == '\0'; i++)
-    if (csa_config_device_is(before, &list.devices[i]))
-      snprintf(numbers, sizeof numbers, "%d:%d", list.devices[i].platform_number, list.devices[i].device_number);
-  csa_device_list_fini(&list);
-  return csa_device_open(device, numbers[0] != '\0' ? numbers : NULL);
-}
-
 static csa_status run(const train_settings *s, const csa_command_line *line) {
   csa_config config = {0};
   csa_config_device before;
-  csa_device *device = NULL;
+  csa_device_set set = {0};
   csa_dataset *dataset = NULL;
   csa_status status;
   const bool resume = s->resume != NULL;
@@ -195,22 +189,20 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   } else {
     CSA_GO(to_config(s, &config));
   }
-  CSA_GO(open_device(&device, s->common.device, resume ? &before : NULL)); /* before much is fetched */
+  if (resume && s->common.device == NULL) /* before much is fetched */
+    CSA_GO(csa_device_set_reopen(&set, &before, &config));
+  else
+    CSA_GO(csa_device_set_open(&set, s->common.device));
   CSA_GO(csa_fetch_and_open(
       &dataset, config.data,
       (csa_dataset_limits){
           .train = config.limit_train, .test = config.limit_test, .image = config.architecture.image}));
   if (!resume) config.architecture.classes = dataset->classes;
-  if (resume && !csa_config_device_is(&before, &device->info)) {
-    fprintf(stderr,
-            "the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ\n",
-            before.device, before.driver, device->info.device, device->info.driver);
-    config.choices = (csa_choices){.precision = config.choices.precision};
-  }
-  status = train(s, &config, device, dataset);
+  if (resume) csa_device_set_adopt(&set, &before, &config);
+  status = train(s, &config, &set, dataset);
 done:
   csa_config_fini(&config);
-  csa_device_close(device);
+  csa_device_set_close(&set);
   csa_dataset_close(dataset);
   return status;
 }
@@ -238,6 +230,7 @@ csa_status csa_command_train(int argc, char **argv) {
       "  clsattn train --data fashion-mnist --patches grid --out runs/fashion\n"
       "  clsattn train --resume runs/fashion --epochs 20\n"
       "  clsattn train --config cnn-strong --out runs/strong\n"
+      "  clsattn train --device amd0,nv0,cpu0 --batch 300\n"
       "  clsattn train --data pets/ --init runs/strong/model.safetensors --freeze 'conv1.*,bn1.*' --val-split 0.1\n",
       options,
       count};

@@ -40,7 +40,9 @@ int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS
       {"data", "PATH", CSA_OPTION_TEXT, &t->data,
        "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
       {"device", "DEVICE", CSA_OPTION_TEXT, &t->device,
-       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false},
+       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU); train takes several, "
+       "with commas between, that share each batch",
+       false},
       {"patches", "rows|grid", CSA_OPTION_TEXT, &t->patches,
        "how the vit cuts images: runs of the image's buffer, or squares (default rows)", false}};
   const csa_option after[] = {

@@ -44,6 +44,19 @@ csa_status csa_schedule_scale(csa_graph *graph, float *scale) {
   return CSA_OK;
 }
 
+csa_status csa_schedule_begin(csa_graph *graph) {
+  const csa_tensor *g = graph->parameters.gradients;
+  const cl_float zero = 0.0f;
+  if (!graph->config.accumulate) return CSA_OK;
+  return csa_cl_check(clEnqueueFillBuffer(graph->device->queue, g->memory, &zero, sizeof zero,
+                                          (size_t)g->offset * sizeof zero, (size_t)csa_tensor_bytes(g), 0, NULL, NULL),
+                      "gradients", "clEnqueueFillBuffer");
+}
+
+csa_status csa_schedule_no_images(csa_graph *graph) {
+  return graph->scaler != NULL ? csa_plan_run(graph->plan, 0, 1) : CSA_OK; /* the scale of the loss is first */
+}
+
 csa_status csa_schedule_forward(csa_graph *graph) { return csa_plan_run(graph->plan, 0, graph->forward_end); }
 
 csa_status csa_schedule_micro_step(csa_graph *graph) {

@@ -37,6 +37,12 @@ csa_status csa_schedule_state(csa_graph *graph, const csa_step_state *state);
 /* The scale of the gradients that the last step left; waits for it. */
 csa_status csa_schedule_scale(csa_graph *graph, float *scale);
 
+/* Before the parts of a step: where the graph accumulates, its gradients are zeros again. */
+csa_status csa_schedule_begin(csa_graph *graph);
+
+/* In place of a micro-step, where the graph has no image of a step: all that the update needs of one. */
+csa_status csa_schedule_no_images(csa_graph *graph);
+
 /* Queues the forward part of the micro-step, all of it, or reduce and update. Nothing waits. */
 csa_status csa_schedule_forward(csa_graph *graph);
 csa_status csa_schedule_micro_step(csa_graph *graph);

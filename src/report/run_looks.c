@@ -110,9 +110,9 @@ static csa_status print_looks(look *l, const csa_dataset *d, const csa_evaluatio
 /* The first test images go forward; what backward would need stays on the device, and with it queries and keys. */
 static csa_status look_at(csa_trainer *t, csa_maps *maps, int images) {
   csa_step_state state = {0};
-  CSA_TRY(csa_feed_batch(t->test_feed, 0, images, &state));
-  CSA_TRY(csa_schedule_forward(t->graph));
-  return csa_maps_read(maps, t->graph);
+  CSA_TRY(csa_feed_batch(t->replicas[0].test_feed, 0, images, &state));
+  CSA_TRY(csa_schedule_forward(t->replicas[0].graph));
+  return csa_maps_read(maps, t->replicas[0].graph);
 }
 
 csa_status csa_run_print_looks(FILE *out, csa_trainer *t, const csa_evaluation *e) {

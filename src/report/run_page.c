@@ -24,7 +24,8 @@ static csa_status load_weights(csa_trainer *t) {
   csa_safetensors *file = NULL;
   snprintf(path, sizeof path, "%s/model.safetensors", t->folder);
   CSA_TRY(csa_safetensors_open(&file, path));
-  const csa_status status = csa_weights_read(t->graph, file, "", t->graph->parameters.values, NULL);
+  const csa_status status =
+      csa_weights_read(t->replicas[0].graph, file, "", t->replicas[0].graph->parameters.values, NULL);
   csa_safetensors_close(file);
   return status;
 }
@@ -46,7 +47,8 @@ static void print_head(const run_page *p, FILE *out) {
                    "%s, %lld training and %lld test images%s · %s · driver %s · clsattn %s, "
                    "commit %s · %s",
                    t->dataset->format, (long long)t->train.count, (long long)t->dataset->test.count, held,
-                   t->device->info.device, t->device->info.driver, csa_version(), csa_commit(), date);
+                   t->replicas[0].device->info.device, t->replicas[0].device->info.driver, csa_version(), csa_commit(),
+                   date);
   fprintf(out, "</header>\n");
 }
 
@@ -88,7 +90,7 @@ static void print_tiles(const run_page *p, FILE *out) {
   print_tile(out, "epochs", "epoch", last->epoch, 1.0, 0, "");
   print_tile(out, "images/s", "images_per_s", f[CSA_OF_IMAGES_PER_S], 1.0, 0, "");
   print_time(out, f[CSA_OF_SECONDS]);
-  print_tile(out, "parameters", "parameters", (double)csa_graph_parameter_count(t->graph), 1.0, 0, "");
+  print_tile(out, "parameters", "parameters", (double)csa_graph_parameter_count(t->replicas[0].graph), 1.0, 0, "");
   print_tile(out, "device memory", "bytes", (double)csa_trainer_bytes(t), 1.0 / 1048576.0, 1, " MiB");
   fprintf(out, "</section>\n");
 }
@@ -113,7 +115,7 @@ static csa_status print_page(run_page *p, FILE *out) {
   csa_run_print_confusion(out, &p->evaluation, t->dataset);
   CSA_TRY(csa_run_print_mistakes(out, &p->evaluation, t->dataset));
   CSA_TRY(csa_run_print_looks(out, t, &p->evaluation));
-  CSA_TRY(csa_benchmark_profile(&p->profile, t->graph->plan)); /* last, as parameters move */
+  CSA_TRY(csa_benchmark_profile(&p->profile, t->replicas[0].graph->plan)); /* last, as parameters move */
   CSA_TRY(csa_run_print_kernels(out, &p->profile));
   CSA_TRY(csa_run_print_settings(out, t->folder));
   csa_html_element(out, "footer",
@@ -142,7 +144,8 @@ csa_status csa_run_page_write(csa_trainer *t) {
   if (csa_history_last(&p.history) == NULL) goto done;
   CSA_GO(csa_curves_make(&p.curves, &p.history));
   CSA_GO(load_weights(t));
-  CSA_GO(csa_evaluate(&p.evaluation, t->graph, t->test_feed, &t->dataset->test));
+  CSA_GO(csa_evaluate(&p.evaluation, &(csa_evaluator){t->replicas[0].graph, t->replicas[0].test_feed}, 1,
+                      &t->dataset->test));
   status = write_page(&p);
 done:
   csa_benchmark_fini(&p.profile);

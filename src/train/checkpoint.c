@@ -75,14 +75,14 @@ static void checkpoint_path(const csa_trainer *t, char path[CSA_PATH + 32]) {
 enum { SCALER = 4 };
 static csa_status save_scaler(const csa_trainer *t, csa_safetensors_writer *writer) {
   csa_scaler_state s;
-  CSA_TRY(csa_scaler_get(t->graph, &s));
+  CSA_TRY(csa_scaler_get(t->replicas[0].graph, &s));
   const double figures[SCALER] = {(double)s.scale, (double)s.good, (double)s.correction1, (double)s.correction2};
   return csa_safetensors_writer_add(writer, "scaler", CSA_ST_F64, csa_shape1(SCALER), figures);
 }
 
 csa_status csa_checkpoint_save(csa_trainer *t) {
   csa_safetensors_writer *writer = NULL;
-  json_t *tuning = csa_tuning_to_json(t->graph->plan->tuning, true);
+  json_t *tuning = csa_tuning_to_json(t->replicas[0].graph->plan->tuning, true);
   char *tuning_text = tuning != NULL ? json_dumps(tuning, JSON_COMPACT) : NULL;
   csa_status status;
   char path[CSA_PATH + 32];
@@ -99,11 +99,13 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   CSA_GO(csa_safetensors_writer_metadata(writer, "precision", csa_precision_text(t->config.choices.precision)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "tuning", tuning_text));
   CSA_GO(csa_safetensors_writer_add(writer, "progress", CSA_ST_F64, csa_shape1(FIGURES), figures));
-  if (t->graph->scaler != NULL) CSA_GO(save_scaler(t, writer));
-  CSA_GO(csa_weights_add(writer, t->graph, "param.", t->graph->parameters.values));
-  CSA_GO(csa_weights_add(writer, t->graph, "first.", t->optimizer.first));
-  if (t->optimizer.second != NULL) CSA_GO(csa_weights_add(writer, t->graph, "second.", t->optimizer.second));
-  if (t->optimizer.mean != NULL) CSA_GO(csa_weights_add(writer, t->graph, "mean.", t->optimizer.mean));
+  if (t->replicas[0].graph->scaler != NULL) CSA_GO(save_scaler(t, writer));
+  CSA_GO(csa_weights_add(writer, t->replicas[0].graph, "param.", t->replicas[0].graph->parameters.values));
+  CSA_GO(csa_weights_add(writer, t->replicas[0].graph, "first.", t->replicas[0].optimizer.first));
+  if (t->replicas[0].optimizer.second != NULL)
+    CSA_GO(csa_weights_add(writer, t->replicas[0].graph, "second.", t->replicas[0].optimizer.second));
+  if (t->replicas[0].optimizer.mean != NULL)
+    CSA_GO(csa_weights_add(writer, t->replicas[0].graph, "mean.", t->replicas[0].optimizer.mean));
   CSA_GO(csa_safetensors_writer_write(writer, path));
   t->saved_step = t->progress.step;
 done:
@@ -139,7 +141,7 @@ csa_status csa_checkpoint_progress(const csa_safetensors *file, int epochs, csa_
   return CSA_OK;
 }
 
-static csa_status read_scaler(csa_trainer *t, const csa_safetensors *file) {
+static csa_status read_scaler(csa_graph *graph, const csa_safetensors *file) {
   double f[SCALER];
   const csa_st_tensor *found = csa_safetensors_find(file, "scaler");
   if (found == NULL || found->dtype != CSA_ST_F64 || found->size != sizeof f)
@@ -148,28 +150,32 @@ static csa_status read_scaler(csa_trainer *t, const csa_safetensors *file) {
   if (!(f[0] > 0.0 && f[0] <= 1e9 && f[1] >= 0.0 && f[1] < 2147483647.0 && f[2] >= 0.0 && f[2] <= 1.0 && f[3] >= 0.0 &&
         f[3] <= 1.0))
     return csa_fail(CSA_INPUT, "checkpoint: tensor 'scaler': a value is out of range");
-  return csa_scaler_set(t->graph, &(csa_scaler_state){(float)f[0], (cl_int)f[1], (float)f[2], (float)f[3]});
+  return csa_scaler_set(graph, &(csa_scaler_state){(float)f[0], (cl_int)f[1], (float)f[2], (float)f[3]});
 }
 
 /* Numbers that are not finite were never saved. */
-static csa_status read_flat(const csa_trainer *t, const csa_safetensors *file, const char *prefix,
+static csa_status read_flat(const csa_replica *r, const csa_safetensors *file, const char *prefix,
                             const csa_tensor *flat) {
-  for (size_t i = 0; i < t->graph->parameters.count; i++) {
-    const csa_parameter *p = &t->graph->parameters.list[i];
+  for (size_t i = 0; i < r->graph->parameters.count; i++) {
+    const csa_parameter *p = &r->graph->parameters.list[i];
     char name[CSA_TENSOR_NAME + 16];
     snprintf(name, sizeof name, "%s%s", prefix, p->name);
     CSA_TRY(csa_safetensors_check_f32(file, name, &p->value->shape));
   }
-  return csa_weights_read(t->graph, file, prefix, flat, NULL);
+  return csa_weights_read(r->graph, file, prefix, flat, NULL);
+}
+
+static csa_status read_replica(csa_replica *r, const csa_safetensors *file) {
+  CSA_TRY(read_flat(r, file, "param.", r->graph->parameters.values));
+  CSA_TRY(read_flat(r, file, "first.", r->optimizer.first));
+  if (r->optimizer.second != NULL) CSA_TRY(read_flat(r, file, "second.", r->optimizer.second));
+  if (r->optimizer.mean != NULL) CSA_TRY(read_flat(r, file, "mean.", r->optimizer.mean));
+  return r->graph->scaler != NULL ? read_scaler(r->graph, file) : CSA_OK;
 }
 
 static csa_status read_file(csa_trainer *t, const csa_safetensors *file) {
   CSA_TRY(check_format(file));
-  CSA_TRY(read_flat(t, file, "param.", t->graph->parameters.values));
-  CSA_TRY(read_flat(t, file, "first.", t->optimizer.first));
-  if (t->optimizer.second != NULL) CSA_TRY(read_flat(t, file, "second.", t->optimizer.second));
-  if (t->optimizer.mean != NULL) CSA_TRY(read_flat(t, file, "mean.", t->optimizer.mean));
-  if (t->graph->scaler != NULL) CSA_TRY(read_scaler(t, file));
+  for (int i = 0; i < t->replica_count; i++) CSA_TRY(read_replica(&t->replicas[i], file));
   CSA_TRY(csa_checkpoint_progress(file, t->config.epochs, &t->progress));
   t->saved_step = t->progress.step;
   return CSA_OK;

@@ -5,61 +5,11 @@
 
 #include "core/embedded.h"
 #include "core/file.h"
+#include "train/config_device.h"
 #include "train/settings.h"
 
 #define FORMAT 1
 #define CONFIG_MAX ((uint64_t)1 << 20)
-
-static const char *const kernels_names[] = {"auto", "cpu", "portable"};
-static const char *const gemm_names[] = {"auto", "clblast", "native"};
-static const char *const conv_names[] = {"auto", "direct", "winograd"};
-static const char *const precision_names[] = {"f32", "f16"};
-
-const char *csa_kernels_text(csa_kernels kernels) { return kernels_names[kernels]; }
-const char *csa_gemm_text(csa_gemm_provider gemm) { return gemm_names[gemm]; }
-const char *csa_conv_text(csa_conv conv) { return conv_names[conv]; }
-const char *csa_precision_text(csa_precision precision) { return precision_names[precision]; }
-
-csa_status csa_kernels_parse(const char *text, csa_kernels *kernels) {
-  for (int i = 0; i < 3; i++)
-    if (strcmp(text, kernels_names[i]) == 0) {
-      *kernels = (csa_kernels)i;
-      return CSA_OK;
-    }
-  return csa_fail(CSA_USAGE, "kernels: %s: must be auto, cpu or portable", text);
-}
-
-csa_status csa_gemm_parse(const char *text, csa_gemm_provider *gemm) {
-  for (int i = 0; i < 3; i++)
-    if (strcmp(text, gemm_names[i]) == 0) {
-      *gemm = (csa_gemm_provider)i;
-      return CSA_OK;
-    }
-  return csa_fail(CSA_USAGE, "gemm: %s: must be auto, clblast or native", text);
-}
-
-csa_status csa_conv_parse(const char *text, csa_conv *conv) {
-  for (int i = CSA_CONV_AUTO; i <= CSA_CONV_WINOGRAD; i++)
-    if (strcmp(text, conv_names[i]) == 0) {
-      *conv = (csa_conv)i;
-      return CSA_OK;
-    }
-  return csa_fail(CSA_USAGE, "conv: %s: must be auto, direct or winograd", text);
-}
-
-csa_status csa_precision_parse(const char *text, csa_precision *precision) {
-  for (int i = CSA_PRECISION_F32; i <= CSA_PRECISION_F16; i++)
-    if (strcmp(text, precision_names[i]) == 0) {
-      *precision = (csa_precision)i;
-      return CSA_OK;
-    }
-  return csa_fail(CSA_USAGE, "precision: %s: must be f32 or f16", text);
-}
-
-/* Parameters of kernels that are not the defaults. */
-static json_t *tuning_of(const csa_choices *choices) {
-  return choices->tuning != NULL ? csa_tuning_to_json(choices->tuning, true) : json_array();
-}
 
 /* Adds every setting of the table to `root`. */
 static bool add_settings(const csa_config *c, json_t *root) {
@@ -68,21 +18,29 @@ static bool add_settings(const csa_config *c, json_t *root) {
   return true;
 }
 
-static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_device_info *device, json_t *sizes) {
+/* Devices beside the first, where there are any. */
+static bool add_further(const csa_config *c, json_t *root) {
+  if (c->further_count == 0) return true;
+  json_t *list = json_array();
+  bool ok = json_object_set_new(root, "further_devices", list) == 0;
+  for (int i = 0; i < c->further_count && ok; i++) {
+    const csa_config_replica *r = &c->further[i];
+    ok = json_array_append_new(list, json_pack("{s:o, s:o}", "device", csa_config_device_to_json(&r->device), "choices",
+                                               csa_choices_to_json(&r->choices))) == 0;
+  }
+  return ok;
+}
+
+static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_device_info *info, json_t *sizes) {
+  const csa_config_device device = csa_config_device_of(info);
   json_t *root = json_pack(
-      "{s:i, s:{s:s, s:s, s:s}, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:s, "
-      "s:i}, s:s, s:{s:s, s:s, s:s, s:s, s:o}}",
+      "{s:i, s:{s:s, s:s, s:s}, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:o, s:s, s:o}", /**/
       "format", FORMAT, "versions", "clsattn", csa_version(), "commit", csa_commit(), "clblast", CSA_CLBLAST_VERSION,
       "model", c->architecture.model, "patches", csa_architecture_patches_text(&c->architecture), "sizes", sizes, /**/
       "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test", /**/
-      (json_int_t)d->test.count, "limit_train", (json_int_t)c->limit_train, "limit_test",
-      (json_int_t)c->limit_test, /**/
-      "device", "name", device->name, "platform", device->platform, "device", device->device, "version",
-      device->version, "driver", device->driver, "compute_units", device->compute_units, /**/
-      "init", c->init, "choices", "kernels", csa_kernels_text(c->choices.kernels), "gemm",
-      csa_gemm_text(c->choices.gemm), "conv", csa_conv_text(c->choices.conv), "precision",
-      csa_precision_text(c->choices.precision), "tuning", tuning_of(&c->choices));
-  if (root != NULL && add_settings(c, root)) return root;
+      (json_int_t)d->test.count, "limit_train", (json_int_t)c->limit_train, "limit_test", (json_int_t)c->limit_test,
+      "device", csa_config_device_to_json(&device), "init", c->init, "choices", csa_choices_to_json(&c->choices));
+  if (root != NULL && add_further(c, root) && add_settings(c, root)) return root;
   json_decref(root);
   return NULL;
 }
@@ -109,8 +67,7 @@ done:
 
 /* The texts stay owned by the document. */
 typedef struct {
-  const char *model, *patches, *path, *hash, *platform, *device, *version, *driver, *init, *kernels, *gemm, *conv,
-      *precision;
+  const char *model, *patches, *path, *hash, *init;
 } config_texts;
 
 static csa_status copy_path(char to[CSA_PATH], const char *from) {
@@ -119,23 +76,15 @@ static csa_status copy_path(char to[CSA_PATH], const char *from) {
   return CSA_OK;
 }
 
-static csa_status take_texts(csa_config *c, const config_texts *t, const json_t *sizes, csa_config_device *device) {
+static csa_status take_texts(csa_config *c, const config_texts *t, const json_t *sizes) {
   CSA_TRY(csa_architecture_default(&c->architecture, t->model));
   if (t->patches == NULL && csa_architecture_is_vit(&c->architecture))
     return csa_fail(CSA_INPUT, "config: patches: missing");
   if (t->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
   CSA_TRY(csa_architecture_read_sizes(&c->architecture, sizes, "config"));
-  CSA_TRY(csa_kernels_parse(t->kernels, &c->choices.kernels));
-  CSA_TRY(csa_gemm_parse(t->gemm, &c->choices.gemm));
-  CSA_TRY(csa_conv_parse(t->conv, &c->choices.conv));
-  CSA_TRY(csa_precision_parse(t->precision, &c->choices.precision));
   CSA_TRY(copy_path(c->data, t->path));
   CSA_TRY(copy_path(c->init, t->init));
   snprintf(c->data_hash, sizeof c->data_hash, "%s", t->hash);
-  snprintf(device->platform, sizeof device->platform, "%s", t->platform);
-  snprintf(device->device, sizeof device->device, "%s", t->device);
-  snprintf(device->version, sizeof device->version, "%s", t->version);
-  snprintf(device->driver, sizeof device->driver, "%s", t->driver);
   return CSA_OK;
 }
 
@@ -158,12 +107,16 @@ static csa_status take_settings(csa_config *c, const json_t *root, bool whole) {
   return CSA_OK;
 }
 
-/* A run from before there was any has none. All of it was in use. */
-static csa_status take_tuning(csa_config *c, const json_t *list) {
-  CSA_TRY(csa_tuning_create(&c->tuning, NULL));
-  c->choices.tuning = c->tuning;
-  if (list != NULL && csa_tuning_from_json(c->tuning, list) != CSA_OK) return csa_fail_in(CSA_INPUT, "config: choices");
-  for (size_t i = 0; i < c->tuning->count; i++) c->tuning->entries[i].uses = 1;
+static csa_status take_further(csa_config *c, const json_t *list) {
+  const size_t count = json_array_size(list);
+  if (list != NULL && (!json_is_array(list) || count > CSA_REPLICAS_MAX - 1))
+    return csa_fail(CSA_INPUT, "config: further_devices: must be a list of up to %d", CSA_REPLICAS_MAX - 1);
+  for (size_t i = 0; i < count; i++) {
+    const json_t *one = json_array_get(list, i);
+    csa_config_replica *r = &c->further[c->further_count++];
+    CSA_TRY(csa_config_device_from_json(json_object_get(one, "device"), &r->device));
+    CSA_TRY(csa_choices_from_json(json_object_get(one, "choices"), &r->choices, &r->tuning));
+  }
   return CSA_OK;
 }
 
@@ -174,29 +127,30 @@ static csa_status check_format(json_int_t format) {
 }
 
 static csa_status read_root(csa_config *c, csa_config_device *device, json_t *root) {
-  config_texts t = {.precision = "f32"}; /* which older runs do not name */
-  json_t *sizes = NULL, *tuning = NULL;
+  config_texts t = {0};
+  json_t *sizes = NULL, *device_object = NULL, *choices = NULL, *further = NULL;
   json_int_t format, limit_train, limit_test;
   json_error_t error;
-  const int got = json_unpack_ex(
-      root, &error, 0,
-      "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:{s:s, s:s, s:s, s:s, s:i}, s:s, s:{s:s, s:s, s:s, s?s, s?o}}",
-      "format", &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path, "hash",
-      &t.hash, "limit_train", &limit_train, "limit_test", &limit_test, "device", "platform", &t.platform, "device",
-      &t.device, "version", &t.version, "driver", &t.driver, "compute_units", &device->compute_units, "init", &t.init,
-      "choices", "kernels", &t.kernels, "gemm", &t.gemm, "conv", &t.conv, "precision", &t.precision, "tuning", &tuning);
+  const int got =
+      json_unpack_ex(root, &error, 0, "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:o, s:s, s:o, s?o}", "format",
+                     &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path,
+                     "hash", &t.hash, "limit_train", &limit_train, "limit_test", &limit_test, "device", &device_object,
+                     "init", &t.init, "choices", &choices, "further_devices", &further);
   if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
   CSA_TRY(check_format(format));
   CSA_TRY(take_settings(c, root, true));
   CSA_TRY(take_limits(c, limit_train, limit_test));
-  CSA_TRY(take_tuning(c, tuning));
-  return take_texts(c, &t, sizes, device);
+  CSA_TRY(csa_config_device_from_json(device_object, device));
+  CSA_TRY(csa_choices_from_json(choices, &c->choices, &c->tuning));
+  CSA_TRY(take_further(c, further));
+  return take_texts(c, &t, sizes);
 }
 
 void csa_config_default(csa_config *c) {
   *c = (csa_config){.data = "cifar10",
                     .epochs = 10,
                     .batch = 100,
+                    .accumulate = 1,
                     .lr = 0.001,
                     .step_epochs = 3,
                     .step_factor = 0.1,
@@ -254,8 +208,8 @@ static csa_status apply_data(csa_config *c, const json_t *data) {
 }
 
 static csa_status apply(csa_config *c, const json_t *root, bool *has_model) {
-  static const char *const known[] = {"format", "versions", "model",   "patches", "sizes",
-                                      "data",   "device",   "choices", "init",    NULL};
+  static const char *const known[] = {"format", "versions",        "model",   "patches", "sizes", "data",
+                                      "device", "further_devices", "choices", "init",    NULL};
   const char *model = NULL, *patches = NULL, *init = NULL;
   json_t *sizes = NULL, *data = NULL;
   json_int_t format = FORMAT;
@@ -319,10 +273,6 @@ void csa_config_fini(csa_config *config) {
   csa_tuning_destroy(config->tuning);
   config->tuning = NULL;
   config->choices.tuning = NULL;
-}
-
-bool csa_config_device_is(const csa_config_device *d, const csa_device_info *info) {
-  return strcmp(d->platform, info->platform) == 0 && strcmp(d->device, info->device) == 0 &&
-         strcmp(d->version, info->version) == 0 && strcmp(d->driver, info->driver) == 0 &&
-         d->compute_units == info->compute_units;
+  for (int i = 0; i < config->further_count; i++) csa_tuning_destroy(config->further[i].tuning);
+  config->further_count = 0;
 }

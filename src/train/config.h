@@ -14,6 +14,21 @@
 /* Room of a setting that is a text. */
 #define CSA_SETTING_BYTES 256
 
+#define CSA_REPLICAS_MAX 16 /* devices of a process that train one model */
+
+/* A device that a run was on, by its full names. */
+typedef struct {
+  char name[16], platform[128], device[128], version[128], driver[128];
+  int compute_units;
+} csa_config_device;
+
+/* What a run has beside its first device: another one, and the kernels chosen for it. */
+typedef struct {
+  csa_config_device device;
+  csa_choices choices;
+  csa_tuning *tuning; /* the one in choices, where it was read from a file: csa_config_fini releases it */
+} csa_config_replica;
+
 /* What a step does whose numbers are not finite, beside leaving the parameters alone: end the run, or let it go on. */
 typedef enum { CSA_NAN_STOP, CSA_NAN_SKIP } csa_on_nan;
 
@@ -24,6 +39,8 @@ typedef struct {
   int64_t limit_train, limit_test;
   /* what settings.h has a table of */
   int epochs, batch;
+  int accumulate;                 /* parts that a batch is taken in */
+  char shares[CSA_SETTING_BYTES]; /* of the batch, for each device; empty: by their speed */
   csa_optimizer_kind optimizer;
   double lr;
   csa_lr_kind schedule;
@@ -43,6 +60,8 @@ typedef struct {
   char init[CSA_PATH]; /* weight file to start from; empty: drawn */
   csa_choices choices;
   csa_tuning *tuning; /* the one in choices, where it was read from a file: csa_config_fini releases it */
+  csa_config_replica further[CSA_REPLICAS_MAX - 1];
+  int further_count;
 } csa_config;
 
 /* The defaults: the notebook's ViT on CIFAR-10. */
@@ -53,15 +72,12 @@ void csa_config_default(csa_config *config);
  * not known is CSA_INPUT. `name` is a file, or one of the presets. *has_model: whether it says which model. */
 csa_status csa_config_apply(csa_config *config, const char *name, bool *has_model);
 
-/* Writes config.json: the settings, with versions, and the device by its full names. */
+/* Writes config.json: the settings, with versions, and the first device by its full names; config->further has the
+ * others. */
 csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
                            const char *path);
 
-/* The device that a run was on, by its full names. */
-typedef struct {
-  char platform[128], device[128], version[128], driver[128];
-  int compute_units;
-} csa_config_device;
+csa_config_device csa_config_device_of(const csa_device_info *info);
 
 /* Reads them back, with the device that the choices were made for. What is missing or of the wrong kind is CSA_INPUT
  * and named. Also after a failure csa_config_fini releases what there is. */

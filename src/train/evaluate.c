@@ -27,36 +27,58 @@ static void count(csa_evaluation *e, const int32_t *labels, const results *r, in
   }
 }
 
-static csa_status one_batch(csa_evaluation *e, csa_graph *graph, csa_feed *feed, const csa_split *split, int64_t first,
-                            const results *r) {
+static int batch_of(const csa_evaluator *by, const csa_split *split, int64_t first) {
   const int64_t left = split->count - first;
-  const int images = (int)(left < graph->config.batch ? left : graph->config.batch);
+  return (int)(left < by->graph->config.batch ? left : by->graph->config.batch);
+}
+
+static csa_status begin(const csa_evaluator *by, const csa_split *split, int64_t first) {
   csa_step_state state = {0};
+  CSA_TRY(csa_feed_batch(by->feed, first, batch_of(by, split, first), &state));
+  return csa_schedule_forward(by->graph);
+}
+
+static csa_status end(csa_evaluation *e, const csa_evaluator *by, const csa_split *split, int64_t first,
+                      const results *r) {
+  const csa_graph *g = by->graph;
+  const int images = batch_of(by, split, first);
   float row[2];
-  CSA_TRY(csa_feed_batch(feed, first, images, &state));
-  CSA_TRY(csa_schedule_forward(graph));
-  CSA_TRY(csa_tensor_download_part(graph->device, graph->history, 0, 2, row));
-  CSA_TRY(csa_tensor_download_part(graph->device, graph->predictions, 0, images, r->predictions));
-  CSA_TRY(csa_tensor_read_floats(graph->device, graph->out, 0, (int64_t)images * e->classes, r->logits));
+  CSA_TRY(csa_tensor_download_part(g->device, g->history, 0, 2, row));
+  CSA_TRY(csa_tensor_download_part(g->device, g->predictions, 0, images, r->predictions));
+  CSA_TRY(csa_tensor_read_floats(g->device, g->out, 0, (int64_t)images * e->classes, r->logits));
   e->loss += (double)row[0];
   count(e, split->labels + first, r, images, e->guesses + first);
   return CSA_OK;
 }
 
-csa_status csa_evaluate(csa_evaluation *e, csa_graph *graph, csa_feed *feed, const csa_split *split) {
-  const size_t batch = (size_t)graph->config.batch;
+/* All of them at once, one batch each, from image *next on. */
+static csa_status one_round(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split,
+                            int64_t *next, const results *r) {
+  int64_t first = *next;
+  for (int i = 0; i < count && first < split->count; first += batch_of(&by[i], split, first), i++)
+    CSA_TRY(begin(&by[i], split, first));
+  first = *next;
+  for (int i = 0; i < count && first < split->count; first += batch_of(&by[i], split, first), i++)
+    CSA_TRY(end(e, &by[i], split, first, r));
+  *next = first;
+  return CSA_OK;
+}
+
+csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split) {
   results r = {0};
+  size_t batch = 0;
   csa_status status;
   const double start = csa_seconds();
   memset(e, 0, sizeof *e);
   e->images = split->count;
-  e->classes = (int)csa_cols(graph->out->shape);
+  e->classes = (int)csa_cols(by[0].graph->out->shape);
+  for (int i = 0; i < count; i++)
+    if (batch < (size_t)by[i].graph->config.batch) batch = (size_t)by[i].graph->config.batch;
   CSA_GO(csa_new(&e->confusion, (size_t)e->classes * (size_t)e->classes, sizeof *e->confusion));
   CSA_GO(csa_new(&e->guesses, (size_t)e->images, sizeof *e->guesses));
   CSA_GO(csa_new(&r.predictions, batch, sizeof *r.predictions));
   CSA_GO(csa_new(&r.logits, batch * (size_t)e->classes, sizeof *r.logits));
-  for (int64_t first = 0; first < split->count; first += graph->config.batch)
-    CSA_GO(one_batch(e, graph, feed, split, first, &r));
+  for (int64_t next = 0; next < split->count;) CSA_GO(one_round(e, by, count, split, &next, &r));
   e->loss /= (double)e->images;
   for (int c = 0; c < e->classes; c++) e->accuracy += (double)e->confusion[c * (e->classes + 1)];
   e->accuracy /= (double)e->images;

@@ -19,8 +19,15 @@ typedef struct {
   csa_guess *guesses; /* [images] */
 } csa_evaluation;
 
-/* Runs every image of `split`, which `feed` delivers, forward through the graph. Released by csa_evaluation_fini. */
-csa_status csa_evaluate(csa_evaluation *evaluation, csa_graph *graph, csa_feed *feed, const csa_split *split);
+/* A model on a device, with a feed of the split. */
+typedef struct {
+  csa_graph *graph;
+  csa_feed *feed;
+} csa_evaluator;
+
+/* Runs every image of `split` forward, through `count` copies of the model, each of which takes its batch by turns.
+ * Released by csa_evaluation_fini. */
+csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count, const csa_split *split);
 void csa_evaluation_fini(csa_evaluation *evaluation);
 
 #endif

@@ -37,8 +37,9 @@ csa_status csa_losses_fetch(csa_trainer *t) {
   csa_guard_state guard;
   t->last_drain = csa_seconds();
   if (t->pending == 0) return CSA_OK;
-  CSA_TRY(csa_tensor_download_part(t->device, t->graph->history, 0, (int64_t)2 * t->pending, rows));
-  CSA_TRY(csa_guard_get(t->graph, &guard));
+  CSA_TRY(
+      csa_tensor_download_part(t->replicas[0].device, t->replicas[0].graph->history, 0, (int64_t)2 * t->pending, rows));
+  CSA_TRY(csa_guard_get(t->replicas[0].graph, &guard));
   const bool stop = guard.wrong > t->wrong && t->config.on_nan == CSA_NAN_STOP;
   if (stop) rewind_to(t, guard.first - 1);
   for (int i = 0; i < t->pending; i++) {

@@ -26,16 +26,16 @@ static csa_status open_metrics(csa_trainer *t) {
   return csa_metrics_open(&t->metrics, path, t->progress.metrics_bytes);
 }
 
-static csa_status save_config(const csa_trainer *t) {
+csa_status csa_trainer_save_config(const csa_trainer *t) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%s/config.json", t->folder);
-  return csa_config_save(&t->config, t->dataset, &t->device->info, path);
+  return csa_config_save(&t->config, t->dataset, &t->replicas[0].device->info, path);
 }
 
 /* Weights for other classes fit but for the last layer, which then starts anew. */
 static bool other_classes(const csa_trainer *t, const csa_safetensors *file) {
   const csa_st_tensor *fc = csa_safetensors_find(file, "fc.weight");
-  const int classes = (int)csa_cols(t->graph->out->shape);
+  const int classes = (int)csa_cols(t->replicas[0].graph->out->shape);
   if (fc == NULL || fc->shape.rank != 2 || fc->shape.dim[0] == classes) return false;
   csa_log("--init %s: is for %lld classes, not %d: all but fc is taken from it, and fc starts anew", t->config.init,
           (long long)fc->shape.dim[0], classes);
@@ -48,13 +48,17 @@ static csa_status read_init(csa_trainer *t, const csa_safetensors *file) {
   csa_architecture said;
   CSA_TRY(csa_weights_architecture(file, own->model, csa_architecture_patches_text(own), &said));
   const char *except = other_classes(t, file) ? "fc." : NULL;
-  CSA_TRY(csa_weights_check(t->graph, file, except));
-  return csa_weights_read(t->graph, file, "", t->graph->parameters.values, except);
+  for (int i = 0; i < t->replica_count; i++) {
+    csa_graph *g = t->replicas[i].graph;
+    CSA_TRY(csa_weights_check(g, file, except));
+    CSA_TRY(csa_weights_read(g, file, "", g->parameters.values, except));
+  }
+  return CSA_OK;
 }
 
 static csa_status set_parameters(csa_trainer *t) {
   csa_safetensors *file = NULL;
-  CSA_TRY(csa_graph_initialize(t->graph, t->config.seed));
+  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_graph_initialize(t->replicas[i].graph, t->config.seed));
   if (t->config.init[0] == '\0') return CSA_OK;
   CSA_TRY(csa_safetensors_open(&file, t->config.init));
   const csa_status status = read_init(t, file);
@@ -78,7 +82,7 @@ csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
   CSA_TRY(open_folder(t, folder));
   CSA_TRY(check_new(folder)); /* again, now that nobody else works here */
   CSA_TRY(open_metrics(t));
-  return save_config(t);
+  return csa_trainer_save_config(t);
 }
 
 csa_status csa_trainer_resume(csa_trainer *t, const char *folder) {
@@ -87,5 +91,5 @@ csa_status csa_trainer_resume(csa_trainer *t, const char *folder) {
   CSA_TRY(csa_checkpoint_load(t, &found));
   if (!found) CSA_TRY(set_parameters(t));
   CSA_TRY(open_metrics(t));
-  return save_config(t);
+  return csa_trainer_save_config(t);
 }

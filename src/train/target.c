@@ -24,12 +24,12 @@ static csa_status split(const csa_dataset *from, csa_dataset *to) {
 static csa_status warm_up(csa_trainer *t) {
   const int images = t->train.count < t->config.batch ? (int)t->train.count : t->config.batch;
   csa_step_state state = {0};
-  csa_optimizer_step(&t->optimizer, 1, &state);
-  CSA_TRY(csa_feed_batch(t->train_feed, 0, images, &state));
-  CSA_TRY(csa_schedule_update(t->graph));
-  CSA_TRY(csa_schedule_micro_step(t->graph));
-  CSA_TRY(csa_device_finish(t->device));
-  return csa_schedule_reset(t->graph);
+  csa_optimizer_step(&t->replicas[0].optimizer, 1, &state);
+  CSA_TRY(csa_feed_batch(t->replicas[0].train_feed, 0, images, &state));
+  CSA_TRY(csa_schedule_update(t->replicas[0].graph));
+  CSA_TRY(csa_schedule_micro_step(t->replicas[0].graph));
+  CSA_TRY(csa_device_finish(t->replicas[0].device));
+  return csa_schedule_reset(t->replicas[0].graph);
 }
 
 static csa_status train(csa_target *target, csa_trainer *t, const char *folder) {
@@ -53,7 +53,7 @@ csa_status csa_target_measure(csa_target *target, double wanted, const csa_confi
   csa_status status;
   CSA_GO(split(dataset, &parts));
   *target = (csa_target){.wanted = wanted, .train_images = parts.train.count, .validation_images = parts.test.count};
-  CSA_GO(csa_trainer_create(&t, config, device, &parts));
+  CSA_GO(csa_trainer_create(&t, config, &device, 1, &parts));
   t->observer = observer;
   t->stop = stop;
   t->target = wanted;

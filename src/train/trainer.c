@@ -11,9 +11,10 @@
 #include "model/guard.h"
 #include "model/weights.h"
 #include "train/checkpoint.h"
-#include "train/fit.h"
+#include "train/failover.h"
 #include "train/losses.h"
-#include "train/selftest.h"
+#include "train/step.h"
+#include "train/team.h"
 #include "train/wrong.h"
 
 static csa_status check_data(const csa_config *c, const csa_dataset *d) {
@@ -73,7 +74,8 @@ static csa_status split_data(csa_trainer *t) {
                   (long long)all->count, held > 0 ? "train on" : "validate on");
 }
 
-csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_device *device, csa_dataset *dataset) {
+csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_device *const *devices, int count,
+                              csa_dataset *dataset) {
   csa_trainer *t = NULL;
   csa_status status;
   *out = NULL;
@@ -82,25 +84,11 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
   t->lock = -1;
   t->saved_step = -1;
   t->config = *config;
-  t->device = device;
   t->dataset = dataset;
   CSA_GO(split_data(t));
   CSA_GO(csa_new(&t->order, (size_t)t->train.count, sizeof *t->order));
-  CSA_GO(csa_fit(&t->graph, &t->optimizer, device, &config->architecture,
-                 (csa_graph_config){.choices = config->choices,
-                                    .batch = config->batch,
-                                    .training = true,
-                                    .smoothing = (float)config->label_smoothing,
-                                    .freeze = t->config.freeze},
-                 (csa_optimizer_config){.kind = config->optimizer,
-                                        .lr = (float)config->lr,
-                                        .weight_decay = (float)config->weight_decay,
-                                        .decay = config->decay,
-                                        .clip_norm = (float)config->clip_norm,
-                                        .ema = (float)config->ema,
-                                        .stop = config->on_nan == CSA_NAN_STOP}));
-  CSA_GO(check_freeze(t->graph, t->config.freeze));
-  t->config.choices = t->graph->plan->choices;
+  CSA_GO(csa_team_create(t, devices, count));
+  CSA_GO(check_freeze(t->replicas[0].graph, t->config.freeze));
   *out = t;
   t = NULL;
 done:
@@ -110,11 +98,7 @@ done:
 
 void csa_trainer_destroy(csa_trainer *t) {
   if (t == NULL) return;
-  csa_feed_destroy(t->train_feed);
-  csa_feed_destroy(t->val_feed);
-  csa_feed_destroy(t->test_feed);
-  csa_plan_destroy(t->swap);
-  csa_graph_destroy(t->graph);
+  csa_team_fini(t);
   csa_metrics_close(t->metrics);
   if (t->lock >= 0) close(t->lock);
   free(t->order);
@@ -125,27 +109,7 @@ void csa_trainer_destroy(csa_trainer *t) {
   free(t);
 }
 
-static csa_status prepare_swap(csa_trainer *t) {
-  if (t->optimizer.mean == NULL) return CSA_OK;
-  CSA_TRY(csa_plan_create(&t->swap, t->device, t->graph->plan->choices));
-  CSA_TRY(csa_optimizer_record_swap(t->swap, &t->optimizer, t->graph));
-  CSA_TRY(csa_plan_place(t->swap));
-  return csa_plan_bind(t->swap);
-}
-
-/* The self-test is first, while the device is empty. */
-static csa_status prepare_graph(csa_trainer *t) {
-  CSA_TRY(csa_selftest_once(t->graph, &t->optimizer.config, &t->config.augment));
-  return csa_schedule_bind(t->graph);
-}
-
-csa_status csa_trainer_prepare(csa_trainer *t) {
-  CSA_TRY(csa_fit_refused(prepare_graph(t), &t->graph, &t->optimizer, &t->config.architecture));
-  CSA_TRY(prepare_swap(t));
-  CSA_TRY(csa_feed_create(&t->train_feed, t->graph, t->dataset, &t->train, &t->config.augment, 0));
-  if (t->validation.count > 0) CSA_TRY(csa_feed_create(&t->val_feed, t->graph, t->dataset, &t->validation, NULL, 0));
-  return csa_feed_create(&t->test_feed, t->graph, t->dataset, &t->dataset->test, NULL, 0);
-}
+csa_status csa_trainer_prepare(csa_trainer *t) { return csa_team_prepare(t); }
 
 static int64_t batches_per_epoch(const csa_trainer *t) {
   return (t->train.count + t->config.batch - 1) / t->config.batch;
@@ -166,35 +130,34 @@ static csa_lr lr_of(const csa_trainer *t) {
 static csa_status begin_epoch(csa_trainer *t) {
   const csa_rng rng = {t->config.seed, CSA_RNG_SHUFFLE, (uint32_t)t->progress.epoch};
   csa_rng_shuffle(&rng, t->order, t->train.count);
-  return csa_feed_order(t->train_feed, t->order);
+  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_feed_order(t->replicas[i].train_feed, t->order));
+  return CSA_OK;
 }
 
-csa_status csa_trainer_batch(const csa_trainer *t, csa_feed *feed, int *images, csa_step_state *state) {
-  const csa_progress *p = &t->progress;
-  const int64_t first = p->batch * t->config.batch, left = t->train.count - first;
-  *images = (int)(left < t->config.batch ? left : t->config.batch);
-  state->seed[0] = (cl_uint)t->config.seed;
-  state->seed[1] = (cl_uint)(t->config.seed >> 32);
-  csa_optimizer_step(&t->optimizer, p->step + 1, state);
-  state->lr = (float)csa_lr_at(&t->lr, p->step);
-  return csa_feed_batch(feed, first, *images, state);
+static bool checkpoint_due(const csa_trainer *t) {
+  return csa_seconds() - t->last_checkpoint >= t->config.checkpoint_every;
 }
+
+/* Where steps are slow, who watches sees the loss move all the same; once a second the wait does not count. */
+static bool wants_losses(const csa_trainer *t) { return csa_seconds() - t->last_drain >= 1.0 || checkpoint_due(t); }
 
 static csa_status train_step(csa_trainer *t) {
   csa_progress *p = &t->progress;
-  csa_step_state state = {.slot = t->pending};
-  int images;
-  CSA_TRY(csa_trainer_batch(t, t->train_feed, &images, &state));
-  CSA_TRY(csa_schedule_micro_step(t->graph));
-  CSA_TRY(csa_schedule_update(t->graph));
-  CSA_TRY(csa_schedule_pace(t->graph));
+  const int images = csa_step_images(t);
+  const bool stops = t->stop != NULL && *t->stop != 0;
+  float votes[CSA_VOTES] = {[CSA_VOTE_STOP] = stops, [CSA_VOTE_FETCH] = wants_losses(t)};
+  int updated;
+  CSA_TRY(csa_step_gradients(t, votes));
+  const csa_status status = csa_step_update(t, &updated);
+  if (updated == 0) return status;
   t->pending++;
   t->pending_images = images;
   t->run_images += images;
   p->batch++;
   p->step++;
-  /* Where steps are slow, who watches sees the loss move all the same; once a second the wait does not count. */
-  return t->pending == CSA_HISTORY || csa_seconds() - t->last_drain >= 1.0 ? csa_losses_fetch(t) : CSA_OK;
+  t->stops = votes[CSA_VOTE_STOP] > 0.0f;
+  CSA_TRY(status);
+  return t->pending == CSA_HISTORY || votes[CSA_VOTE_FETCH] > 0.0f ? csa_losses_fetch(t) : CSA_OK;
 }
 
 /* Training time in this process passes while no evaluation runs. */
@@ -208,9 +171,8 @@ static void clock_training(csa_trainer *t, double *since) {
 double csa_trainer_rate(const csa_trainer *t) { return t->run_seconds > 0.0 ? t->run_images / t->run_seconds : 0.0; }
 
 uint64_t csa_trainer_bytes(const csa_trainer *t) {
-  csa_feed *const feeds[] = {t->train_feed, t->val_feed, t->test_feed};
-  uint64_t bytes = csa_plan_bytes(t->graph->plan);
-  for (size_t i = 0; i < sizeof feeds / sizeof feeds[0]; i++) bytes += feeds[i] != NULL ? csa_feed_bytes(feeds[i]) : 0;
+  uint64_t bytes = 0;
+  for (int i = 0; i < t->replica_count; i++) bytes += csa_replica_bytes(&t->replicas[i]);
   return bytes;
 }
 
@@ -235,7 +197,7 @@ static csa_status end_interval(csa_trainer *t) {
 
 static csa_status save_checkpoint(csa_trainer *t) {
   CSA_TRY(csa_losses_fetch(t));
-  if (csa_weights_check_finite(t->graph) != CSA_OK)
+  if (csa_weights_check_finite(t->replicas[0].graph) != CSA_OK)
     return csa_fail_in(CSA_FAILED, "train: after step %lld", (long long)t->progress.step);
   CSA_TRY(csa_metrics_flush(t->metrics, &t->progress.metrics_bytes));
   CSA_TRY(csa_checkpoint_save(t));
@@ -248,7 +210,7 @@ static csa_status stop_wrong(csa_trainer *t) {
   char where[CSA_WRONG_TEXT];
   if (csa_wrong_find(t, where) != CSA_OK) snprintf(where, sizeof where, "where is not known: %.400s", csa_last_error());
   t->rewound = false;
-  CSA_TRY(csa_guard_reset(t->graph));
+  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_guard_reset(t->replicas[i].graph));
   CSA_TRY(save_checkpoint(t));
   return csa_fail(CSA_FAILED,
                   "train: epoch %d, step %lld: numbers are not finite: %s\n"
@@ -257,19 +219,25 @@ static csa_status stop_wrong(csa_trainer *t) {
                   t->progress.epoch + 1, (long long)t->progress.step + 1, where, t->folder);
 }
 
-static csa_status swap(const csa_trainer *t) {
-  return t->swap != NULL ? csa_plan_run(t->swap, 0, t->swap->node_count) : CSA_OK;
+static csa_status swap(csa_trainer *t) {
+  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_replica_swap(&t->replicas[i]));
+  return CSA_OK;
 }
 
 static csa_status write_weights(csa_trainer *t, const char *name) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%s/%s", t->folder, name);
-  return csa_weights_write(t->graph, &t->config.architecture, t->dataset->class_names, path);
+  return csa_weights_write(t->replicas[0].graph, &t->config.architecture, t->dataset->class_names, path);
 }
 
-static csa_status evaluate(csa_trainer *t, csa_feed *feed, const csa_split *split, double *loss, double *accuracy) {
+static csa_status evaluate(csa_trainer *t, const csa_split *split, double *loss, double *accuracy) {
   csa_evaluation e = {0};
-  CSA_TRY(csa_evaluate(&e, t->graph, feed, split));
+  csa_evaluator by[CSA_REPLICAS_MAX];
+  for (int i = 0; i < t->replica_count; i++) {
+    const csa_replica *r = &t->replicas[i];
+    by[i] = (csa_evaluator){r->graph, split == &t->validation ? r->val_feed : r->test_feed};
+  }
+  CSA_TRY(csa_evaluate(&e, by, t->replica_count, split));
   csa_evaluation_fini(&e);
   if (!isfinite(e.loss))
     return csa_fail(CSA_FAILED,
@@ -285,7 +253,7 @@ static csa_status evaluate(csa_trainer *t, csa_feed *feed, const csa_split *spli
 /* The best weights so far are kept; that they were is in the checkpoint that follows. */
 static csa_status validate(csa_trainer *t) {
   csa_progress *p = &t->progress;
-  CSA_TRY(evaluate(t, t->val_feed, &t->validation, &p->val_loss, &p->val_accuracy));
+  CSA_TRY(evaluate(t, &t->validation, &p->val_loss, &p->val_accuracy));
   if (p->best_epoch > 0 && p->val_accuracy <= p->best_accuracy) return CSA_OK;
   p->best_accuracy = p->val_accuracy;
   p->best_epoch = p->epoch + 1;
@@ -296,8 +264,8 @@ static csa_status test(csa_trainer *t) {
   csa_progress *p = &t->progress;
   if (t->observer.on_test != NULL) t->observer.on_test(t->observer.user);
   CSA_TRY(swap(t)); /* what is tested is what will be saved */
-  if (t->val_feed != NULL) CSA_TRY(validate(t));
-  CSA_TRY(evaluate(t, t->test_feed, &t->dataset->test, &p->test_loss, &p->test_accuracy));
+  if (t->validation.count > 0) CSA_TRY(validate(t));
+  CSA_TRY(evaluate(t, &t->dataset->test, &p->test_loss, &p->test_accuracy));
   return swap(t);
 }
 
@@ -318,7 +286,7 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
                                .lr = csa_lr_at(&t->lr, p->step - 1),
                                .images_per_s = csa_trainer_rate(t),
                                .seconds = p->seconds,
-                               .validated = t->val_feed != NULL,
+                               .validated = t->validation.count > 0,
                                .val_loss = p->val_loss,
                                .val_accuracy = p->val_accuracy,
                                .skipped = p->skipped};
@@ -350,8 +318,8 @@ static csa_status run_epoch(csa_trainer *t, double *since) {
     clock_training(t, since);
     if (t->progress.batch % t->config.log_every == 0) CSA_TRY(end_interval(t));
     if (t->observer.on_step != NULL) t->observer.on_step(t->observer.user, &t->progress, csa_trainer_rate(t));
-    if (t->stop != NULL && *t->stop != 0) return interrupted(t);
-    if (csa_seconds() - t->last_checkpoint >= t->config.checkpoint_every) CSA_TRY(save_checkpoint(t));
+    if (t->stops) return interrupted(t);
+    if (checkpoint_due(t)) CSA_TRY(save_checkpoint(t));
   }
   return end_epoch(t, since);
 }
@@ -370,7 +338,9 @@ static csa_status run(csa_trainer *t) {
   t->last_checkpoint = since;
   t->lr = lr_of(t);
   while (t->progress.epoch < t->config.epochs && !reached(t) && !csa_trainer_stale(t)) {
-    const csa_status status = run_epoch(t, &since);
+    csa_status status = run_epoch(t, &since);
+    if (t->rewound) return stop_wrong(t);
+    if (status == CSA_DEVICE) status = csa_failover(t);
     if (t->rewound) return stop_wrong(t);
     CSA_TRY(status);
   }

@@ -7,7 +7,8 @@
 #include "train/config.h"
 #include "train/evaluate.h"
 #include "train/metrics.h"
-#include "train/optimizer.h"
+#include "train/reducer.h"
+#include "train/shares.h"
 
 /* Where a run stands: all of it is in the checkpoint. */
 typedef struct {
@@ -38,13 +39,13 @@ typedef struct {
 
 typedef struct {
   csa_config config;
-  csa_device *device;
   csa_dataset *dataset;
-  csa_graph *graph;
-  csa_optimizer optimizer;
-  csa_split train, validation;                 /* views of the data set, or copies where images are held back */
-  csa_feed *train_feed, *val_feed, *test_feed; /* val_feed: NULL without */
-  csa_plan *swap;                              /* of parameters and their moving average; NULL without */
+  csa_split train, validation;            /* views of the data set, or copies where images are held back */
+  csa_replica replicas[CSA_REPLICAS_MAX]; /* all have the same parameters; the first is asked for them */
+  int replica_count;
+  csa_shares shares;    /* of the batch, for the replicas of all ranks; this rank's */
+  int first_share;      /* begin with this one */
+  csa_reducer *reducer; /* NULL for one replica alone */
   csa_lr lr;
   csa_progress progress;
   char folder[CSA_PATH]; /* the run folder; empty before one was opened */
@@ -52,6 +53,7 @@ typedef struct {
   csa_metrics *metrics;
   csa_observer observer;
   const volatile sig_atomic_t *stop; /* not 0: a signal's number, and training ends after the step; may be NULL */
+  bool stops;                        /* training ends now, as some rank was told to */
   double target;                     /* training ends after the epoch whose accuracy reaches this; 0: none */
   int32_t *order;                    /* [training images], of this epoch */
   int pending;                       /* batches whose losses are still on the device */
@@ -64,13 +66,13 @@ typedef struct {
   double run_seconds, run_images;    /* trained in this process, without evaluation */
 } csa_trainer;
 
-/* Builds the model for `config` on `device` and plans training; nothing is allocated on the device yet. `device` and
+/* Builds the model for `config` on `devices` [count] and plans training; nothing is allocated on them yet. Devices and
  * `dataset` must outlive the trainer. */
-csa_status csa_trainer_create(csa_trainer **trainer, const csa_config *config, csa_device *device,
+csa_status csa_trainer_create(csa_trainer **trainer, const csa_config *config, csa_device *const *devices, int count,
                               csa_dataset *dataset);
 void csa_trainer_destroy(csa_trainer *trainer);
 
-/* Tests the device's kernels (train/selftest.h), allocates on it and sends the data there. */
+/* Tests the devices' kernels (train/selftest.h), allocates on them and sends the data there. */
 csa_status csa_trainer_prepare(csa_trainer *trainer);
 
 /* Makes a new run folder and sets the parameters (drawn from the seed, or read from config.init); or opens the folder
@@ -79,10 +81,14 @@ csa_status csa_trainer_prepare(csa_trainer *trainer);
 csa_status csa_trainer_start(csa_trainer *trainer, const char *folder);
 csa_status csa_trainer_resume(csa_trainer *trainer, const char *folder);
 
+/* Writes the run's config.json. */
+csa_status csa_trainer_save_config(const csa_trainer *trainer);
+
 /* Trains to the last epoch, the target, or until validation got no better for config.patience epochs; writes
  * checkpoints, best.safetensors where images are held back, and at the end model.safetensors: the moving averages,
- * where those are kept. CSA_INTERRUPTED after a signal: the checkpoint is written. Where device, memory or disk fail,
- * the sentence says at which step, and how to go on. */
+ * where those are kept. CSA_INTERRUPTED after a signal: the checkpoint is written. One device of several that fails is
+ * left behind (train/failover.h). Where all devices, memory or disk fail, the sentence says at which step, and how to
+ * go on. */
 csa_status csa_trainer_run(csa_trainer *trainer);
 
 /* Whether validation got no better for config.patience epochs. */
@@ -90,10 +96,6 @@ bool csa_trainer_stale(const csa_trainer *trainer);
 
 /* Images trained a second in this process; 0 if none were. */
 double csa_trainer_rate(const csa_trainer *trainer);
-
-/* Queues the batch that progress stands before in `feed`, which has this epoch's order, with the state of its step,
- * whose slot is the caller's; `images` of it. */
-csa_status csa_trainer_batch(const csa_trainer *trainer, csa_feed *feed, int *images, csa_step_state *state);
 
 /* Bytes of device memory in use: plan and data. */
 uint64_t csa_trainer_bytes(const csa_trainer *trainer);

@@ -3,15 +3,17 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/scaler.h"
+#include "train/step.h"
 #include "train/trial.h"
 
 /* What cl/guard.cl lets pass: of gradients of parameters, the square must be finite. */
 #define FINITE ((double)FLT_MAX)
 #define SQUARE_FINITE 1.8446743e19
 
-/* The step again: the run's parameters, and the same batch. */
+/* A replica's part of the step again: the run's parameters, and the same images. */
 typedef struct {
   csa_graph *graph;
   csa_feed *feed;
@@ -19,30 +21,27 @@ typedef struct {
   bool found;
 } replay;
 
-static csa_status copy_parameters(const csa_trainer *t, const csa_graph *to) {
+static csa_status copy_parameters(const csa_replica *from, csa_graph *to) {
   csa_scaler_state scaler;
   double *values = NULL;
-  CSA_TRY(csa_values_download(t->device, t->graph->parameters.values, &values));
-  const csa_status status = csa_values_upload(t->device, to->parameters.values, values);
+  CSA_TRY(csa_values_download(from->device, from->graph->parameters.values, &values));
+  const csa_status status = csa_values_upload(from->device, to->parameters.values, values);
   free(values);
   CSA_TRY(status);
-  CSA_TRY(csa_scaler_get(t->graph, &scaler));
-  return csa_scaler_set((csa_graph *)to, &scaler);
+  CSA_TRY(csa_scaler_get(from->graph, &scaler));
+  return csa_scaler_set(to, &scaler);
 }
 
-static csa_status repeat(replay *r, const csa_trainer *t) {
-  csa_graph_config config = t->graph->config;
-  csa_step_state state = {0};
-  int images;
+static csa_status prepare(replay *r, const csa_trainer *t, const csa_replica *from) {
+  csa_graph_config config = from->graph->config;
   config.keep_all = true;
-  CSA_TRY(csa_graph_create(&r->graph, t->device, config));
+  CSA_TRY(csa_graph_create(&r->graph, from->device, config));
   CSA_TRY(csa_architecture_build(&t->config.architecture, r->graph));
   CSA_TRY(csa_schedule_prepare(r->graph));
-  CSA_TRY(copy_parameters(t, r->graph));
+  CSA_TRY(copy_parameters(from, r->graph));
   CSA_TRY(csa_feed_create(&r->feed, r->graph, t->dataset, &t->train, &t->config.augment, 1)); /* not all data again */
   CSA_TRY(csa_feed_order(r->feed, t->order));
-  CSA_TRY(csa_trainer_batch(t, r->feed, &images, &state));
-  return csa_schedule_micro_step(r->graph);
+  return csa_schedule_begin(r->graph);
 }
 
 /* "[3, 0, 7, 12]" of element `at`. */
@@ -102,17 +101,33 @@ static csa_status search(replay *r) {
     CSA_TRY(look(r, g->parameters.list[i].value, FINITE, g->parameters.list[i].name, "this parameter"));
   for (size_t i = 0; i < g->layer_count; i++) CSA_TRY(look_forward(r, &g->layers[i]));
   for (size_t i = g->layer_count; i-- > 0;) CSA_TRY(look_backward(r, &g->layers[i]));
-  if (!r->found)
-    snprintf(r->text, CSA_WRONG_TEXT, "but they are when the step is repeated: the device is not to be trusted");
+  return CSA_OK;
+}
+
+/* By turns, as the step went. */
+static csa_status repeat(replay *r, const csa_trainer *t, int index) {
+  CSA_TRY(prepare(r, t, &t->replicas[index]));
+  for (int number = 0; !r->found; number++) {
+    const csa_turn turn = csa_step_turn(t, index, number);
+    if (turn.images == 0) return CSA_OK;
+    CSA_TRY(csa_step_feed(t, &turn, r->feed));
+    CSA_TRY(csa_schedule_micro_step(r->graph));
+    CSA_TRY(search(r));
+  }
   return CSA_OK;
 }
 
 csa_status csa_wrong_find(const csa_trainer *t, char text[CSA_WRONG_TEXT]) {
-  replay r = {0};
-  csa_status status = repeat(&r, t);
-  if (status == CSA_OK) status = search(&r);
-  snprintf(text, CSA_WRONG_TEXT, "%s", r.text);
-  csa_feed_destroy(r.feed);
-  csa_graph_destroy(r.graph);
+  csa_status status = CSA_OK;
+  bool found = false;
+  snprintf(text, CSA_WRONG_TEXT, "but they are when the step is repeated: the device is not to be trusted");
+  for (int i = 0; i < t->replica_count && status == CSA_OK && !found; i++) {
+    replay r = {0};
+    status = repeat(&r, t, i);
+    found = r.found;
+    if (found) memcpy(text, r.text, CSA_WRONG_TEXT);
+    csa_feed_destroy(r.feed);
+    csa_graph_destroy(r.graph);
+  }
   return status;
 }

@@ -1,0 +1,104 @@
+#include "cli/device_set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* NULL: the default. */
+static csa_status add(csa_device_set *set, const char *name) {
+  csa_device *device;
+  CSA_TRY(csa_device_open(&device, name));
+  set->devices[set->count++] = device;
+  return CSA_OK;
+}
+
+static csa_status add_named(csa_device_set *set, const char *name) {
+  if (set->count == CSA_REPLICAS_MAX)
+    return csa_fail(CSA_USAGE, "--device: %s: more than %d devices", name, CSA_REPLICAS_MAX);
+  CSA_TRY(add(set, name));
+  for (int i = 0; i < set->count - 1; i++)
+    if (set->devices[i]->info.id == set->devices[set->count - 1]->info.id)
+      return csa_fail(CSA_USAGE, "--device: %s: named twice", name);
+  return CSA_OK;
+}
+
+csa_status csa_device_set_open(csa_device_set *set, const char *names) {
+  *set = (csa_device_set){0};
+  if (names == NULL) names = getenv("CLSATTN_DEVICE");
+  if (names == NULL || names[0] == '\0') return add(set, NULL);
+  while (true) {
+    char name[64];
+    const size_t length = strcspn(names, ",");
+    if (length == 0 || length >= sizeof name)
+      return csa_fail(CSA_USAGE, "--device: %s: must be names of devices with commas between", names);
+    snprintf(name, sizeof name, "%.*s", (int)length, names);
+    CSA_TRY(add_named(set, name));
+    if (names[length] == '\0') return CSA_OK;
+    names += length + 1;
+  }
+}
+
+/* Devices may be alike: each stands for one of the run's. */
+static const csa_device_info *find(const csa_device_list *list, bool *taken, const csa_config_device *wanted) {
+  for (int i = 0; i < list->count; i++)
+    if (!taken[i] && csa_config_device_is(wanted, &list->devices[i])) {
+      taken[i] = true;
+      return &list->devices[i];
+    }
+  return NULL;
+}
+
+static csa_status reopen(csa_device_set *set, const csa_device_list *list, const csa_config_device *first,
+                         const csa_config *config) {
+  bool *taken = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&taken, (size_t)list->count + 1, sizeof *taken));
+  for (int i = 0; i <= config->further_count; i++) {
+    char numbers[32];
+    const csa_device_info *info = find(list, taken, i == 0 ? first : &config->further[i - 1].device);
+    if (info == NULL) continue;
+    snprintf(numbers, sizeof numbers, "%d:%d", info->platform_number, info->device_number);
+    CSA_GO(add(set, numbers));
+  }
+done:
+  free(taken);
+  return status;
+}
+
+csa_status csa_device_set_reopen(csa_device_set *set, const csa_config_device *first, const csa_config *config) {
+  csa_device_list list;
+  *set = (csa_device_set){0};
+  CSA_TRY(csa_device_list_init(&list));
+  const csa_status status = reopen(set, &list, first, config);
+  csa_device_list_fini(&list);
+  return status == CSA_OK && set->count == 0 ? add(set, NULL) : status;
+}
+
+void csa_device_set_close(csa_device_set *set) {
+  for (int i = 0; i < set->count; i++) csa_device_close(set->devices[i]);
+  set->count = 0;
+}
+
+void csa_device_set_adopt(const csa_device_set *set, const csa_config_device *first, csa_config *config) {
+  bool same = set->count == 1 + config->further_count;
+  for (int i = 0; i < set->count; i++) {
+    const bool known = i <= config->further_count;
+    const csa_config_device *before = i == 0 || !known ? first : &config->further[i - 1].device;
+    const csa_device_info *now = &set->devices[i]->info;
+    if (known && csa_config_device_is(before, now)) continue;
+    same = false;
+    fprintf(stderr,
+            "the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ\n",
+            before->device, before->driver, now->device, now->driver);
+    const csa_choices anew = {.precision = config->choices.precision};
+    if (i == 0)
+      config->choices = anew;
+    else if (known)
+      config->further[i - 1].choices = anew;
+  }
+  if (same) return;
+  if (set->count > 1 || config->further_count > 0)
+    fprintf(stderr, "the run was on %d device%s and goes on on %d: a batch is shared anew\n", 1 + config->further_count,
+            config->further_count > 0 ? "s" : "", set->count);
+  config->shares[0] = '\0';
+}

@@ -1,0 +1,75 @@
+#include "train/replica.h"
+
+#include "train/fit.h"
+#include "train/selftest.h"
+
+csa_status csa_replica_create(csa_replica *r, csa_device *device, const csa_config *c, csa_choices choices, int batch) {
+  *r = (csa_replica){.device = device};
+  return csa_fit(&r->graph, &r->optimizer, device, &c->architecture,
+                 (csa_graph_config){.choices = choices,
+                                    .batch = batch,
+                                    .training = true,
+                                    .accumulate = c->accumulate > 1,
+                                    .smoothing = (float)c->label_smoothing,
+                                    .freeze = c->freeze},
+                 (csa_optimizer_config){.kind = c->optimizer,
+                                        .lr = (float)c->lr,
+                                        .weight_decay = (float)c->weight_decay,
+                                        .decay = c->decay,
+                                        .clip_norm = (float)c->clip_norm,
+                                        .ema = (float)c->ema,
+                                        .stop = c->on_nan == CSA_NAN_STOP});
+}
+
+void csa_replica_fini(csa_replica *r) {
+  csa_feed_destroy(r->train_feed);
+  csa_feed_destroy(r->val_feed);
+  csa_feed_destroy(r->test_feed);
+  csa_plan_destroy(r->swap);
+  csa_graph_destroy(r->graph);
+  *r = (csa_replica){0};
+}
+
+static csa_status prepare_swap(csa_replica *r) {
+  if (r->optimizer.mean == NULL) return CSA_OK;
+  CSA_TRY(csa_plan_create(&r->swap, r->device, r->graph->plan->choices));
+  CSA_TRY(csa_optimizer_record_swap(r->swap, &r->optimizer, r->graph));
+  CSA_TRY(csa_plan_place(r->swap));
+  return csa_plan_bind(r->swap);
+}
+
+/* The self-test is first, while the device is empty. */
+static csa_status prepare_graph(csa_replica *r, const csa_config *c) {
+  CSA_TRY(csa_selftest_once(r->graph, &r->optimizer.config, &c->augment));
+  return csa_schedule_bind(r->graph);
+}
+
+csa_status csa_replica_prepare(csa_replica *r, const csa_config *c, const csa_dataset *d, const csa_split *train,
+                               const csa_split *validation) {
+  CSA_TRY(csa_fit_refused(prepare_graph(r, c), &r->graph, &r->optimizer, &c->architecture));
+  CSA_TRY(prepare_swap(r));
+  CSA_TRY(csa_feed_create(&r->train_feed, r->graph, d, train, &c->augment, 0));
+  if (validation->count > 0) CSA_TRY(csa_feed_create(&r->val_feed, r->graph, d, validation, NULL, 0));
+  return csa_feed_create(&r->test_feed, r->graph, d, &d->test, NULL, 0);
+}
+
+csa_status csa_replica_swap(csa_replica *r) {
+  if (r->swap == NULL) return CSA_OK;
+  CSA_TRY(csa_plan_run(r->swap, 0, r->swap->node_count));
+  r->swapped = !r->swapped;
+  return CSA_OK;
+}
+
+bool csa_replica_answers(const csa_replica *r) {
+  const csa_tensor *step = r->graph->plan->step;
+  cl_int word;
+  return csa_tensor_download_part(r->device, step, 0, 1, &word) == CSA_OK &&
+         csa_tensor_upload_part(r->device, step, 0, 1, &word) == CSA_OK && csa_device_finish(r->device) == CSA_OK;
+}
+
+uint64_t csa_replica_bytes(const csa_replica *r) {
+  csa_feed *const feeds[] = {r->train_feed, r->val_feed, r->test_feed};
+  uint64_t bytes = csa_plan_bytes(r->graph->plan);
+  for (size_t i = 0; i < sizeof feeds / sizeof feeds[0]; i++) bytes += feeds[i] != NULL ? csa_feed_bytes(feeds[i]) : 0;
+  return bytes;
+}

@@ -1,0 +1,37 @@
+/* A replica: a device's copy of the model in training, with a plan of its own and its share of every batch. */
+#ifndef CSA_TRAIN_REPLICA_H
+#define CSA_TRAIN_REPLICA_H
+
+#include "train/config.h"
+#include "train/feed.h"
+
+typedef struct {
+  csa_device *device; /* not its own */
+  csa_graph *graph;
+  csa_optimizer optimizer;
+  csa_feed *train_feed, *val_feed, *test_feed; /* val_feed: NULL without */
+  csa_plan *swap;                              /* of parameters and their moving average; NULL without */
+  bool swapped;                                /* whether the parameters are the average now */
+} csa_replica;
+
+/* Plans training on `device`, for `batch` images at a time; nothing is allocated there yet. `choices`: the kernels', of
+ * which `auto` becomes what suits the device. */
+csa_status csa_replica_create(csa_replica *replica, csa_device *device, const csa_config *config, csa_choices choices,
+                              int batch);
+void csa_replica_fini(csa_replica *replica);
+
+/* Tests the device's kernels (train/selftest.h), allocates on it and sends the data there; `validation` may be empty.
+ * Config and data must outlive the replica. */
+csa_status csa_replica_prepare(csa_replica *replica, const csa_config *config, const csa_dataset *dataset,
+                               const csa_split *train, const csa_split *validation);
+
+/* Exchanges parameters and moving average, where there is one. */
+csa_status csa_replica_swap(csa_replica *replica);
+
+/* Whether its device still does what it is told. */
+bool csa_replica_answers(const csa_replica *replica);
+
+/* Bytes of device memory in use: plan and data. */
+uint64_t csa_replica_bytes(const csa_replica *replica);
+
+#endif

@@ -1,0 +1,15 @@
+/* The replicas of a trainer: who they are, and how a batch is shared among them. */
+#ifndef CSA_TRAIN_TEAM_H
+#define CSA_TRAIN_TEAM_H
+
+#include "train/trainer.h"
+
+/* Makes a replica on each of `devices` [count], with the choices of kernels that the trainer's config has for it, and
+ * enters into the config how things came out. */
+csa_status csa_team_create(csa_trainer *trainer, csa_device *const *devices, int count);
+void csa_team_fini(csa_trainer *trainer);
+
+/* Makes them ready to train. */
+csa_status csa_team_prepare(csa_trainer *trainer);
+
+#endif
