@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "cli/commands.h"
+#include "cli/launch.h"
 
 #ifdef CSA_HAVE_ARCHIVE
 #include <archive.h>
@@ -60,10 +61,10 @@ static json_t *parts_json(void) {
   images(codecs);
   snprintf(opencl, sizeof opencl, "%d.%d", CL_TARGET_OPENCL_VERSION / 100, CL_TARGET_OPENCL_VERSION / 10 % 10);
   snprintf(xxhash, sizeof xxhash, "%d.%d.%d", XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "OpenCL", opencl, "CLBlast",
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "OpenCL", opencl, "CLBlast",
                    CSA_CLBLAST_VERSION, "jansson", jansson_version_str(), "zlib", zlibVersion(), "xxHash", xxhash,
-                   "archives", archives(), "network", curl, "images", codecs, "pictures", pictures(), "compiler",
-                   CSA_COMPILER, "build", CSA_BUILD);
+                   "archives", archives(), "network", curl, "images", codecs, "pictures", pictures(), "MPI",
+                   csa_launch_version(), "compiler", CSA_COMPILER, "build", CSA_BUILD);
 }
 
 csa_status csa_print_about(bool json) {

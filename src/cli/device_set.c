@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/log.h"
+
 /* NULL: the default. */
 static csa_status add(csa_device_set *set, const char *name) {
   csa_device *device;
@@ -87,8 +89,7 @@ void csa_device_set_adopt(const csa_device_set *set, const csa_config_device *fi
     const csa_device_info *now = &set->devices[i]->info;
     if (known && csa_config_device_is(before, now)) continue;
     same = false;
-    fprintf(stderr,
-            "the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ\n",
+    csa_log("the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ",
             before->device, before->driver, now->device, now->driver);
     const csa_choices anew = {.precision = config->choices.precision};
     if (i == 0)
@@ -98,7 +99,7 @@ void csa_device_set_adopt(const csa_device_set *set, const csa_config_device *fi
   }
   if (same) return;
   if (set->count > 1 || config->further_count > 0)
-    fprintf(stderr, "the run was on %d device%s and goes on on %d: a batch is shared anew\n", 1 + config->further_count,
+    csa_log("the run was on %d device%s and goes on on %d: a batch is shared anew", 1 + config->further_count,
             config->further_count > 0 ? "s" : "", set->count);
   config->shares[0] = '\0';
 }

@@ -18,7 +18,7 @@ csa_status csa_device_set_reopen(csa_device_set *set, const csa_config_device *f
 void csa_device_set_close(csa_device_set *set);
 
 /* Makes the choices of an earlier run fit: devices that are others than before choose kernels anew, other devices
- * altogether share anew; stderr says so. */
+ * altogether share anew; the log says so. */
 void csa_device_set_adopt(const csa_device_set *set, const csa_config_device *first, csa_config *config);
 
 #endif

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/launch.h"
 #include "cli/live.h"
 #include "cli/stop.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "device/apart.h"
 #include "device/compile.h"
+#include "train/ranks.h"
 #include "train/tuner_race.h"
 #include "train/variants.h"
 
@@ -48,6 +50,7 @@ static void print_usage(FILE *out) {
 }
 
 static void print_log(const char *line) {
+  if (csa_ranks_own() > 0) return;
   csa_live_clear();
   fprintf(stderr, "clsattn: %s\n", line);
 }
@@ -82,7 +85,10 @@ static csa_status dispatch(int argc, char **argv) {
   if (strcmp(argv[1], "compile") == 0 && argc == 3) return csa_compile_serve(argv[2]); /* for compile.c alone */
   if (strcmp(argv[1], "race") == 0 && argc == 3) return csa_race_serve(argv[2]);       /* for tuner_race.c alone */
   for (int i = 0; i < COMMANDS; i++)
-    if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    if (strcmp(argv[1], commands[i].name) == 0) {
+      CSA_TRY(csa_launch_join(argv[1]));
+      return commands[i].run(argc - 1, argv + 1);
+    }
   return csa_fail(CSA_USAGE, "%s: no such command\n  see clsattn --help", argv[1]);
 }
 
@@ -107,6 +113,5 @@ int main(int argc, char **argv) {
   setenv("POCL_AFFINITY", "1", 0);
   setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
   const csa_status status = true_reason(dispatch(argc, argv));
-  if (status != CSA_OK) fprintf(stderr, "clsattn: %s\n", csa_last_error());
-  return status == CSA_INTERRUPTED ? csa_stop_exit_code() : csa_exit_code(status);
+  return csa_launch_leave(status, status == CSA_INTERRUPTED ? csa_stop_exit_code() : csa_exit_code(status));
 }

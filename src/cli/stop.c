@@ -29,4 +29,8 @@ const volatile sig_atomic_t *csa_stop_catch(void) {
   return &number;
 }
 
+void csa_stop_too(int signal_number) {
+  if (number == 0) number = signal_number;
+}
+
 int csa_stop_exit_code(void) { return 128 + (int)number; }

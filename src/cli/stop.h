@@ -8,6 +8,9 @@
  * the program at once. */
 const volatile sig_atomic_t *csa_stop_catch(void);
 
+/* Another process was stopped by this signal, and so is this one; nothing where it has one of its own. */
+void csa_stop_too(int signal_number);
+
 /* The exit code for having been stopped: 128 + the signal's number. */
 int csa_stop_exit_code(void);
 

@@ -10,6 +10,7 @@
 #include "cli/stop.h"
 #include "cli/training.h"
 #include "model/weights.h"
+#include "train/ranks.h"
 
 typedef struct {
   csa_training common;
@@ -121,6 +122,7 @@ static void print_start(const csa_trainer *t) {
     const csa_device_info *info = &t->replicas[i].device->info;
     fprintf(stderr, "%s%s (%s)", i > 0 ? " and " : "", info->name, info->device);
   }
+  if (csa_ranks_count() > 1) fprintf(stderr, ", the first of %d ranks", csa_ranks_count());
   fprintf(stderr, ", %s: %lld training and %lld test images, %lld parameters\n", t->dataset->format,
           (long long)t->train.count, (long long)t->dataset->test.count,
           (long long)csa_graph_parameter_count(t->replicas[0].graph));
@@ -133,6 +135,24 @@ static void print_start(const csa_trainer *t) {
   fprintf(stderr, "\n");
 }
 
+/* Plan and memory, of this rank's devices. */
+static csa_status print_plans(const csa_trainer *t, const csa_dataset *d) {
+  for (int i = 0; i < t->replica_count; i++) csa_plan_print(t->replicas[i].graph->plan, stdout);
+  const int64_t images = d->train.count + d->test.count;
+  printf("  beside it: %lld B of images, kept on the device where they fit\n",
+         (long long)(images * d->channels * d->height * d->width));
+  return csa_flush_output();
+}
+
+/* One rank tells of the run. */
+static void watch(csa_trainer *t, listener *to) {
+  if (csa_ranks_own() > 0) return;
+  to->trainer = t;
+  t->observer = (csa_observer){to, print_interval, print_epoch, csa_live_step, csa_live_test};
+  csa_live_begin("", t);
+  csa_live_say("compiling and testing kernels");
+}
+
 static csa_status train(const train_settings *s, const csa_config *config, const csa_device_set *set,
                         csa_dataset *dataset) {
   listener to = {.log = s->json ? stderr : stdout};
@@ -141,17 +161,10 @@ static csa_status train(const train_settings *s, const csa_config *config, const
   char folder[CSA_PATH];
   CSA_GO(csa_trainer_create(&t, config, set->devices, set->count, dataset));
   if (s->dry_run) {
-    for (int i = 0; i < t->replica_count; i++) csa_plan_print(t->replicas[i].graph->plan, stdout);
-    const int64_t images = dataset->train.count + dataset->test.count;
-    printf("  beside it: %lld B of images, kept on the device where they fit\n",
-           (long long)(images * dataset->channels * dataset->height * dataset->width));
-    status = csa_flush_output();
+    status = print_plans(t, dataset);
     goto done;
   }
-  to.trainer = t;
-  t->observer = (csa_observer){&to, print_interval, print_epoch, csa_live_step, csa_live_test};
-  csa_live_begin("", t);
-  csa_live_say("compiling and testing kernels");
+  watch(t, &to);
   CSA_GO(csa_trainer_prepare(t));
   csa_live_clear();
   if (s->resume != NULL) {
@@ -164,8 +177,10 @@ static csa_status train(const train_settings *s, const csa_config *config, const
     CSA_GO(csa_trainer_start(t, folder));
   }
   t->stop = csa_stop_catch();
-  print_start(t);
-  CSA_GO(csa_trainer_run(t));
+  if (csa_ranks_own() == 0) print_start(t);
+  status = csa_trainer_run(t);
+  if (status == CSA_INTERRUPTED) csa_stop_too(t->stopped_by);
+  if (status != CSA_OK || csa_ranks_own() > 0) goto done;
   csa_live_clear();
   CSA_GO(csa_training_report(t));
   status = print_result(t, to.log, s->json);

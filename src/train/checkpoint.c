@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "model/scaler.h"
 #include "model/weights.h"
+#include "train/ranks.h"
 
 #define FORMAT "3"
 
@@ -80,7 +81,7 @@ static csa_status save_scaler(const csa_trainer *t, csa_safetensors_writer *writ
   return csa_safetensors_writer_add(writer, "scaler", CSA_ST_F64, csa_shape1(SCALER), figures);
 }
 
-csa_status csa_checkpoint_save(csa_trainer *t) {
+static csa_status save(csa_trainer *t) {
   csa_safetensors_writer *writer = NULL;
   json_t *tuning = csa_tuning_to_json(t->replicas[0].graph->plan->tuning, true);
   char *tuning_text = tuning != NULL ? json_dumps(tuning, JSON_COMPACT) : NULL;
@@ -107,12 +108,17 @@ csa_status csa_checkpoint_save(csa_trainer *t) {
   if (t->replicas[0].optimizer.mean != NULL)
     CSA_GO(csa_weights_add(writer, t->replicas[0].graph, "mean.", t->replicas[0].optimizer.mean));
   CSA_GO(csa_safetensors_writer_write(writer, path));
-  t->saved_step = t->progress.step;
 done:
   csa_safetensors_writer_close(writer);
   free(tuning_text);
   json_decref(tuning);
   return status;
+}
+
+csa_status csa_checkpoint_save(csa_trainer *t) {
+  if (csa_ranks_own() == 0) CSA_TRY(save(t));
+  t->saved_step = t->progress.step;
+  return CSA_OK;
 }
 
 static csa_status check_format(const csa_safetensors *file) {

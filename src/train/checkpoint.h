@@ -5,7 +5,8 @@
 #include "model/safetensors.h"
 #include "train/trainer.h"
 
-/* Writes FOLDER/checkpoint.safetensors: param.*, first.*, second.* (optimizer state), and the progress. */
+/* Writes FOLDER/checkpoint.safetensors: param.*, first.*, second.* (optimizer state), and the progress; of several
+ * ranks the first does. */
 csa_status csa_checkpoint_save(csa_trainer *trainer);
 
 /* Reads it back into the trainer and the device; *found is false, and nothing changed, where there is none. */

@@ -6,6 +6,7 @@
 #include "core/embedded.h"
 #include "core/file.h"
 #include "train/config_device.h"
+#include "train/ranks.h"
 #include "train/settings.h"
 
 #define FORMAT 1
@@ -164,12 +165,23 @@ static csa_status parse(const char *text, size_t size, json_t **root) {
   return *root != NULL ? CSA_OK : csa_fail(CSA_INPUT, "config: line %d: %s", error.line, error.text);
 }
 
+/* By rank 0, for all. */
+static csa_status read_shared(const char *path, uint8_t **text, size_t *size) {
+  *text = NULL;
+  if (csa_ranks_own() == 0) CSA_TRY(csa_file_read(path, CONFIG_MAX, text, size));
+  csa_status status = csa_ranks_share(size, sizeof *size);
+  if (status == CSA_OK && csa_ranks_own() > 0) status = csa_new(text, *size + 1, 1);
+  if (status == CSA_OK) status = csa_ranks_share(*text, *size);
+  if (status != CSA_OK) free(*text);
+  return status;
+}
+
 csa_status csa_config_load(csa_config *config, csa_config_device *device, const char *path) {
   uint8_t *text = NULL;
   size_t size = 0;
   json_t *root;
   csa_config_default(config);
-  CSA_TRY(csa_file_read(path, CONFIG_MAX, &text, &size));
+  CSA_TRY(read_shared(path, &text, &size));
   csa_status status = parse((const char *)text, size, &root);
   if (status == CSA_OK) status = read_root(config, device, root);
   json_decref(root);

@@ -80,7 +80,7 @@ csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset,
 csa_config_device csa_config_device_of(const csa_device_info *info);
 
 /* Reads them back, with the device that the choices were made for. What is missing or of the wrong kind is CSA_INPUT
- * and named. Also after a failure csa_config_fini releases what there is. */
+ * and named. Of several ranks the first reads. Also after a failure csa_config_fini releases what there is. */
 csa_status csa_config_load(csa_config *config, csa_config_device *device, const char *path);
 void csa_config_fini(csa_config *config);
 

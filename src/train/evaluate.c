@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "train/ranks.h"
 
 /* Room for what a batch brings back. */
 typedef struct {
@@ -27,21 +28,20 @@ static void count(csa_evaluation *e, const int32_t *labels, const results *r, in
   }
 }
 
-static int batch_of(const csa_evaluator *by, const csa_split *split, int64_t first) {
-  const int64_t left = split->count - first;
+static int batch_of(const csa_evaluator *by, int64_t first, int64_t end) {
+  const int64_t left = end - first;
   return (int)(left < by->graph->config.batch ? left : by->graph->config.batch);
 }
 
-static csa_status begin(const csa_evaluator *by, const csa_split *split, int64_t first) {
+static csa_status begin(const csa_evaluator *by, int64_t first, int images) {
   csa_step_state state = {0};
-  CSA_TRY(csa_feed_batch(by->feed, first, batch_of(by, split, first), &state));
+  CSA_TRY(csa_feed_batch(by->feed, first, images, &state));
   return csa_schedule_forward(by->graph);
 }
 
-static csa_status end(csa_evaluation *e, const csa_evaluator *by, const csa_split *split, int64_t first,
+static csa_status end(csa_evaluation *e, const csa_evaluator *by, const csa_split *split, int64_t first, int images,
                       const results *r) {
   const csa_graph *g = by->graph;
-  const int images = batch_of(by, split, first);
   float row[2];
   CSA_TRY(csa_tensor_download_part(g->device, g->history, 0, 2, row));
   CSA_TRY(csa_tensor_download_part(g->device, g->predictions, 0, images, r->predictions));
@@ -53,22 +53,35 @@ static csa_status end(csa_evaluation *e, const csa_evaluator *by, const csa_spli
 
 /* All of them at once, one batch each, from image *next on. */
 static csa_status one_round(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split,
-                            int64_t *next, const results *r) {
+                            int64_t *next, int64_t last, const results *r) {
   int64_t first = *next;
-  for (int i = 0; i < count && first < split->count; first += batch_of(&by[i], split, first), i++)
-    CSA_TRY(begin(&by[i], split, first));
+  for (int i = 0; i < count && first < last; first += batch_of(&by[i], first, last), i++)
+    CSA_TRY(begin(&by[i], first, batch_of(&by[i], first, last)));
   first = *next;
-  for (int i = 0; i < count && first < split->count; first += batch_of(&by[i], split, first), i++)
-    CSA_TRY(end(e, &by[i], split, first, r));
+  for (int i = 0; i < count && first < last; first += batch_of(&by[i], first, last), i++)
+    CSA_TRY(end(e, &by[i], split, first, batch_of(&by[i], first, last), r));
   *next = first;
   return CSA_OK;
 }
 
-csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split) {
+/* Losses are added in the order of the ranks, so that all get the same sum. */
+static csa_status add_up(csa_evaluation *e) {
+  double *losses;
+  CSA_TRY(csa_new(&losses, (size_t)csa_ranks_count(), sizeof *losses));
+  losses[csa_ranks_own()] = e->loss;
+  csa_status status = csa_ranks_gather(losses, sizeof *losses);
+  if (status == CSA_OK) status = csa_ranks_add(e->confusion, (int64_t)e->classes * e->classes);
+  e->loss = 0.0;
+  for (int i = 0; i < csa_ranks_count(); i++) e->loss += losses[i];
+  free(losses);
+  return status;
+}
+
+static csa_status run(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split, int64_t first,
+                      int64_t last) {
   results r = {0};
   size_t batch = 0;
   csa_status status;
-  const double start = csa_seconds();
   memset(e, 0, sizeof *e);
   e->images = split->count;
   e->classes = (int)csa_cols(by[0].graph->out->shape);
@@ -78,16 +91,36 @@ csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, int count, c
   CSA_GO(csa_new(&e->guesses, (size_t)e->images, sizeof *e->guesses));
   CSA_GO(csa_new(&r.predictions, batch, sizeof *r.predictions));
   CSA_GO(csa_new(&r.logits, batch * (size_t)e->classes, sizeof *r.logits));
-  for (int64_t next = 0; next < split->count;) CSA_GO(one_round(e, by, count, split, &next, &r));
+  for (int64_t next = first; next < last;) CSA_GO(one_round(e, by, count, split, &next, last, &r));
+done:
+  free(r.predictions);
+  free(r.logits);
+  return status;
+}
+
+static csa_status finish(csa_evaluation *e, csa_status status, double start) {
+  if (status != CSA_OK) {
+    csa_evaluation_fini(e);
+    return status;
+  }
   e->loss /= (double)e->images;
   for (int c = 0; c < e->classes; c++) e->accuracy += (double)e->confusion[c * (e->classes + 1)];
   e->accuracy /= (double)e->images;
   e->seconds = csa_seconds() - start;
-done:
-  free(r.predictions);
-  free(r.logits);
-  if (status != CSA_OK) csa_evaluation_fini(e);
-  return status;
+  return CSA_OK;
+}
+
+csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split) {
+  const double start = csa_seconds();
+  return finish(e, run(e, by, count, split, 0, split->count), start);
+}
+
+csa_status csa_evaluate_part(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split,
+                             int64_t first, int64_t last) {
+  const double start = csa_seconds();
+  csa_status status = run(e, by, count, split, first, last);
+  if (status == CSA_OK && csa_ranks_count() > 1) status = add_up(e);
+  return finish(e, status, start);
 }
 
 void csa_evaluation_fini(csa_evaluation *evaluation) {

@@ -78,6 +78,7 @@ static json_t *describe(const csa_metrics_row *row) {
 }
 
 csa_status csa_metrics_append(csa_metrics *m, const csa_metrics_row *row) {
+  if (m == NULL) return CSA_OK;
   json_t *line = describe(row);
   const bool written = line != NULL && json_dumpf(line, m->file, JSON_COMPACT) == 0 && fputc('\n', m->file) != EOF &&
                        fflush(m->file) == 0;
@@ -91,6 +92,7 @@ csa_status csa_metrics_append(csa_metrics *m, const csa_metrics_row *row) {
 }
 
 csa_status csa_metrics_flush(csa_metrics *m, int64_t *length) {
+  if (m == NULL) return CSA_OK;
   if (fflush(m->file) != 0 || fsync(fileno(m->file)) != 0) return output_failed(m);
   const off_t end = ftello(m->file);
   *length = (int64_t)end;

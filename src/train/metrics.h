@@ -24,6 +24,7 @@ typedef struct {
 csa_status csa_metrics_open(csa_metrics **metrics, const char *path, int64_t length);
 void csa_metrics_close(csa_metrics *metrics);
 
+/* These do nothing where `metrics` is NULL: of several ranks one writes. */
 csa_status csa_metrics_append(csa_metrics *metrics, const csa_metrics_row *row);
 
 /* Brings all lines to the disk; *length is the file's. */

@@ -179,6 +179,22 @@ csa_status csa_reducer_micro_step(csa_reducer *r, int index, int slot) {
 /* Elements of a bucket on the host. */
 static int64_t host_count(const csa_reducer *r, int b) { return r->buckets[b].count + (b == 0 ? EXTRAS : 0); }
 
+static bool is_there(cl_event event) {
+  cl_int state;
+  return clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL) != CL_SUCCESS ||
+         state <= CL_COMPLETE; /* below it: an error, which who waits is told */
+}
+
+/* Until bucket b is on the host. Sums of ranks that are under way go on meanwhile, as they do only when asked for. */
+static csa_status await(csa_reducer *r, const lane *l, int b) {
+  for (int turn = 0; csa_ranks_count() > 1 && b > 0 && !is_there(l->arrived[b]); turn++) {
+    bool done;
+    CSA_TRY(csa_ranks_sum_test(&r->sums[b - 1], &done));
+    csa_ranks_nap(turn);
+  }
+  return check(l, clWaitForEvents(1, &l->arrived[b]), "clWaitForEvents");
+}
+
 /* The sum over this process's replicas, in the first one's staging. Who has no part sends nothing, so that what it was
  * given before may still be under way. */
 static csa_status add_up(csa_reducer *r, int b) {
@@ -189,7 +205,7 @@ static csa_status add_up(csa_reducer *r, int b) {
     lane *l = &r->lanes[i];
     if (!l->takes) CSA_TRY(check(l, clFinish(l->transfers), "clFinish"));
     if (!l->takes) continue;
-    CSA_TRY(check(l, clWaitForEvents(1, &l->arrived[b]), "clWaitForEvents"));
+    CSA_TRY(await(r, l, b));
     const float *own = l->staging + start;
     for (int64_t e = 0; e < count && any; e++) sum[e] += own[e];
     if (!any && i > 0) memcpy(sum, own, (size_t)count * sizeof *sum);

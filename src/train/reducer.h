@@ -20,7 +20,7 @@ void csa_reducer_destroy(csa_reducer *reducer);
 csa_status csa_reducer_micro_step(csa_reducer *reducer, int index, int slot);
 
 /* What ranks have to agree on with every step: each is 0, or 1 from a rank that wants it. */
-enum { CSA_VOTE_STOP, CSA_VOTE_FETCH, CSA_VOTES };
+enum { CSA_VOTE_STOP, CSA_VOTE_FETCH, CSA_VOTE_SAVE, CSA_VOTES };
 
 /* Adds up, and queues the return of the sums; what is queued after it sees them. Waits for all micro-steps. The votes
  * become the sums of all ranks'. */

@@ -6,6 +6,8 @@
 #include "core/log.h"
 #include "model/weights.h"
 #include "train/checkpoint.h"
+#include "train/ranks.h"
+#include "train/team.h"
 
 /* What a run writes as a whole. */
 static const char *const written[] = {
@@ -76,7 +78,7 @@ static csa_status check_new(const char *folder) {
                   folder, folder);
 }
 
-csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
+static csa_status start(csa_trainer *t, const char *folder) {
   CSA_TRY(check_new(folder));
   CSA_TRY(set_parameters(t));
   CSA_TRY(open_folder(t, folder));
@@ -85,11 +87,22 @@ csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
   return csa_trainer_save_config(t);
 }
 
-csa_status csa_trainer_resume(csa_trainer *t, const char *folder) {
+static csa_status resume(csa_trainer *t, const char *folder) {
   bool found;
   CSA_TRY(open_folder(t, folder));
   CSA_TRY(csa_checkpoint_load(t, &found));
   if (!found) CSA_TRY(set_parameters(t));
   CSA_TRY(open_metrics(t));
   return csa_trainer_save_config(t);
+}
+
+/* Of several ranks one reads and writes; the others then stand where it does. */
+csa_status csa_trainer_start(csa_trainer *t, const char *folder) {
+  if (csa_ranks_own() == 0) CSA_TRY(start(t, folder));
+  return csa_team_share(t);
+}
+
+csa_status csa_trainer_resume(csa_trainer *t, const char *folder) {
+  if (csa_ranks_own() == 0) CSA_TRY(resume(t, folder));
+  return csa_team_share(t);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/ranks.h"
+
 /* Rounds down, at least to 1, and gives what is left to those who lack most; ties to the first. */
 static void round_shares(csa_shares *s, const double *weights, int batch) {
   double sum = 0.0;
@@ -77,18 +79,54 @@ static csa_status read_weights(const char *text, int count, double *weights) {
   return CSA_OK;
 }
 
-csa_status csa_shares_weights(const char *text, csa_device *const *devices, int count, const char *model,
-                              double *weights, bool *measured) {
-  *measured = true;
-  if (text[0] != '\0') return read_weights(text, count, weights);
+/* What a rank brings along. */
+typedef struct {
+  int count, said;
+  double given[CSA_REPLICAS_MAX], speed[CSA_REPLICAS_MAX], units[CSA_REPLICAS_MAX];
+} contribution;
+
+static csa_status contribute(const char *text, csa_device *const *devices, int count, const char *model,
+                             contribution *own) {
+  *own = (contribution){.count = count, .said = text[0] != '\0'};
+  if (own->said) CSA_TRY(read_weights(text, count, own->given));
   for (int i = 0; i < count; i++) {
     const csa_tuning_entry *entry = csa_tuning_find(devices[i]->tuning, "train", model);
-    weights[i] = csa_tuned_value(entry, "IMAGES_PER_S", 0);
-    *measured = *measured && weights[i] > 0.0;
+    own->speed[i] = csa_tuned_value(entry, "IMAGES_PER_S", 0);
+    own->units[i] = devices[i]->info.compute_units > 0 ? devices[i]->info.compute_units : 1;
   }
-  for (int i = 0; i < count && !*measured; i++)
-    weights[i] = devices[i]->info.compute_units > 0 ? devices[i]->info.compute_units : 1;
   return CSA_OK;
+}
+
+/* All are weighed by the same. */
+static csa_status weigh(const contribution *ranks, csa_weights_of_all *all) {
+  bool measured = true;
+  *all = (csa_weights_of_all){0};
+  for (int r = 0; r < csa_ranks_count(); r++) {
+    if (r == csa_ranks_own()) all->first = all->count;
+    all->count += ranks[r].count;
+    for (int i = 0; i < ranks[r].count; i++) measured &= ranks[r].speed[i] > 0.0;
+    if (ranks[r].said != ranks[0].said)
+      return csa_fail(CSA_USAGE, "--shares: said to some ranks only: either all need it, or none");
+  }
+  CSA_TRY(csa_new(&all->weights, (size_t)all->count, sizeof *all->weights));
+  all->by_units = !ranks[0].said && !measured;
+  for (int r = 0, at = 0; r < csa_ranks_count(); r++)
+    for (int i = 0; i < ranks[r].count; i++)
+      all->weights[at++] = ranks[r].said ? ranks[r].given[i] : measured ? ranks[r].speed[i] : ranks[r].units[i];
+  return CSA_OK;
+}
+
+csa_status csa_shares_weights(const char *text, csa_device *const *devices, int count, const char *model,
+                              csa_weights_of_all *all) {
+  contribution *ranks = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&ranks, (size_t)csa_ranks_count(), sizeof *ranks));
+  CSA_GO(contribute(text, devices, count, model, &ranks[csa_ranks_own()]));
+  CSA_GO(csa_ranks_gather(ranks, sizeof *ranks));
+  status = weigh(ranks, all);
+done:
+  free(ranks);
+  return status;
 }
 
 const char *csa_shares_text(const csa_shares *s, int first, int count, char text[CSA_SETTING_BYTES]) {

@@ -20,10 +20,17 @@ void csa_shares_part(const csa_shares *shares, int batch, int index, int *first,
 /* The most images that one of `parts` turns has, in which somebody takes so many: all turns but the last have these. */
 int csa_shares_turn(int images, int parts);
 
-/* Weights of devices [count]: what `text` says, "2,1"; where it is empty, the throughput in training this model that
- * `tune` stored for each, or, where one has none, compute units; *measured says which. */
+/* Weights of the devices of all ranks, on the heap; this rank's begin with `first`. */
+typedef struct {
+  double *weights;
+  int count, first;
+  bool by_units; /* compute units, and neither what was measured nor what was said */
+} csa_weights_of_all;
+
+/* Finds them for devices [count]: what `text` says, "2,1"; where it is empty, the throughput in training this model
+ * that `tune` stored for each, or, where one has none, compute units. To be told to some ranks only is CSA_USAGE. */
 csa_status csa_shares_weights(const char *text, csa_device *const *devices, int count, const char *model,
-                              double *weights, bool *measured);
+                              csa_weights_of_all *all);
 
 /* "67,33" of the `count` shares from `first` on. */
 const char *csa_shares_text(const csa_shares *shares, int first, int count, char text[CSA_SETTING_BYTES]);

@@ -12,4 +12,8 @@ void csa_team_fini(csa_trainer *trainer);
 /* Makes them ready to train. */
 csa_status csa_team_prepare(csa_trainer *trainer);
 
+/* Has all ranks stand where rank 0 does: folder, progress, parameters, optimizer, loss scale. So only it reads files.
+ */
+csa_status csa_team_share(csa_trainer *trainer);
+
 #endif

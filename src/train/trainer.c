@@ -10,9 +10,11 @@
 #include "data/holdout.h"
 #include "model/guard.h"
 #include "model/weights.h"
+#include "train/agree.h"
 #include "train/checkpoint.h"
 #include "train/failover.h"
 #include "train/losses.h"
+#include "train/ranks.h"
 #include "train/step.h"
 #include "train/team.h"
 #include "train/wrong.h"
@@ -80,6 +82,7 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
   csa_status status;
   *out = NULL;
   CSA_GO(check_data(config, dataset));
+  CSA_GO(csa_agree_settings(config, dataset));
   CSA_GO(csa_new(&t, 1, sizeof *t));
   t->lock = -1;
   t->saved_step = -1;
@@ -138,15 +141,21 @@ static bool checkpoint_due(const csa_trainer *t) {
   return csa_seconds() - t->last_checkpoint >= t->config.checkpoint_every;
 }
 
-/* Where steps are slow, who watches sees the loss move all the same; once a second the wait does not count. */
-static bool wants_losses(const csa_trainer *t) { return csa_seconds() - t->last_drain >= 1.0 || checkpoint_due(t); }
+/* What is to be done after this step; by rank 0's clock. Where steps are slow, who watches sees the loss move all the
+ * same; once a second the wait does not count. */
+static void vote(const csa_trainer *t, float votes[CSA_VOTES]) {
+  const bool keeps_time = csa_ranks_own() == 0;
+  votes[CSA_VOTE_STOP] = t->stop != NULL && *t->stop != 0;
+  votes[CSA_VOTE_SAVE] = keeps_time && checkpoint_due(t);
+  votes[CSA_VOTE_FETCH] = keeps_time && (csa_seconds() - t->last_drain >= 1.0 || checkpoint_due(t));
+}
 
 static csa_status train_step(csa_trainer *t) {
   csa_progress *p = &t->progress;
   const int images = csa_step_images(t);
-  const bool stops = t->stop != NULL && *t->stop != 0;
-  float votes[CSA_VOTES] = {[CSA_VOTE_STOP] = stops, [CSA_VOTE_FETCH] = wants_losses(t)};
+  float votes[CSA_VOTES];
   int updated;
+  vote(t, votes);
   CSA_TRY(csa_step_gradients(t, votes));
   const csa_status status = csa_step_update(t, &updated);
   if (updated == 0) return status;
@@ -156,6 +165,7 @@ static csa_status train_step(csa_trainer *t) {
   p->batch++;
   p->step++;
   t->stops = votes[CSA_VOTE_STOP] > 0.0f;
+  t->saves = votes[CSA_VOTE_SAVE] > 0.0f;
   CSA_TRY(status);
   return t->pending == CSA_HISTORY || votes[CSA_VOTE_FETCH] > 0.0f ? csa_losses_fetch(t) : CSA_OK;
 }
@@ -199,6 +209,7 @@ static csa_status save_checkpoint(csa_trainer *t) {
   CSA_TRY(csa_losses_fetch(t));
   if (csa_weights_check_finite(t->replicas[0].graph) != CSA_OK)
     return csa_fail_in(CSA_FAILED, "train: after step %lld", (long long)t->progress.step);
+  CSA_TRY(csa_agree_parameters(t->replicas[0].graph, t->progress.step));
   CSA_TRY(csa_metrics_flush(t->metrics, &t->progress.metrics_bytes));
   CSA_TRY(csa_checkpoint_save(t));
   t->last_checkpoint = csa_seconds();
@@ -208,7 +219,7 @@ static csa_status save_checkpoint(csa_trainer *t) {
 /* A step's numbers were not finite: nothing was updated from it on, and progress stands before it. */
 static csa_status stop_wrong(csa_trainer *t) {
   char where[CSA_WRONG_TEXT];
-  if (csa_wrong_find(t, where) != CSA_OK) snprintf(where, sizeof where, "where is not known: %.400s", csa_last_error());
+  CSA_TRY(csa_wrong_find(t, where));
   t->rewound = false;
   for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_guard_reset(t->replicas[i].graph));
   CSA_TRY(save_checkpoint(t));
@@ -226,8 +237,16 @@ static csa_status swap(csa_trainer *t) {
 
 static csa_status write_weights(csa_trainer *t, const char *name) {
   char path[CSA_PATH + 32];
+  if (csa_ranks_own() > 0) return CSA_OK;
   snprintf(path, sizeof path, "%s/%s", t->folder, name);
   return csa_weights_write(t->replicas[0].graph, &t->config.architecture, t->dataset->class_names, path);
+}
+
+/* The images of `split` before those of replica `index` of all ranks: each takes as of a batch. */
+static int64_t images_before(const csa_trainer *t, const csa_split *split, int index) {
+  int64_t before = 0;
+  for (int i = 0; i < index; i++) before += t->shares.images[i];
+  return split->count * before / t->config.batch;
 }
 
 static csa_status evaluate(csa_trainer *t, const csa_split *split, double *loss, double *accuracy) {
@@ -237,7 +256,8 @@ static csa_status evaluate(csa_trainer *t, const csa_split *split, double *loss,
     const csa_replica *r = &t->replicas[i];
     by[i] = (csa_evaluator){r->graph, split == &t->validation ? r->val_feed : r->test_feed};
   }
-  CSA_TRY(csa_evaluate(&e, by, t->replica_count, split));
+  CSA_TRY(csa_evaluate_part(&e, by, t->replica_count, split, images_before(t, split, t->first_share),
+                            images_before(t, split, t->first_share + t->replica_count)));
   csa_evaluation_fini(&e);
   if (!isfinite(e.loss))
     return csa_fail(CSA_FAILED,
@@ -301,13 +321,17 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
   return CSA_OK;
 }
 
-/* A signal: what was trained is kept. */
+/* A signal, which perhaps another rank had: what was trained is kept. */
 static csa_status interrupted(csa_trainer *t) {
+  int64_t signals[65] = {0};
   CSA_TRY(save_checkpoint(t));
+  if (*t->stop > 0 && *t->stop < 65) signals[*t->stop] = 1;
+  CSA_TRY(csa_ranks_add(signals, 65));
+  for (t->stopped_by = 1; t->stopped_by < 64 && signals[t->stopped_by] == 0;) t->stopped_by++;
   return csa_fail(
       CSA_INTERRUPTED,
       "train: stopped by signal %d after step %lld; the state is saved\n  go on with: clsattn train --resume %s",
-      (int)*t->stop, (long long)t->progress.step, t->folder);
+      t->stopped_by, (long long)t->progress.step, t->folder);
 }
 
 static csa_status run_epoch(csa_trainer *t, double *since) {
@@ -319,7 +343,7 @@ static csa_status run_epoch(csa_trainer *t, double *since) {
     if (t->progress.batch % t->config.log_every == 0) CSA_TRY(end_interval(t));
     if (t->observer.on_step != NULL) t->observer.on_step(t->observer.user, &t->progress, csa_trainer_rate(t));
     if (t->stops) return interrupted(t);
-    if (checkpoint_due(t)) CSA_TRY(save_checkpoint(t));
+    if (t->saves) CSA_TRY(save_checkpoint(t));
   }
   return end_epoch(t, since);
 }
@@ -340,7 +364,7 @@ static csa_status run(csa_trainer *t) {
   while (t->progress.epoch < t->config.epochs && !reached(t) && !csa_trainer_stale(t)) {
     csa_status status = run_epoch(t, &since);
     if (t->rewound) return stop_wrong(t);
-    if (status == CSA_DEVICE) status = csa_failover(t);
+    if (status == CSA_DEVICE && csa_ranks_count() == 1) status = csa_failover(t);
     if (t->rewound) return stop_wrong(t);
     CSA_TRY(status);
   }
@@ -349,8 +373,8 @@ static csa_status run(csa_trainer *t) {
   return swap(t);
 }
 
-/* Device, memory or disk have failed. What is on the device may be half a step, so it is the last checkpoint that
- * counts. */
+/* Device, memory, disk or another rank have failed. What is on the device may be half a step, so it is the last
+ * checkpoint that counts. */
 static csa_status cut_off(csa_trainer *t, csa_status status) {
   char why[1024], saved[64] = "nothing was saved yet, so it begins again";
   int64_t length;
@@ -364,5 +388,6 @@ static csa_status cut_off(csa_trainer *t, csa_status status) {
 
 csa_status csa_trainer_run(csa_trainer *t) {
   const csa_status status = run(t);
-  return status == CSA_DEVICE || status == CSA_MEMORY || status == CSA_OUTPUT ? cut_off(t, status) : status;
+  const bool from_outside = status == CSA_DEVICE || status == CSA_MEMORY || status == CSA_OUTPUT;
+  return from_outside || (status != CSA_OK && csa_ranks_broken()) ? cut_off(t, status) : status;
 }

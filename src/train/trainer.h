@@ -53,7 +53,8 @@ typedef struct {
   csa_metrics *metrics;
   csa_observer observer;
   const volatile sig_atomic_t *stop; /* not 0: a signal's number, and training ends after the step; may be NULL */
-  bool stops;                        /* training ends now, as some rank was told to */
+  bool stops, saves;                 /* training ends now, as some rank was told to; a checkpoint is due */
+  int stopped_by;                    /* the signal that ended it, whichever rank had it */
   double target;                     /* training ends after the epoch whose accuracy reaches this; 0: none */
   int32_t *order;                    /* [training images], of this epoch */
   int pending;                       /* batches whose losses are still on the device */

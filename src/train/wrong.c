@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/scaler.h"
+#include "train/ranks.h"
 #include "train/step.h"
 #include "train/trial.h"
 
@@ -117,17 +118,30 @@ static csa_status repeat(replay *r, const csa_trainer *t, int index) {
   return CSA_OK;
 }
 
-csa_status csa_wrong_find(const csa_trainer *t, char text[CSA_WRONG_TEXT]) {
+/* In this rank's part; an empty text: nowhere. */
+static csa_status find_here(const csa_trainer *t, char text[CSA_WRONG_TEXT]) {
   csa_status status = CSA_OK;
-  bool found = false;
-  snprintf(text, CSA_WRONG_TEXT, "but they are when the step is repeated: the device is not to be trusted");
-  for (int i = 0; i < t->replica_count && status == CSA_OK && !found; i++) {
+  text[0] = '\0';
+  for (int i = 0; i < t->replica_count && status == CSA_OK && text[0] == '\0'; i++) {
     replay r = {0};
     status = repeat(&r, t, i);
-    found = r.found;
-    if (found) memcpy(text, r.text, CSA_WRONG_TEXT);
+    if (r.found) memcpy(text, r.text, CSA_WRONG_TEXT);
     csa_feed_destroy(r.feed);
     csa_graph_destroy(r.graph);
   }
+  return status;
+}
+
+csa_status csa_wrong_find(const csa_trainer *t, char text[CSA_WRONG_TEXT]) {
+  char(*all)[CSA_WRONG_TEXT];
+  CSA_TRY(csa_new(&all, (size_t)csa_ranks_count(), sizeof *all));
+  char *own = all[csa_ranks_own()];
+  if (find_here(t, own) != CSA_OK)
+    snprintf(own, CSA_WRONG_TEXT, "where is not known: %.400s", csa_last_error()); /* no reason to lose the state */
+  const csa_status status = csa_ranks_gather(all, sizeof *all);
+  snprintf(text, CSA_WRONG_TEXT, "but they are when the step is repeated: the device is not to be trusted");
+  for (int i = csa_ranks_count() - 1; i >= 0; i--)
+    if (all[i][0] != '\0') memcpy(text, all[i], CSA_WRONG_TEXT);
+  free(all);
   return status;
 }
