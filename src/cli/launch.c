@@ -34,8 +34,7 @@ csa_status csa_launch_join(const char *command) {
   if (count <= 1) own = 0;
   if (count <= 1 || strcmp(command, "devices") == 0) return CSA_OK; /* each node has its own */
   if (strcmp(command, "train") != 0)
-    return csa_fail(CSA_USAGE,
-                    "%s: started as %d processes: it runs as one\n  of several processes is only clsattn train",
+    return csa_fail(CSA_USAGE, "%s: started as %d processes, but it is for one\n  clsattn train is for several",
                     command, count);
 #ifdef CSA_HAVE_MPI
   CSA_TRY(csa_mpi_join(count));

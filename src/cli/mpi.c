@@ -233,7 +233,7 @@ static void say_own(const report *all) {
     fprintf(stderr, "clsattn: rank %d: %s\n", mpi.own, csa_last_error());
 }
 
-/* Who speaks for those that only follow. */
+/* Who speaks for one that is lost; others that fail say it themselves. */
 static bool speaks(void) { return mpi.own == (mpi.gone == 0 ? 1 : 0); }
 
 int csa_mpi_leave(csa_status status, int code) {
@@ -246,7 +246,7 @@ int csa_mpi_leave(csa_status status, int code) {
   if (own.how == FAILED) notify();
   const bool met = all != NULL && meet(&own, all);
   if (own.how == FAILED) say_own(met ? all : NULL);
-  if (own.how != FAILED && (own.how == FOLLOWS || mpi.lost) && speaks())
+  if (own.how != FAILED && (mpi.lost ? speaks() : own.how == FOLLOWS && mpi.gone < 0))
     fprintf(stderr, "clsattn: %s\n", csa_last_error());
   if (!met) {
     sleep(own.how == FAILED || speaks() ? 0 : 1); /* else it might be ended before it has spoken */
