@@ -16,7 +16,7 @@
 
 enum { NOTICE = 1 };      /* a message's tag: its sender has failed */
 #define LOOK_EVERY 0.02   /* seconds between looks at the others */
-#define AFTER_SIGNAL 10.0 /* that a sum may take once this process was told to stop */
+#define AFTER_SIGNAL 60.0 /* that a sum may take once this process was told to stop */
 #define PATIENCE 5.0      /* that a rank which has failed waits for the others to hear of it */
 
 /* Where a rank runs; those of the same system see each other's process. */

@@ -52,7 +52,7 @@ void csa_ranks_nap(int turn) {
     sched_yield();
     return;
   }
-  const struct timespec time = {.tv_nsec = turn < 200 ? 20000 : 200000};
+  const struct timespec time = {.tv_nsec = turn < 200 ? 20000 : turn < 1000 ? 200000 : 1000000};
   nanosleep(&time, NULL);
 }
 
