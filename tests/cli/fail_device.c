@@ -2,13 +2,11 @@
  * fails to give a context: of several devices, one that does not work. $CLSATTN_FAIL_BYTES: buffers above so many bytes
  * are refused, too, so that a large model fails where a small one does not. At exit a line on stderr proves that the
  * layer was there, since one that is not found is passed over in silence. */
-#include <CL/cl_icd.h>
-#include <CL/cl_layer.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct _cl_icd_dispatch table; /* ours */
-static const struct _cl_icd_dispatch *next;
+#include "opencl/layer.h"
+
 static int refused;
 
 static CL_API_ENTRY cl_context CL_API_CALL
@@ -30,23 +28,10 @@ static CL_API_ENTRY cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_
   return NULL;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void *value, size_t *returned) {
-  if (what != CL_LAYER_API_VERSION) return CL_INVALID_VALUE;
-  if (value != NULL && size >= sizeof(cl_layer_api_version)) *(cl_layer_api_version *)value = CL_LAYER_API_VERSION_100;
-  if (returned != NULL) *returned = sizeof(cl_layer_api_version);
-  return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint count, const struct _cl_icd_dispatch *target, cl_uint *own_count,
-                                            const struct _cl_icd_dispatch **own) {
-  if (count < sizeof table / sizeof(void *)) return CL_INVALID_VALUE;
-  next = target;
-  table = *target;
-  table.clCreateContext = create_context;
-  table.clCreateBuffer = create_buffer;
-  *own_count = sizeof table / sizeof(void *);
-  *own = &table;
-  return CL_SUCCESS;
+bool layer_enter(struct _cl_icd_dispatch *own) {
+  own->clCreateContext = create_context;
+  own->clCreateBuffer = create_buffer;
+  return true;
 }
 
 __attribute__((destructor)) static void report(void) {
