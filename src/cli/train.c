@@ -149,7 +149,11 @@ static csa_status train(const train_settings *s, const csa_config *config, const
     goto done;
   }
   to.trainer = t;
-  t->observer = (csa_observer){&to, print_interval, print_epoch, csa_live_step, csa_live_test};
+  t->observer = (csa_observer){.user = &to,
+                               .on_interval = print_interval,
+                               .on_epoch = print_epoch,
+                               .on_step = csa_live_step,
+                               .on_test = csa_live_test};
   csa_live_begin("", t);
   csa_live_say("compiling and testing kernels");
   CSA_GO(csa_trainer_prepare(t));
