@@ -52,6 +52,9 @@ void csa_team_fini(csa_trainer *t) {
 csa_status csa_team_prepare(csa_trainer *t) {
   for (int i = 0; i < t->replica_count; i++)
     CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset, &t->train, &t->validation));
-  if (t->replica_count == 1) return CSA_OK;
-  return csa_reducer_create(&t->reducer, t->replicas, t->replica_count);
+  return csa_team_join(t);
+}
+
+csa_status csa_team_join(csa_trainer *t) {
+  return t->replica_count > 1 ? csa_reducer_create(&t->reducer, t->replicas, t->replica_count) : CSA_OK;
 }

@@ -12,4 +12,7 @@ void csa_team_fini(csa_trainer *trainer);
 /* Makes them ready to train. */
 csa_status csa_team_prepare(csa_trainer *trainer);
 
+/* What several have between them; part of that, for replicas that were made ready in another way. */
+csa_status csa_team_join(csa_trainer *trainer);
+
 #endif
