@@ -184,7 +184,11 @@ static csa_status read_rate(csa_compared_run *run) {
 
 static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, csa_compared_run *run, bool resume) {
   listener to = {.name = name, .trainer = t};
-  t->observer = (csa_observer){&to, print_interval, print_epoch, csa_live_step, csa_live_test};
+  t->observer = (csa_observer){.user = &to,
+                               .on_interval = print_interval,
+                               .on_epoch = print_epoch,
+                               .on_step = csa_live_step,
+                               .on_test = csa_live_test};
   t->stop = c->stop;
   csa_live_begin(name, t);
   csa_live_say("compiling and testing kernels");

@@ -148,7 +148,11 @@ static csa_status print_plans(const csa_trainer *t, const csa_dataset *d) {
 static void watch(csa_trainer *t, listener *to) {
   if (csa_ranks_own() > 0) return;
   to->trainer = t;
-  t->observer = (csa_observer){to, print_interval, print_epoch, csa_live_step, csa_live_test};
+  t->observer = (csa_observer){.user = to,
+                               .on_interval = print_interval,
+                               .on_epoch = print_epoch,
+                               .on_step = csa_live_step,
+                               .on_test = csa_live_test};
   csa_live_begin("", t);
   csa_live_say("compiling and testing kernels");
 }

@@ -1,12 +1,13 @@
-/* clsattn verify: the self-test of a device; with FILE a golden file's numbers against ours; with --against two devices
- * side by side; with --determinism one device twice. */
+/* clsattn verify: the self-test of a device; with FILE a golden file's numbers against ours, of one device or several;
+ * with --against two devices side by side; with --determinism one device twice. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/choices.h"
 #include "cli/commands.h"
+#include "cli/device_set.h"
 #include "train/against.h"
-#include "train/config.h"
 #include "train/determinism.h"
 #include "train/selftest.h"
 #include "train/verify.h"
@@ -14,9 +15,9 @@
 #define BATCH 100 /* whose products the self-test computes: train's default */
 
 typedef struct {
-  const char *device, *dump, *against, *model, *patches;
+  const char *device, *dump, *against, *model, *patches, *shares;
   csa_choice_texts choices;
-  int steps, batch;
+  int accumulate, steps, batch;
   uint64_t seed;
   bool determinism, json;
 } verify_settings;
@@ -50,10 +51,11 @@ static csa_status verdict(const csa_verification *v, const char *path, bool dump
   return CSA_OK;
 }
 
-static csa_status run_file(const verify_settings *s, csa_device *device, csa_choices choices, const char *path) {
+static csa_status run_file(const verify_settings *s, const csa_device_set *set, csa_choices choices, const char *path) {
   csa_verification v = {0};
+  const csa_golden_way way = {choices, s->shares, s->accumulate};
   csa_status status;
-  CSA_GO(csa_verify(&v, device, choices, path, s->dump));
+  CSA_GO(csa_verify(&v, set->devices, set->count, &way, path, s->dump));
   if (v.count > 0 || s->dump != NULL) CSA_GO(s->json ? print_json(&v) : print_text(&v));
   status = verdict(&v, path, s->dump != NULL);
 done:
@@ -162,31 +164,40 @@ done:
   return status;
 }
 
+static csa_status run_one(const verify_settings *s, csa_device *device, csa_choices choices) {
+  if (s->against != NULL) return run_against(s, device, choices);
+  return s->determinism ? run_determinism(s, device, choices) : run_self_test(s, device, choices);
+}
+
 static csa_status run(const verify_settings *s, const char *path) {
-  csa_device *device = NULL;
+  csa_device_set set = {0};
   csa_choices choices;
   csa_status status;
   CSA_TRY(csa_choices_take(&s->choices, &choices));
-  CSA_TRY(csa_device_open(&device, s->device));
+  CSA_GO(csa_device_set_open(&set, s->device));
   if (path != NULL)
-    status = run_file(s, device, choices, path);
-  else if (s->against != NULL)
-    status = run_against(s, device, choices);
-  else if (s->determinism)
-    status = run_determinism(s, device, choices);
+    status = run_file(s, &set, choices, path);
+  else if (set.count == 1)
+    status = run_one(s, set.devices[0], choices);
   else
-    status = run_self_test(s, device, choices);
-  csa_device_close(device);
+    status = csa_fail(CSA_USAGE, "verify: %d devices: several go with a golden FILE only", set.count);
+done:
+  csa_device_set_close(&set);
   return status;
 }
 
 /* What belongs to one of the ways only. */
 static csa_status check_together(const csa_command_line *line, const verify_settings *s, const char *path) {
+  static const char *const of_files[] = {"dump", "shares", "accumulate"};
   static const char *const of_training[] = {"model", "patches", "steps", "batch", "seed"};
   if (path != NULL && s->against != NULL) return csa_fail(CSA_USAGE, "--against: not together with a golden FILE");
   if (s->determinism && (path != NULL || s->against != NULL))
     return csa_fail(CSA_USAGE, "--determinism: not together with %s", path != NULL ? "a golden FILE" : "--against");
-  if (path == NULL && s->dump != NULL) return csa_fail(CSA_USAGE, "--dump: goes with a golden FILE");
+  if (s->against != NULL && strchr(s->against, ',') != NULL)
+    return csa_fail(CSA_USAGE, "--against: %s: must be one device", s->against);
+  for (size_t i = 0; i < sizeof of_files / sizeof of_files[0]; i++)
+    if (path == NULL && csa_option_given(line, of_files[i]))
+      return csa_fail(CSA_USAGE, "--%s: goes with a golden FILE", of_files[i]);
   for (size_t i = 0; i < sizeof of_training / sizeof of_training[0]; i++)
     if (s->against == NULL && !s->determinism && csa_option_given(line, of_training[i]))
       return csa_fail(CSA_USAGE, "--%s: goes with --against or --determinism", of_training[i]);
@@ -194,14 +205,22 @@ static csa_status check_together(const csa_command_line *line, const verify_sett
 }
 
 csa_status csa_command_verify(int argc, char **argv) {
-  verify_settings s = {.steps = 3, .batch = 20};
+  verify_settings s = {.accumulate = 1, .steps = 3, .batch = 20};
   bool help;
   int positional;
   csa_option options[] = {
       {"device", "DEVICE", CSA_OPTION_TEXT, &s.device,
-       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false},
+       "one that clsattn devices names, with FILE several: cpu0,amd0 (default: $CLSATTN_DEVICE, else the first GPU, "
+       "else "
+       "CPU)",
+       false},
       CSA_CHOICE_OPTIONS(s.choices),
       {"dump", "OUT", CSA_OPTION_TEXT, &s.dump, "with FILE: write the computed values to OUT, safetensors", false},
+      {"shares", "LIST", CSA_OPTION_TEXT, &s.shares,
+       "with FILE: of a batch for each of several devices, like 2,1 (default: as fast as tune found them to be)",
+       false},
+      {"accumulate", "N", CSA_OPTION_INT, &s.accumulate, "with FILE: a batch is taken in so many parts (default 1)",
+       false},
       {"against", "DEVICE", CSA_OPTION_TEXT, &s.against,
        "train some steps there too, with kernels as auto chooses, and compare", false},
       {"determinism", NULL, CSA_OPTION_FLAG, &s.determinism, "train some steps twice, and compare bits", false},
@@ -216,7 +235,8 @@ csa_status csa_command_verify(int argc, char **argv) {
       "verify",
       "[FILE]",
       "Without FILE: tests every kernel and matrix product that the models use on a device, against plain C.\n"
-      "With FILE, a golden file: runs its training steps and compares with the numbers that PyTorch got.\n"
+      "With FILE, a golden file: runs its training steps and compares with the numbers that PyTorch got. Several\n"
+      "devices share each batch, as train does it, and must have the same parameters in the end.\n"
       "With --against: trains the same steps on two devices (or on one, with other kernels), each step from the\n"
       "reference's parameters, and names the first layer whose numbers part. --kernels, --gemm and --conv are for\n"
       "--device.\n"
@@ -225,7 +245,8 @@ csa_status csa_command_verify(int argc, char **argv) {
       "  clsattn verify --against cpu0 --device amd0 --model cnn\n"
       "  clsattn verify --against cpu0 --device cpu0 --kernels portable --gemm clblast\n"
       "  clsattn verify --determinism --model cnn --steps 10\n"
-      "  clsattn verify --json tests/golden/vit-tiny.safetensors\n",
+      "  clsattn verify --json tests/golden/vit-tiny.safetensors\n"
+      "  clsattn verify --device amd0,cpu0 --shares 2,1 tests/golden/vit-tiny.safetensors\n",
       options,
       sizeof options / sizeof options[0]};
   CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));

@@ -1,4 +1,5 @@
 /* Tuning as JSON: what may stand in it, and the file that keeps it. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,7 @@ static const struct {
     {"XgemmDirect", "VWMD", 1, 256, false},
     {"XgemmDirect", "VWND", 1, 256, false},
     {"XgemmDirect", "WGD", 1, 256, false},
+    {"train", "IMAGES_PER_S", 1, INT_MAX, false},
     {"GemmRoutine", "XGEMM_MIN_INDIRECT_SIZE", 0, 1 << 16, false},
 };
 

@@ -43,12 +43,16 @@ static void print_head(const run_page *p, FILE *out) {
   csa_html_begin(out, title);
   fprintf(out, "<header>\n");
   csa_html_element(out, "h1", "%s", title);
-  csa_html_element(out, "p class=\"soft\"",
-                   "%s, %lld training and %lld test images%s · %s · driver %s · clsattn %s, "
-                   "commit %s · %s",
+  csa_html_element(out, "p class=\"soft\"", "%s, %lld training and %lld test images%s · clsattn %s, commit %s · %s",
                    t->dataset->format, (long long)t->train.count, (long long)t->dataset->test.count, held,
-                   t->replicas[0].device->info.device, t->replicas[0].device->info.driver, csa_version(), csa_commit(),
-                   date);
+                   csa_version(), csa_commit(), date);
+  for (int i = 0; i < t->replica_count; i++) {
+    const csa_device_info *info = &t->replicas[i].device->info;
+    char share[64] = "";
+    if (t->replica_count > 1)
+      snprintf(share, sizeof share, " · %d images of a batch", t->shares.images[t->first_share + i]);
+    csa_html_element(out, "p class=\"soft\"", "%s · driver %s%s", info->device, info->driver, share);
+  }
   fprintf(out, "</header>\n");
 }
 

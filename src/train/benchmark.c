@@ -198,6 +198,20 @@ done:
   return status;
 }
 
+csa_status csa_benchmark_training(double *images_per_s, csa_device *device, const csa_benchmark_config *config) {
+  trainee t = {0};
+  double compile_s, rates[CSA_BENCHMARK_RUNS];
+  int steps = 0;
+  csa_status status;
+  CSA_GO(prepare(&compile_s, &t, device, config));
+  CSA_GO(run(&t, true, &rates[0], &steps)); /* to warm up */
+  for (int i = 0; i < CSA_BENCHMARK_RUNS; i++) CSA_GO(run(&t, true, &rates[i], &steps));
+  *images_per_s = median(rates);
+done:
+  release(&t);
+  return status;
+}
+
 csa_status csa_benchmark_compile(double *seconds, csa_device *device, const csa_benchmark_config *config) {
   trainee t = {0};
   const csa_status status = prepare(seconds, &t, device, config);

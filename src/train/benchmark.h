@@ -62,6 +62,9 @@ void csa_benchmark_fini(csa_benchmark *benchmark);
  * parameters move on. */
 csa_status csa_benchmark_profile(csa_benchmark *benchmark, csa_plan *plan);
 
+/* Only the training's images a second: the median of CSA_BENCHMARK_RUNS runs. */
+csa_status csa_benchmark_training(double *images_per_s, csa_device *device, const csa_benchmark_config *config);
+
 /* Only compile_s: building and binding all programs, and what the first step took beyond the second, as drivers compile
  * at the first launch, too. */
 csa_status csa_benchmark_compile(double *seconds, csa_device *device, const csa_benchmark_config *config);

@@ -13,6 +13,9 @@ struct csa_feed {
   int32_t *order;        /* [count of the split], host; used where images are not resident */
   uint8_t *batch_images; /* one batch, host; likewise */
   int32_t *batch_labels;
+  const float *floats; /* NULL but in a feed of floats, which has no split and no plan */
+  const int32_t *labels;
+  float *batch_floats;
 };
 
 /* Nothing, for images as they are. */
@@ -103,12 +106,30 @@ done:
   return status;
 }
 
+csa_status csa_feed_create_floats(csa_feed **out, csa_graph *graph, const float *images, const int32_t *labels) {
+  csa_feed *feed = NULL;
+  csa_status status;
+  *out = NULL;
+  CSA_GO(csa_new(&feed, 1, sizeof *feed));
+  feed->graph = graph;
+  feed->floats = images;
+  feed->labels = labels;
+  CSA_GO(csa_new(&feed->batch_floats, (size_t)csa_elements(graph->input->shape), sizeof *feed->batch_floats));
+  CSA_GO(csa_new(&feed->batch_labels, (size_t)graph->config.batch, sizeof *feed->batch_labels));
+  *out = feed;
+  feed = NULL;
+done:
+  csa_feed_destroy(feed);
+  return status;
+}
+
 void csa_feed_destroy(csa_feed *feed) {
   if (feed == NULL) return;
   csa_plan_destroy(feed->plan);
   free(feed->order);
   free(feed->batch_images);
   free(feed->batch_labels);
+  free(feed->batch_floats);
   free(feed);
 }
 
@@ -131,7 +152,25 @@ static csa_status send(csa_feed *f, int64_t offset, int count) {
   return csa_tensor_upload_part(device, f->tensors.labels, 0, count, f->batch_labels);
 }
 
+/* As the gather does, zeros in the place of images beyond the last. */
+static csa_status send_floats(csa_feed *f, int64_t offset, int count) {
+  const csa_graph *g = f->graph;
+  const size_t image = (size_t)csa_elements(g->input->shape) / (size_t)g->config.batch,
+               rest = (size_t)(g->config.batch - count);
+  memcpy(f->batch_floats, f->floats + (size_t)offset * image, (size_t)count * image * sizeof *f->floats);
+  memset(f->batch_floats + (size_t)count * image, 0, rest * image * sizeof *f->floats);
+  memcpy(f->batch_labels, f->labels + offset, (size_t)count * sizeof *f->labels);
+  memset(f->batch_labels + count, 0, rest * sizeof *f->labels);
+  CSA_TRY(csa_tensor_write_floats(g->device, g->input, f->batch_floats));
+  return csa_tensor_upload(g->device, g->labels, f->batch_labels);
+}
+
 csa_status csa_feed_batch(csa_feed *feed, int64_t offset, int count, csa_step_state *state) {
+  if (feed->floats != NULL) {
+    state->active = count;
+    CSA_TRY(csa_schedule_state(feed->graph, state));
+    return send_floats(feed, offset, count);
+  }
   if (!feed->resident) CSA_TRY(send(feed, offset, count));
   state->offset = feed->resident ? (cl_int)offset : 0;
   state->active = count;

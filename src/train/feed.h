@@ -15,6 +15,10 @@ csa_status csa_feed_create(csa_feed **feed, csa_graph *graph, const csa_dataset 
                            const csa_augment *augment, uint64_t resident_limit);
 void csa_feed_destroy(csa_feed *feed);
 
+/* A feed of images that are floats already, [count, H, W, C], in the order in which they come, with their labels; both
+ * must outlive it. Only csa_feed_batch is for it. */
+csa_status csa_feed_create_floats(csa_feed **feed, csa_graph *graph, const float *images, const int32_t *labels);
+
 /* On the device: the bytes and labels of images, and which of them make the batches. */
 typedef struct {
   csa_tensor *images, *labels, *indices;

@@ -16,6 +16,13 @@ typedef struct {
   int32_t *labels; /* [steps, batch] */
 } csa_golden;
 
+/* How its steps are run. */
+typedef struct {
+  csa_choices choices;
+  const char *shares; /* of each batch, for each device, "1,2"; NULL: by their speed */
+  int accumulate;     /* parts that a batch is taken in, from 1 */
+} csa_golden_way;
+
 /* Reads it; what is missing or does not fit is CSA_INPUT and named. Released by csa_golden_close, even after a failure;
  * `path` must last as long. */
 csa_status csa_golden_open(csa_golden *golden, const char *path);

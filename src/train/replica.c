@@ -3,22 +3,29 @@
 #include "train/fit.h"
 #include "train/selftest.h"
 
+static csa_status advise_parts(csa_status status) {
+  char why[1024];
+  if (status != CSA_MEMORY) return status;
+  snprintf(why, sizeof why, "%s", csa_last_error());
+  return csa_fail(status, "%s\n  or take the batch in parts, which comes to the same: --accumulate N", why);
+}
+
 csa_status csa_replica_create(csa_replica *r, csa_device *device, const csa_config *c, csa_choices choices, int batch) {
   *r = (csa_replica){.device = device};
-  return csa_fit(&r->graph, &r->optimizer, device, &c->architecture,
-                 (csa_graph_config){.choices = choices,
-                                    .batch = batch,
-                                    .training = true,
-                                    .accumulate = c->accumulate > 1,
-                                    .smoothing = (float)c->label_smoothing,
-                                    .freeze = c->freeze},
-                 (csa_optimizer_config){.kind = c->optimizer,
-                                        .lr = (float)c->lr,
-                                        .weight_decay = (float)c->weight_decay,
-                                        .decay = c->decay,
-                                        .clip_norm = (float)c->clip_norm,
-                                        .ema = (float)c->ema,
-                                        .stop = c->on_nan == CSA_NAN_STOP});
+  return advise_parts(csa_fit(&r->graph, &r->optimizer, device, &c->architecture,
+                              (csa_graph_config){.choices = choices,
+                                                 .batch = batch,
+                                                 .training = true,
+                                                 .accumulate = c->accumulate > 1,
+                                                 .smoothing = (float)c->label_smoothing,
+                                                 .freeze = c->freeze},
+                              (csa_optimizer_config){.kind = c->optimizer,
+                                                     .lr = (float)c->lr,
+                                                     .weight_decay = (float)c->weight_decay,
+                                                     .decay = c->decay,
+                                                     .clip_norm = (float)c->clip_norm,
+                                                     .ema = (float)c->ema,
+                                                     .stop = c->on_nan == CSA_NAN_STOP}));
 }
 
 void csa_replica_fini(csa_replica *r) {
@@ -46,7 +53,7 @@ static csa_status prepare_graph(csa_replica *r, const csa_config *c) {
 
 csa_status csa_replica_prepare(csa_replica *r, const csa_config *c, const csa_dataset *d, const csa_split *train,
                                const csa_split *validation) {
-  CSA_TRY(csa_fit_refused(prepare_graph(r, c), &r->graph, &r->optimizer, &c->architecture));
+  CSA_TRY(advise_parts(csa_fit_refused(prepare_graph(r, c), &r->graph, &r->optimizer, &c->architecture)));
   CSA_TRY(prepare_swap(r));
   CSA_TRY(csa_feed_create(&r->train_feed, r->graph, d, train, &c->augment, 0));
   if (validation->count > 0) CSA_TRY(csa_feed_create(&r->val_feed, r->graph, d, validation, NULL, 0));

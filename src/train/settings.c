@@ -23,7 +23,7 @@ const csa_setting csa_settings[CSA_SETTINGS] = {
     {"batch", "N", "images in a step (default 100)", CSA_SETTING_COUNT, true, 1, INT, NULL, AT(batch)},
     {"accumulate", "N", "a batch is taken in so many parts, for devices that hold no whole one (default 1)",
      CSA_SETTING_COUNT, false, 1, INT, NULL, AT(accumulate)},
-    {"shares", "LIST", "of a batch for each of several devices, like 2,1 (default: as fast as tune found them to be)",
+    {"shares", "LIST", "of a batch for each of several devices, like 2,1 (default by their speed, as tune measured it)",
      CSA_SETTING_TEXT, false, 0, 0, NULL, AT(shares)},
     {"lr", "X", "learning rate (default 0.001)", CSA_SETTING_REAL, true, 0, INFINITY, NULL, AT(lr)},
     {"seed", "N", "draws initial values and the order of images; the same seed repeats a run (default 0)",

@@ -79,23 +79,27 @@ static csa_status read_weights(const char *text, int count, double *weights) {
   return CSA_OK;
 }
 
+static double units_of(const csa_device *d) { return d->info.compute_units > 0 ? d->info.compute_units : 1; }
+
+csa_status csa_shares_weights(const char *text, csa_device *const *devices, int count, const char *model,
+                              double *weights, bool *measured) {
+  *measured = true;
+  if (text[0] != '\0') return read_weights(text, count, weights);
+  for (int i = 0; i < count; i++) {
+    const csa_tuning_entry *entry = csa_tuning_find(devices[i]->tuning, "train", model);
+    weights[i] = csa_tuned_value(entry, "IMAGES_PER_S", 0);
+    *measured = *measured && weights[i] > 0.0;
+  }
+  for (int i = 0; i < count && !*measured; i++) weights[i] = units_of(devices[i]);
+  return CSA_OK;
+}
+
 /* What a rank brings along. */
 typedef struct {
   int count, said;
-  double given[CSA_REPLICAS_MAX], speed[CSA_REPLICAS_MAX], units[CSA_REPLICAS_MAX];
+  bool measured;
+  double weights[CSA_REPLICAS_MAX], units[CSA_REPLICAS_MAX];
 } contribution;
-
-static csa_status contribute(const char *text, csa_device *const *devices, int count, const char *model,
-                             contribution *own) {
-  *own = (contribution){.count = count, .said = text[0] != '\0'};
-  if (own->said) CSA_TRY(read_weights(text, count, own->given));
-  for (int i = 0; i < count; i++) {
-    const csa_tuning_entry *entry = csa_tuning_find(devices[i]->tuning, "train", model);
-    own->speed[i] = csa_tuned_value(entry, "IMAGES_PER_S", 0);
-    own->units[i] = devices[i]->info.compute_units > 0 ? devices[i]->info.compute_units : 1;
-  }
-  return CSA_OK;
-}
 
 /* All are weighed by the same. */
 static csa_status weigh(const contribution *ranks, csa_weights_of_all *all) {
@@ -104,27 +108,28 @@ static csa_status weigh(const contribution *ranks, csa_weights_of_all *all) {
   for (int r = 0; r < csa_ranks_count(); r++) {
     if (r == csa_ranks_own()) all->first = all->count;
     all->count += ranks[r].count;
-    for (int i = 0; i < ranks[r].count; i++) measured &= ranks[r].speed[i] > 0.0;
+    measured &= ranks[r].measured;
     if (ranks[r].said != ranks[0].said)
       return csa_fail(CSA_USAGE, "--shares: said to some ranks only: either all need it, or none");
   }
   CSA_TRY(csa_new(&all->weights, (size_t)all->count, sizeof *all->weights));
-  all->by_units = !ranks[0].said && !measured;
-  for (int r = 0, at = 0; r < csa_ranks_count(); r++)
-    for (int i = 0; i < ranks[r].count; i++)
-      all->weights[at++] = ranks[r].said ? ranks[r].given[i] : measured ? ranks[r].speed[i] : ranks[r].units[i];
+  all->by_units = !measured;
+  for (int r = 0, at = 0; r < csa_ranks_count(); at += ranks[r++].count)
+    memcpy(all->weights + at, measured ? ranks[r].weights : ranks[r].units, (size_t)ranks[r].count * sizeof(double));
   return CSA_OK;
 }
 
-csa_status csa_shares_weights(const char *text, csa_device *const *devices, int count, const char *model,
-                              csa_weights_of_all *all) {
-  contribution *ranks = NULL;
-  csa_status status;
-  CSA_GO(csa_new(&ranks, (size_t)csa_ranks_count(), sizeof *ranks));
-  CSA_GO(contribute(text, devices, count, model, &ranks[csa_ranks_own()]));
-  CSA_GO(csa_ranks_gather(ranks, sizeof *ranks));
-  status = weigh(ranks, all);
-done:
+csa_status csa_shares_gather(const char *text, csa_device *const *devices, int count, const char *model,
+                             csa_weights_of_all *all) {
+  contribution *ranks;
+  CSA_TRY(csa_new(&ranks, (size_t)csa_ranks_count(), sizeof *ranks));
+  contribution *own = &ranks[csa_ranks_own()];
+  own->count = count;
+  own->said = text[0] != '\0';
+  for (int i = 0; i < count; i++) own->units[i] = units_of(devices[i]);
+  csa_status status = csa_shares_weights(text, devices, count, model, own->weights, &own->measured);
+  if (status == CSA_OK) status = csa_ranks_gather(ranks, sizeof *ranks);
+  if (status == CSA_OK) status = weigh(ranks, all);
   free(ranks);
   return status;
 }

@@ -20,6 +20,11 @@ void csa_shares_part(const csa_shares *shares, int batch, int index, int *first,
 /* The most images that one of `parts` turns has, in which somebody takes so many: all turns but the last have these. */
 int csa_shares_turn(int images, int parts);
 
+/* Weights of devices [count]: what `text` says, "2,1"; where it is empty, the throughput in training this model that
+ * `tune` stored for each, or, where one has none, compute units; *measured says which. */
+csa_status csa_shares_weights(const char *text, csa_device *const *devices, int count, const char *model,
+                              double *weights, bool *measured);
+
 /* Weights of the devices of all ranks, on the heap; this rank's begin with `first`. */
 typedef struct {
   double *weights;
@@ -27,10 +32,9 @@ typedef struct {
   bool by_units; /* compute units, and neither what was measured nor what was said */
 } csa_weights_of_all;
 
-/* Finds them for devices [count]: what `text` says, "2,1"; where it is empty, the throughput in training this model
- * that `tune` stored for each, or, where one has none, compute units. To be told to some ranks only is CSA_USAGE. */
-csa_status csa_shares_weights(const char *text, csa_device *const *devices, int count, const char *model,
-                              csa_weights_of_all *all);
+/* Finds them from every rank's; measured ones count where all are. To say them to some ranks only is CSA_USAGE. */
+csa_status csa_shares_gather(const char *text, csa_device *const *devices, int count, const char *model,
+                             csa_weights_of_all *all);
 
 /* "67,33" of the `count` shares from `first` on. */
 const char *csa_shares_text(const csa_shares *shares, int first, int count, char text[CSA_SETTING_BYTES]);

@@ -41,19 +41,28 @@ static csa_status no_images(csa_trainer *t, const csa_replica *r, const csa_turn
   return csa_schedule_no_images(r->graph);
 }
 
+/* Only the last one's gradients are whole, and go to the others. */
+static csa_status micro_step(csa_trainer *t, int index, const csa_turn *turn) {
+  const csa_replica *r = &t->replicas[index];
+  CSA_TRY(csa_step_feed(t, turn, r->train_feed));
+  if (turn->last && t->reducer != NULL)
+    CSA_TRY(csa_reducer_micro_step(t->reducer, index, t->pending));
+  else
+    CSA_TRY(csa_schedule_micro_step(r->graph));
+  return t->observer.on_turn != NULL ? t->observer.on_turn(t->observer.user, index, turn) : CSA_OK;
+}
+
 static csa_status micro_steps(csa_trainer *t, int index) {
   const csa_replica *r = &t->replicas[index];
   csa_turn turn = csa_step_turn(t, index, 0);
   if (turn.images == 0) return no_images(t, r, &turn);
   CSA_TRY(csa_schedule_begin(r->graph));
-  while (true) {
-    CSA_TRY(csa_step_feed(t, &turn, r->train_feed));
-    if (turn.last)
-      return t->reducer != NULL ? csa_reducer_micro_step(t->reducer, index, t->pending)
-                                : csa_schedule_micro_step(r->graph);
-    CSA_TRY(csa_schedule_micro_step(r->graph));
+  CSA_TRY(micro_step(t, index, &turn));
+  while (!turn.last) {
     turn = csa_step_turn(t, index, turn.number + 1);
+    CSA_TRY(micro_step(t, index, &turn));
   }
+  return CSA_OK;
 }
 
 csa_status csa_step_gradients(csa_trainer *t, float votes[CSA_VOTES]) {

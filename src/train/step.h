@@ -6,7 +6,7 @@
 #include "train/trainer.h"
 
 /* Images that a replica takes at once. */
-typedef struct {
+typedef struct csa_turn {
   int64_t at; /* the first of them in the epoch's order */
   int first;  /* and in the batch */
   int images; /* 0: there is no such turn */

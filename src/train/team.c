@@ -1,7 +1,6 @@
 #include "train/team.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/log.h"
 #include "model/scaler.h"
@@ -13,7 +12,7 @@
 static csa_status share_out(csa_trainer *t, csa_device *const *devices, int count) {
   csa_weights_of_all all;
   char text[CSA_SETTING_BYTES];
-  CSA_TRY(csa_shares_weights(t->config.shares, devices, count, t->config.architecture.model, &all));
+  CSA_TRY(csa_shares_gather(t->config.shares, devices, count, t->config.architecture.model, &all));
   t->first_share = all.first;
   const csa_status status = csa_shares_create(&t->shares, all.weights, all.count, t->config.batch);
   free(all.weights);
@@ -21,7 +20,7 @@ static csa_status share_out(csa_trainer *t, csa_device *const *devices, int coun
   if (all.count == 1) return CSA_OK;
   csa_log("shares of a batch of %d: %s%s", t->config.batch, csa_shares_text(&t->shares, 0, all.count, text),
           all.by_units ? ", by compute units; clsattn tune measures each device, --shares sets them" : "");
-  if (csa_ranks_count() == 1) memcpy(t->config.shares, text, sizeof text);
+  if (csa_ranks_count() == 1) csa_shares_text(&t->shares, 0, count, t->config.shares);
   return CSA_OK;
 }
 
@@ -62,6 +61,10 @@ void csa_team_fini(csa_trainer *t) {
 csa_status csa_team_prepare(csa_trainer *t) {
   for (int i = 0; i < t->replica_count; i++)
     CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset, &t->train, &t->validation));
+  return csa_team_join(t);
+}
+
+csa_status csa_team_join(csa_trainer *t) {
   if (t->replica_count == 1 && csa_ranks_count() == 1) return CSA_OK;
   return csa_reducer_create(&t->reducer, t->replicas, t->replica_count);
 }

@@ -16,4 +16,7 @@ csa_status csa_team_prepare(csa_trainer *trainer);
  */
 csa_status csa_team_share(csa_trainer *trainer);
 
+/* What several have between them; part of that, for replicas that were made ready in another way. */
+csa_status csa_team_join(csa_trainer *trainer);
+
 #endif

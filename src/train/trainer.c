@@ -205,6 +205,10 @@ static csa_status end_interval(csa_trainer *t) {
   return CSA_OK;
 }
 
+static csa_status end_interval_if_due(csa_trainer *t) {
+  return t->progress.batch % t->config.log_every == 0 ? end_interval(t) : CSA_OK;
+}
+
 static csa_status save_checkpoint(csa_trainer *t) {
   CSA_TRY(csa_losses_fetch(t));
   if (csa_weights_check_finite(t->replicas[0].graph) != CSA_OK)
@@ -289,6 +293,14 @@ static csa_status test(csa_trainer *t) {
   return swap(t);
 }
 
+/* Progress is that before, where a device fails on the way: others will test again. */
+static csa_status test_whole(csa_trainer *t) {
+  const csa_progress before = t->progress;
+  const csa_status status = test(t);
+  if (status != CSA_OK) t->progress = before;
+  return status;
+}
+
 static csa_status end_epoch(csa_trainer *t, double *since) {
   csa_progress *p = &t->progress;
   CSA_TRY(csa_losses_fetch(t));
@@ -296,7 +308,7 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
     return csa_fail(CSA_FAILED, "train: epoch %d: no step had finite numbers\n  a smaller --lr may help", p->epoch + 1);
   p->train_loss = p->epoch_sum / (double)(p->batch - p->lost);
   clock_training(t, since);
-  CSA_TRY(test(t));
+  CSA_TRY(test_whole(t));
   const csa_metrics_row row = {.epoch_end = true,
                                .step = p->step,
                                .epoch = p->epoch + 1,
@@ -337,10 +349,11 @@ static csa_status interrupted(csa_trainer *t) {
 static csa_status run_epoch(csa_trainer *t, double *since) {
   const int64_t batches = batches_per_epoch(t);
   CSA_TRY(begin_epoch(t));
+  if (t->progress.interval_batches > 0) CSA_TRY(end_interval_if_due(t)); /* a device failed just then */
   while (t->progress.batch < batches) {
     CSA_TRY(train_step(t));
     clock_training(t, since);
-    if (t->progress.batch % t->config.log_every == 0) CSA_TRY(end_interval(t));
+    CSA_TRY(end_interval_if_due(t));
     if (t->observer.on_step != NULL) t->observer.on_step(t->observer.user, &t->progress, csa_trainer_rate(t));
     if (t->stops) return interrupted(t);
     if (t->saves) CSA_TRY(save_checkpoint(t));

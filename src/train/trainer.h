@@ -28,6 +28,8 @@ typedef struct {
   int64_t lost;                                /* and those of this epoch without even a loss */
 } csa_progress;
 
+struct csa_turn;
+
 /* Hears of a run as it goes; every function may be NULL. */
 typedef struct {
   void *user;
@@ -35,6 +37,7 @@ typedef struct {
   void (*on_epoch)(void *user, int epoch, const csa_progress *progress, double images_per_s);
   void (*on_step)(void *user, const csa_progress *progress, double images_per_s); /* sums may lag some batches behind */
   void (*on_test)(void *user);                                                    /* an evaluation begins */
+  csa_status (*on_turn)(void *user, int replica, const struct csa_turn *turn); /* queued (step.h); a failure ends it */
 } csa_observer;
 
 typedef struct {

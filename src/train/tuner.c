@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "train/benchmark.h"
 #include "train/candidates.h"
 #include "train/fit.h"
 #include "train/tuner_race.h"
@@ -254,6 +255,26 @@ static csa_status tune_clblast(csa_device *device, const csa_tuner *t, const que
   return csa_tune_clblast(device, t, products, count, deadline);
 }
 
+/* How fast the device trains a model with what was found: by that several devices share a batch. */
+static csa_status measure_training(csa_device *device, const csa_tuner *t, const csa_architecture *a) {
+  const csa_tuner_observer *o = &t->observer;
+  csa_tuned_result r = {.entry = {.kernel = "train", .gain = 1.0}};
+  double images_per_s;
+  snprintf(r.entry.shape, sizeof r.entry.shape, "%s", a->model);
+  const csa_tuning_entry *known = csa_tuning_find(device->tuning, r.entry.kernel, r.entry.shape);
+  if (known != NULL && !t->again) return CSA_OK;
+  if (o->on_begin != NULL) o->on_begin(o->user, r.entry.kernel, r.entry.shape, 1, 1);
+  CSA_TRY(csa_benchmark_training(
+      &images_per_s, device, &(csa_benchmark_config){.architecture = *a, .batch = t->batch, .choices = t->choices}));
+  csa_tuning_set(&r.entry, "IMAGES_PER_S", images_per_s >= 1.0 ? (int)(images_per_s + 0.5) : 1);
+  r.default_s = r.best_s = t->batch / images_per_s;
+  r.tried = 1;
+  CSA_TRY(csa_tuning_put(device->tuning, &r.entry));
+  CSA_TRY(csa_tuning_keep(device->tuning, &device->info));
+  if (o->on_result != NULL) o->on_result(o->user, &r);
+  return CSA_OK;
+}
+
 csa_status csa_tune(csa_device *device, const csa_tuner *t, int *left) {
   const double deadline = csa_seconds() + t->seconds;
   const bool clblast = wants_clblast(device, t), native = t->choices.gemm != CSA_GEMM_CLBLAST;
@@ -271,7 +292,8 @@ csa_status csa_tune(csa_device *device, const csa_tuner *t, int *left) {
     CSA_GO(tune_clblast(device, t, &all, deadline));
     *left -= 1;
   }
-  status = tune_all(device, t, &all, false, deadline, left);
+  CSA_GO(tune_all(device, t, &all, false, deadline, left));
+  for (int i = 0; i < t->model_count; i++) CSA_GO(measure_training(device, t, &t->models[i]));
 done:
   free(all.list);
   return status;

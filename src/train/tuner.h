@@ -35,7 +35,8 @@ typedef struct {
 /* Tunes what the models launch, products first and of those what takes longest first (with the choice of CLBlast, its
  * parameters in their place; on GPUs both, and then who makes them is chosen), into the device's tuning, and writes its
  * file after each kernel and shape. *left says how many of them remain. CSA_INTERRUPTED after a signal or when the time
- * is up; what was found is kept. */
+ * is up; what was found is kept. Last of all it measures how fast the device trains each model, for shares.h: kernel
+ * "train", shape MODEL, value IMAGES_PER_S. */
 csa_status csa_tune(csa_device *device, const csa_tuner *tuner, int *left);
 
 #endif

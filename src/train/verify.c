@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "model/weights.h"
-#include "train/golden.h"
+#include "train/config_device.h"
+#include "train/golden_run.h"
 
 /* What a float32 program should meet: the golden files' README. The gradients of key.bias and phi.bias are 0 in exact
  * arithmetic (softmax ignores a shift of all keys): ours need only be tiny. */
@@ -19,20 +20,20 @@ static const tolerances cnn_tolerances = {5e-6, 2e-3, 1e-4, 1e-9, 1e-5, 3e-3, 1e
  * of one element of a gradient, so a single one says little; all together do. */
 static const tolerances half_tolerances = {5e-3, 0.5, 3e-2, 1e-4, 1e-2, 2e-2, 5e-2, 2e-2};
 #define AFTER1_STEP 1e-5 /* an element of a parameter after one step of Adam is off if it differs by more */
+#define UNLIKE 1e-6 /* other devices, other roundings: parameters that the same gradients made may differ by that */
 
 /* One run of a golden file. */
 typedef struct {
   csa_verification *result;
   csa_golden golden;
+  csa_golden_run run;
+  csa_graph *graph;             /* of the first device */
   csa_safetensors_writer *dump; /* all that was computed */
-  csa_choices choices;
   tolerances tolerance;
-  csa_graph *graph;
-  csa_optimizer optimizer;
-  float *logits, *final_logits, *losses; /* [batch, classes], [batch, classes], [steps] */
-} golden_run;
+  float *losses; /* [steps] */
+} comparison;
 
-static csa_status add_check(golden_run *g, const char *name, double error, double limit) {
+static csa_status add_check(comparison *g, const char *name, double error, double limit) {
   csa_verification *v = g->result;
   CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
   csa_check *check = &v->checks[v->count++];
@@ -43,7 +44,7 @@ static csa_status add_check(golden_run *g, const char *name, double error, doubl
 }
 
 /* Expected values by name, on the heap; NULL where the file has none. */
-static csa_status expected(const golden_run *g, const char *name, csa_shape shape, float **values) {
+static csa_status expected(const comparison *g, const char *name, csa_shape shape, float **values) {
   *values = NULL;
   if (csa_safetensors_find(g->golden.file, name) == NULL) return CSA_OK;
   CSA_TRY(csa_new(values, (size_t)csa_elements(shape), sizeof **values));
@@ -64,28 +65,12 @@ static double max_error(const float *got, const float *want, int64_t count) {
   return worst;
 }
 
-static csa_status check_max(golden_run *g, const char *name, csa_shape shape, const float *got, double limit) {
+static csa_status check_max(comparison *g, const char *name, csa_shape shape, const float *got, double limit) {
   float *want = NULL;
   csa_status status = expected(g, name, shape, &want);
   if (status == CSA_OK && want != NULL) status = add_check(g, name, max_error(got, want, csa_elements(shape)), limit);
   free(want);
   return status;
-}
-
-static csa_status build(golden_run *g, csa_device *device) {
-  const csa_golden *golden = &g->golden;
-  CSA_TRY(csa_graph_create(&g->graph, device,
-                           (csa_graph_config){.choices = g->choices, .batch = g->golden.batch, .training = true}));
-  if (csa_architecture_build(&g->golden.architecture, g->graph) !=
-      CSA_OK) /* sizes that cannot be are the file's fault */
-    return csa_fail_in(g->graph->status == CSA_USAGE ? CSA_INPUT : g->graph->status, "golden: %s", g->golden.path);
-  CSA_TRY(csa_optimizer_record(&g->optimizer, g->graph, (csa_optimizer_config){.kind = CSA_ADAM, .lr = golden->lr}));
-  CSA_TRY(csa_schedule_prepare(g->graph));
-  CSA_TRY(csa_weights_read(g->graph, g->golden.file, "param.", g->graph->parameters.values, NULL));
-  const size_t classes = (size_t)g->golden.architecture.classes, batch = (size_t)g->golden.batch;
-  CSA_TRY(csa_new(&g->logits, batch * classes, sizeof *g->logits));
-  CSA_TRY(csa_new(&g->final_logits, batch * classes, sizeof *g->final_logits));
-  return csa_new(&g->losses, (size_t)g->golden.steps, sizeof *g->losses);
 }
 
 /* One parameter's values, in the layout of files, where the golden file expects some. */
@@ -102,8 +87,8 @@ typedef struct {
 } totals;
 
 /* Calls `compare` for every parameter whose PREFIX + NAME the file expects, with its values from `flat`. */
-static csa_status compare_all(golden_run *g, const char *prefix, const csa_tensor *flat,
-                              csa_status (*compare)(golden_run *, const compared *, totals *), totals *sums) {
+static csa_status compare_all(comparison *g, const char *prefix, const csa_tensor *flat,
+                              csa_status (*compare)(comparison *, const compared *, totals *), totals *sums) {
   const size_t elements = (size_t)csa_elements(flat->shape);
   float *values = NULL, *got = NULL, *want = NULL;
   csa_status status;
@@ -127,7 +112,7 @@ done:
   return status;
 }
 
-static csa_status compare_gradient(golden_run *g, const compared *c, totals *sums) {
+static csa_status compare_gradient(comparison *g, const compared *c, totals *sums) {
   double largest = 0.0;
   for (int64_t e = 0; e < c->count; e++) {
     const double want = (double)c->want[e], error = (double)c->got[e] - want;
@@ -140,7 +125,7 @@ static csa_status compare_gradient(golden_run *g, const compared *c, totals *sum
   return add_check(g, c->name, worst == 0.0 ? 0.0 : worst / largest, g->tolerance.gradient);
 }
 
-static csa_status compare_after1(golden_run *g, const compared *c, totals *sums) {
+static csa_status compare_after1(comparison *g, const compared *c, totals *sums) {
   (void)g;
   if (csa_gradient_is_zero(c->parameter)) return CSA_OK; /* noise divided by noise */
   for (int64_t e = 0; e < c->count; e++) sums->part += !(max_error(&c->got[e], &c->want[e], 1) <= AFTER1_STEP);
@@ -149,7 +134,7 @@ static csa_status compare_after1(golden_run *g, const compared *c, totals *sums)
 }
 
 /* What is compared after the first step: logits are those before the update. */
-static csa_status after_first_step(golden_run *g) {
+static csa_status after_first_step(comparison *g) {
   const csa_parameters *p = &g->graph->parameters;
   totals gradients = {0}, after1 = {0};
   CSA_TRY(compare_all(g, "grad.", p->gradients, compare_gradient, &gradients));
@@ -163,43 +148,15 @@ static csa_status after_first_step(golden_run *g) {
   return csa_weights_add(g->dump, g->graph, "after1.", p->values);
 }
 
-static csa_status upload(const golden_run *g, int step) {
-  const int64_t floats = csa_elements(g->graph->input->shape);
-  CSA_TRY(csa_tensor_write_floats(g->graph->device, g->graph->input, g->golden.images + step * floats));
-  return csa_tensor_upload(g->graph->device, g->graph->labels, g->golden.labels + (int64_t)step * g->golden.batch);
-}
-
-static csa_status read_logits(const golden_run *g, float *logits) {
-  return csa_tensor_read_floats(g->graph->device, g->graph->out, 0, csa_elements(g->graph->out->shape), logits);
-}
-
-static csa_status train_step(golden_run *g, int step) {
-  csa_step_state state = {.active = g->golden.batch};
-  float row[2];
-  csa_optimizer_step(&g->optimizer, step + 1, &state);
-  CSA_TRY(upload(g, step));
-  CSA_TRY(csa_schedule_state(g->graph, &state));
-  CSA_TRY(csa_schedule_micro_step(g->graph));
-  if (step == 0) CSA_TRY(read_logits(g, g->logits));
-  CSA_TRY(csa_schedule_update(g->graph));
-  CSA_TRY(csa_tensor_download_part(g->graph->device, g->graph->history, 0, 2, row));
-  g->losses[step] = row[0] / (float)g->golden.batch;
-  return CSA_OK;
-}
-
-static csa_status run_steps(golden_run *g) {
+static csa_status run_steps(comparison *g) {
   for (int step = 0; step < g->golden.steps; step++) {
-    CSA_TRY(train_step(g, step));
+    CSA_TRY(csa_golden_run_step(&g->run, &g->losses[step]));
     if (step == 0) CSA_TRY(after_first_step(g));
   }
-  CSA_TRY(upload(g, 0));
-  CSA_TRY(
-      csa_schedule_state(g->graph, &(csa_step_state){.active = g->golden.batch})); /* evaluation: running statistics */
-  CSA_TRY(csa_schedule_forward(g->graph));
-  return read_logits(g, g->final_logits);
+  return csa_golden_run_evaluate(&g->run);
 }
 
-static csa_status check_losses(golden_run *g) {
+static csa_status check_losses(comparison *g) {
   float *want = NULL;
   csa_status status = expected(g, "losses", csa_shape1(g->golden.steps), &want);
   for (int i = 0; i < g->golden.steps && want != NULL && status == CSA_OK; i++) {
@@ -212,39 +169,79 @@ static csa_status check_losses(golden_run *g) {
   return status;
 }
 
-static csa_status check_outputs(golden_run *g) {
+static csa_status check_outputs(comparison *g) {
   const csa_shape logits = csa_shape2(g->golden.batch, g->golden.architecture.classes);
-  CSA_TRY(check_max(g, "logits", logits, g->logits, g->tolerance.logits));
+  CSA_TRY(check_max(g, "logits", logits, g->run.logits, g->tolerance.logits));
   CSA_TRY(check_max(g, "loss", csa_shape0(), g->losses, g->tolerance.logits));
   CSA_TRY(check_losses(g));
-  CSA_TRY(check_max(g, "final_logits", logits, g->final_logits, g->tolerance.final_logits));
-  CSA_TRY(csa_safetensors_writer_add(g->dump, "logits", CSA_ST_F32, logits, g->logits));
+  CSA_TRY(check_max(g, "final_logits", logits, g->run.final_logits, g->tolerance.final_logits));
+  CSA_TRY(csa_safetensors_writer_add(g->dump, "logits", CSA_ST_F32, logits, g->run.logits));
   CSA_TRY(csa_safetensors_writer_add(g->dump, "loss", CSA_ST_F32, csa_shape0(), g->losses));
   CSA_TRY(csa_safetensors_writer_add(g->dump, "losses", CSA_ST_F32, csa_shape1(g->golden.steps), g->losses));
-  return csa_safetensors_writer_add(g->dump, "final_logits", CSA_ST_F32, logits, g->final_logits);
+  return csa_safetensors_writer_add(g->dump, "final_logits", CSA_ST_F32, logits, g->run.final_logits);
 }
 
-static csa_status run_file(golden_run *g, csa_device *device, const char *dump) {
+/* The largest difference between a parameter's values on two devices. Gaps between parameters are nobody's. */
+static csa_status difference(csa_graph *a, csa_graph *b, double *worst) {
+  float *first = NULL, *second = NULL;
+  csa_status status;
+  *worst = 0.0;
+  CSA_GO(csa_weights_download(a, a->parameters.values, &first));
+  CSA_GO(csa_weights_download(b, b->parameters.values, &second));
+  for (size_t i = 0; i < a->parameters.count; i++) {
+    const csa_tensor *t = a->parameters.list[i].value;
+    const double error = max_error(first + t->start, second + t->start, csa_elements(t->shape));
+    if (!(error <= *worst)) *worst = error;
+    if (isnan(error)) break;
+  }
+done:
+  free(first);
+  free(second);
+  return status;
+}
+
+/* Whether two replicas compute the same bits. */
+static bool alike(const csa_replica *a, const csa_replica *b) {
+  const csa_config_device device = csa_config_device_of(&a->device->info);
+  return csa_config_device_is(&device, &b->device->info);
+}
+
+static csa_status check_replicas(comparison *g) {
+  const csa_trainer *t = g->run.trainer;
+  for (int i = 1; i < t->replica_count; i++) {
+    const csa_replica *first = &t->replicas[0], *other = &t->replicas[i];
+    char name[CSA_CHECK_NAME];
+    double worst;
+    CSA_TRY(difference(first->graph, other->graph, &worst));
+    snprintf(name, sizeof name, "parameters of %s and %s agree", first->device->info.name, other->device->info.name);
+    CSA_TRY(add_check(g, name, worst, alike(first, other) ? 0.0 : UNLIKE));
+  }
+  return CSA_OK;
+}
+
+static csa_status run_file(comparison *g, csa_device *const *devices, int count, const csa_golden_way *way,
+                           const char *dump) {
   CSA_TRY(csa_safetensors_writer_begin(&g->dump));
-  CSA_TRY(build(g, device));
+  CSA_TRY(csa_golden_run_create(&g->run, &g->golden, devices, count, way));
+  g->graph = g->run.trainer->replicas[0].graph;
+  CSA_TRY(csa_new(&g->losses, (size_t)g->golden.steps, sizeof *g->losses));
   CSA_TRY(run_steps(g));
   CSA_TRY(check_outputs(g));
+  CSA_TRY(check_replicas(g));
   return dump != NULL ? csa_safetensors_writer_write(g->dump, dump) : CSA_OK;
 }
 
-csa_status csa_verify(csa_verification *verification, csa_device *device, csa_choices choices, const char *path,
-                      const char *dump) {
-  golden_run g = {.result = verification, .choices = choices};
+csa_status csa_verify(csa_verification *verification, csa_device *const *devices, int count, const csa_golden_way *way,
+                      const char *path, const char *dump) {
+  comparison g = {.result = verification};
   *verification = (csa_verification){.ok = true};
   csa_status status = csa_golden_open(&g.golden, path);
-  g.tolerance = choices.precision == CSA_PRECISION_F16            ? half_tolerances
+  g.tolerance = way->choices.precision == CSA_PRECISION_F16       ? half_tolerances
                 : csa_architecture_is_vit(&g.golden.architecture) ? vit_tolerances
                                                                   : cnn_tolerances;
-  if (status == CSA_OK) status = run_file(&g, device, dump);
-  free(g.logits);
-  free(g.final_logits);
+  if (status == CSA_OK) status = run_file(&g, devices, count, way, dump);
+  csa_golden_run_fini(&g.run);
   free(g.losses);
-  csa_graph_destroy(g.graph);
   csa_safetensors_writer_close(g.dump);
   csa_golden_close(&g.golden);
   return status;

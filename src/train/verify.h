@@ -2,8 +2,7 @@
 #ifndef CSA_TRAIN_VERIFY_H
 #define CSA_TRAIN_VERIFY_H
 
-#include "model/safetensors.h"
-#include "train/optimizer.h"
+#include "train/golden.h"
 
 #define CSA_CHECK_NAME 192
 
@@ -22,10 +21,11 @@ typedef struct {
 /* Whether the gradient is 0 in exact arithmetic: the bias of keys, as softmax ignores a shift of all of them. */
 bool csa_gradient_is_zero(const csa_parameter *parameter);
 
-/* Trains as the file says (its parameters, inputs, labels and learning rate) and compares all that it expects; writes
- * the computed values to `dump`, where not NULL, as a safetensors file. */
-csa_status csa_verify(csa_verification *verification, csa_device *device, csa_choices choices, const char *path,
-                      const char *dump);
+/* Trains as the file says (its parameters, inputs, labels and learning rate) on `devices` [count] and compares all that
+ * it expects, and the parameters of several devices with each other; writes the computed values to `dump`, where not
+ * NULL, as a safetensors file. */
+csa_status csa_verify(csa_verification *verification, csa_device *const *devices, int count, const csa_golden_way *way,
+                      const char *path, const char *dump);
 void csa_verification_fini(csa_verification *verification);
 
 #endif

@@ -1,54 +1,185 @@
-/* An OpenCL layer (ocl-icd: OPENCL_LAYERS=libfail_device.so) under which every device but the first of its platform
- * fails to give a context: of several devices, one that does not work. $CLSATTN_FAIL_BYTES: buffers above so many bytes
- * are refused, too, so that a large model fails where a small one does not. At exit a line on stderr proves that the
- * layer was there, since one that is not found is passed over in silence. */
-#include <CL/cl_icd.h>
-#include <CL/cl_layer.h>
+/* An OpenCL layer (ocl-icd: OPENCL_LAYERS=libfail_device.so) under which one of several devices does not work, or no
+ * longer.
+ *
+ * By itself every device but the first of its platform fails to give a context. $CLSATTN_FAIL_DEVICE names one device,
+ * by the numbers of `clsattn devices`, and leaves all others alone: "0:1" gives no context; "0:1:20" works until 20
+ * commands were queued on it, over all its queues, and then is lost: all that it would have to do fails with
+ * CL_OUT_OF_RESOURCES, or with another code, as in "0:1:20:-2". What was queued before still runs. $CLSATTN_FAIL_BYTES:
+ * buffers above so many bytes are refused, too, so that a large model fails where a small one does not. At exit a line
+ * on stderr proves that the layer was there, since one that is not found is passed over in silence. */
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct _cl_icd_dispatch table; /* ours */
-static const struct _cl_icd_dispatch *next;
-static int refused;
+#include "opencl/layer.h"
+
+static bool named;  /* one device fails, not all but the first */
+static bool breaks; /* it does so after a while */
+static unsigned platform, number;
+static unsigned long most;
+static cl_int code = CL_OUT_OF_RESOURCES;
+static _Atomic(cl_device_id) meant; /* known from the first call on that needs it */
+static atomic_ulong queued;         /* on the device that breaks */
+static atomic_bool lost;
+static atomic_int refused;
+
+static bool is_meant(cl_device_id device) {
+  if (atomic_load(&meant) == NULL) atomic_store(&meant, layer_device(platform, number));
+  return device != NULL && device == atomic_load(&meant);
+}
+
+/* The code that a call on this device fails with, or CL_SUCCESS; a command counts, and is the last one or behind it. */
+static cl_int device_fault(cl_device_id device, bool command) {
+  if (!breaks || !is_meant(device)) return CL_SUCCESS;
+  if (command && atomic_fetch_add(&queued, 1) >= most) atomic_store(&lost, true);
+  return atomic_load(&lost) ? code : CL_SUCCESS;
+}
+
+static cl_int queue_fault(cl_command_queue queue, bool command) {
+  return breaks ? device_fault(layer_queue_device(queue), command) : CL_SUCCESS;
+}
+
+/* A context of several devices goes on without one. */
+static cl_int context_fault(cl_context context) {
+  cl_device_id device = NULL;
+  if (!breaks || next->clGetContextInfo(context, CL_CONTEXT_DEVICES, sizeof device, &device, NULL) != CL_SUCCESS)
+    return CL_SUCCESS;
+  return device_fault(device, false);
+}
+
+static cl_int event_fault(cl_event event) {
+  cl_command_queue queue = NULL; /* of a user event it stays NULL */
+  if (!breaks || next->clGetEventInfo(event, CL_EVENT_COMMAND_QUEUE, sizeof queue, &queue, NULL) != CL_SUCCESS)
+    return CL_SUCCESS;
+  return queue != NULL ? queue_fault(queue, false) : CL_SUCCESS;
+}
+
+/* NAME, whether it is a command that counts, parameters, arguments. */
+#define QUEUE_CALLS(X)                                                                                                \
+  X(clFlush, false, (cl_command_queue queue), (queue))                                                                \
+  X(clFinish, false, (cl_command_queue queue), (queue))                                                               \
+  X(clEnqueueMarkerWithWaitList, true, (cl_command_queue queue, cl_uint n, const cl_event *events, cl_event *event),  \
+    (queue, n, events, event))                                                                                        \
+  X(clEnqueueBarrierWithWaitList, true, (cl_command_queue queue, cl_uint n, const cl_event *events, cl_event *event), \
+    (queue, n, events, event))                                                                                        \
+  X(clEnqueueFillBuffer, true,                                                                                        \
+    (cl_command_queue queue, cl_mem to, const void *pattern, size_t length, size_t offset, size_t size, cl_uint n,    \
+     const cl_event *events, cl_event *event),                                                                        \
+    (queue, to, pattern, length, offset, size, n, events, event))                                                     \
+  X(clEnqueueCopyBuffer, true,                                                                                        \
+    (cl_command_queue queue, cl_mem from, cl_mem to, size_t at, size_t offset, size_t size, cl_uint n,                \
+     const cl_event *events, cl_event *event),                                                                        \
+    (queue, from, to, at, offset, size, n, events, event))                                                            \
+  X(clEnqueueNDRangeKernel, true,                                                                                     \
+    (cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *offset, const size_t *global,        \
+     const size_t *local, cl_uint n, const cl_event *events, cl_event *event),                                        \
+    (queue, kernel, dimensions, offset, global, local, n, events, event))                                             \
+  X(clEnqueueReadBuffer, true,                                                                                        \
+    (cl_command_queue queue, cl_mem from, cl_bool blocking, size_t offset, size_t size, void *to, cl_uint n,          \
+     const cl_event *events, cl_event *event),                                                                        \
+    (queue, from, blocking, offset, size, to, n, events, event))                                                      \
+  X(clEnqueueWriteBuffer, true,                                                                                       \
+    (cl_command_queue queue, cl_mem to, cl_bool blocking, size_t offset, size_t size, const void *from, cl_uint n,    \
+     const cl_event *events, cl_event *event),                                                                        \
+    (queue, to, blocking, offset, size, from, n, events, event))                                                      \
+  X(clEnqueueUnmapMemObject, true,                                                                                    \
+    (cl_command_queue queue, cl_mem memory, void *mapped, cl_uint n, const cl_event *events, cl_event *event),        \
+    (queue, memory, mapped, n, events, event))
+
+#define QUEUE_WRAPPER(name, command, parameters, arguments)       \
+  static CL_API_ENTRY cl_int CL_API_CALL fail_##name parameters { \
+    const cl_int failed = queue_fault(queue, command);            \
+    return failed != CL_SUCCESS ? failed : next->name arguments;  \
+  }
+QUEUE_CALLS(QUEUE_WRAPPER)
+
+static CL_API_ENTRY void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem memory, cl_bool blocking,
+                                                 cl_map_flags flags, size_t offset, size_t size, cl_uint n,
+                                                 const cl_event *events, cl_event *event, cl_int *error) {
+  const cl_int failed = queue_fault(queue, true);
+  if (failed == CL_SUCCESS)
+    return next->clEnqueueMapBuffer(queue, memory, blocking, flags, offset, size, n, events, event, error);
+  if (error != NULL) *error = failed;
+  return NULL;
+}
+
+static CL_API_ENTRY cl_int CL_API_CALL wait_for_events(cl_uint n, const cl_event *events) {
+  for (cl_uint i = 0; i < n; i++)
+    if (event_fault(events[i]) != CL_SUCCESS) return CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+  return next->clWaitForEvents(n, events);
+}
+
+static CL_API_ENTRY cl_int CL_API_CALL get_times(cl_event event, cl_profiling_info what, size_t size, void *value,
+                                                 size_t *used) {
+  if (event_fault(event) != CL_SUCCESS) return CL_PROFILING_INFO_NOT_AVAILABLE;
+  return next->clGetEventProfilingInfo(event, what, size, value, used);
+}
+
+static bool gives_context(cl_device_id device, cl_platform_id of) {
+  cl_device_id first = NULL;
+  if (named) return !is_meant(device) || (breaks && !atomic_load(&lost));
+  return next->clGetDeviceIDs(of, CL_DEVICE_TYPE_ALL, 1, &first, NULL) == CL_SUCCESS && device == first;
+}
 
 static CL_API_ENTRY cl_context CL_API_CALL
 create_context(const cl_context_properties *properties, cl_uint count, const cl_device_id *devices,
                void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *user, cl_int *error) {
-  cl_device_id first = NULL;
-  next->clGetDeviceIDs((cl_platform_id)properties[1], CL_DEVICE_TYPE_ALL, 1, &first, NULL);
-  if (count > 0 && devices[0] == first) return next->clCreateContext(properties, count, devices, notify, user, error);
-  refused++;
+  if (count > 0 && gives_context(devices[0], (cl_platform_id)properties[1]))
+    return next->clCreateContext(properties, count, devices, notify, user, error);
+  atomic_fetch_add(&refused, 1);
   if (error != NULL) *error = CL_DEVICE_NOT_AVAILABLE;
+  return NULL;
+}
+
+static CL_API_ENTRY cl_command_queue CL_API_CALL create_queue(cl_context context, cl_device_id device,
+                                                              cl_command_queue_properties properties, cl_int *error) {
+  const cl_int failed = device_fault(device, false);
+  if (failed == CL_SUCCESS) return next->clCreateCommandQueue(context, device, properties, error);
+  if (error != NULL) *error = failed;
   return NULL;
 }
 
 static CL_API_ENTRY cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
                                                      cl_int *error) {
-  const char *most = getenv("CLSATTN_FAIL_BYTES");
-  if (most == NULL || size <= strtoull(most, NULL, 10)) return next->clCreateBuffer(context, flags, size, host, error);
-  if (error != NULL) *error = CL_MEM_OBJECT_ALLOCATION_FAILURE;
+  const char *bytes = getenv("CLSATTN_FAIL_BYTES");
+  const bool refuses = bytes != NULL && size > strtoull(bytes, NULL, 10);
+  const cl_int failed = refuses ? CL_MEM_OBJECT_ALLOCATION_FAILURE : context_fault(context);
+  if (failed == CL_SUCCESS) return next->clCreateBuffer(context, flags, size, host, error);
+  if (error != NULL) *error = failed;
   return NULL;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void *value, size_t *returned) {
-  if (what != CL_LAYER_API_VERSION) return CL_INVALID_VALUE;
-  if (value != NULL && size >= sizeof(cl_layer_api_version)) *(cl_layer_api_version *)value = CL_LAYER_API_VERSION_100;
-  if (returned != NULL) *returned = sizeof(cl_layer_api_version);
-  return CL_SUCCESS;
+static bool read_settings(const char *text) {
+  int used = 0, more = 0, rest = 0;
+  if (sscanf(text, "%u:%u%n", &platform, &number, &used) != 2) return false;
+  named = true;
+  if (text[used] == '\0') return true;
+  breaks = sscanf(text + used, ":%lu%n", &most, &more) == 1;
+  if (!breaks || text[used + more] == '\0') return breaks;
+  return sscanf(text + used + more, ":%d%n", &code, &rest) == 1 && text[used + more + rest] == '\0' && code < 0;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint count, const struct _cl_icd_dispatch *target, cl_uint *own_count,
-                                            const struct _cl_icd_dispatch **own) {
-  if (count < sizeof table / sizeof(void *)) return CL_INVALID_VALUE;
-  next = target;
-  table = *target;
-  table.clCreateContext = create_context;
-  table.clCreateBuffer = create_buffer;
-  *own_count = sizeof table / sizeof(void *);
-  *own = &table;
-  return CL_SUCCESS;
+bool layer_enter(struct _cl_icd_dispatch *own) {
+  const char *text = getenv("CLSATTN_FAIL_DEVICE");
+  if (text != NULL && !read_settings(text)) {
+    fprintf(stderr, "fail_device: CLSATTN_FAIL_DEVICE: %s: not as in 0:1, 0:1:20 or 0:1:20:-2\n", text);
+    return false;
+  }
+#define ENTER(name, ...) own->name = fail_##name;
+  QUEUE_CALLS(ENTER)
+  own->clEnqueueMapBuffer = map_buffer;
+  own->clWaitForEvents = wait_for_events;
+  own->clGetEventProfilingInfo = get_times;
+  own->clCreateContext = create_context;
+  own->clCreateCommandQueue = create_queue;
+  own->clCreateBuffer = create_buffer;
+  return true;
 }
 
 __attribute__((destructor)) static void report(void) {
-  if (refused > 0) fprintf(stderr, "fail_device: %d contexts refused\n", refused);
+  if (atomic_load(&refused) > 0) fprintf(stderr, "fail_device: %d contexts refused\n", atomic_load(&refused));
+  if (breaks)
+    fprintf(stderr, "fail_device: %s: %u:%u had %lu commands\n", atomic_load(&lost) ? "reached" : "not reached",
+            platform, number, atomic_load(&queued));
 }

@@ -42,6 +42,19 @@ with_fault() {
 # metrics.jsonl without what may differ between two runs: times and rates.
 figures() { sed -E 's/,"images_per_s":[^,}]*//; s/,"seconds":[^,}]*//' "$1"; }
 
+# close RUN RUN TOLERANCE: all losses of two run folders are, relative to their size
+close() {
+  local losses=()
+  for run in "$1" "$2"; do
+    grep -oE '"(train|val|test)_loss":[^,}]*' "$run/metrics.jsonl" | sed 's/.*://' >"$WORK/losses-${#losses[@]}"
+    losses+=("$WORK/losses-${#losses[@]}")
+  done
+  paste "${losses[@]}" | awk -v most="$3" '
+    NF == 2 { n++; d = $1 - $2; if (d < 0) d = -d; if (d > most * $1 || !($1 > 0)) bad = bad " " $1 "/" $2 }
+    NF != 2 { bad = bad " one is missing" }
+    END { if (n < 10) bad = bad " there are only " n; print bad; exit bad != "" }' >"$WORK/far" || fail "$1 and $2: losses differ:$(cat "$WORK/far")"
+}
+
 finish() {
   [ "$failures" = 0 ] || exit 1
   echo "all held"

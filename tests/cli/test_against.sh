@@ -8,6 +8,9 @@ against=(verify --against "$DEVICE" --device "$DEVICE" --kernels portable --gemm
 expect 2 "--against: not together with a golden FILE" "$CLSATTN" verify --against "$DEVICE" file
 expect 2 "--steps: goes with --against or --determinism" "$CLSATTN" verify --steps 2
 expect 2 "--dump: goes with a golden FILE" "$CLSATTN" verify --dump file
+expect 2 "--shares: goes with a golden FILE" "$CLSATTN" verify --against "$DEVICE" --shares 1,1
+expect 2 "--accumulate: goes with a golden FILE" "$CLSATTN" verify --accumulate 2
+expect 2 "--against: cpu0,cpu1: must be one device" "$CLSATTN" verify --against cpu0,cpu1
 expect 2 "only the vit cuts images" "$CLSATTN" verify --against "$DEVICE" --model cnn --patches grid
 expect 4 "no such device" "$CLSATTN" verify --against nv99
 
@@ -18,6 +21,10 @@ expect 0 '"step 1: fc (linear): parameters"' "$CLSATTN" "${against[@]}" --steps 
 # Two devices of one platform.
 if "$CLSATTN" devices | grep -q pthread; then
   POCL_DEVICES="pthread pthread" expect 0 "loss (loss)" "$CLSATTN" verify --against cpu0 --device cpu1 --batch 4 --steps 1
+  for way in "" "--determinism" "--against cpu0"; do
+    # shellcheck disable=SC2086 # words
+    POCL_DEVICES="pthread pthread" expect 2 "2 devices: several go with a golden FILE only" "$CLSATTN" verify --device cpu0,cpu1 $way
+  done
 fi
 
 # The reference takes the kernels that auto chooses: on a CPU not these.

@@ -135,6 +135,19 @@ expect 4 "CL_DEVICE_NOT_AVAILABLE" layered bench --device 0:1 --model vit --batc
 late 1 "1 of 2 devices failed" layered bench --device all --model vit --batch 5 --no-cold --markdown
 grep -q "^cpu1 failed:" stdout && grep -q "| vit | cpu0 |" stdout || fail "Markdown: $(cat stdout)"
 
+# One that is lost while it is measured, whichever it is, and in whichever of its queues; the same device works up to then.
+lost() { OPENCL_LAYERS=$CLSATTN_TEST_FAIL_DEVICE CLSATTN_FAIL_DEVICE=$1 "$CLSATTN" bench --device 0:0,0:1 --model vit --batch 5 --no-cold --json; }
+for device in 0 1; do
+  late 1 "1 of 2 devices failed: cpu$device" lost 0:$device:500
+  grep -q "^fail_device: reached: 0:$device had " stderr || fail "0:$device: the device was not lost: $(cat stderr)"
+  grep -q "\"error\": .*: CL_OUT_OF_RESOURCES" stdout || fail "0:$device: no error: $(cat stdout)"
+  [ "$(grep -c '"train_images_per_s"' stdout)" = 1 ] || fail "0:$device: the other device was not measured"
+done
+late 1 "1 of 2 devices failed: cpu1" lost 0:1:500:-2
+grep -q "\"error\": .*: CL_DEVICE_NOT_AVAILABLE" stdout || fail "another code: no error: $(cat stdout)"
+late 1 "1 of 2 devices failed: cpu0" lost 0:0
+grep -q "^fail_device: 1 contexts refused" stderr || fail "the first device gave a context: $(cat stderr)"
+
 # One that fails at the second model keeps the first one's figures, also where no device did all.
 export CLSATTN_FAIL_BYTES=160000000 # more than what the peak copies takes; a batch of 40 of the CNN takes more
 late 1 "2 of 2 devices failed" layered bench --device all --batch 40 --no-cold --json

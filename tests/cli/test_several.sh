@@ -16,36 +16,27 @@ practice=(--augment flip,crop=4,cutout=4 --ema 0.9 --val-split 0.2 --clip-norm 1
 # run NAME MODEL OPTION...: into $WORK/NAME
 run() { expect 0 "Accuracy" "$CLSATTN" train --config "$WORK/$2.json" "${settings[@]}" --out "$WORK/$1" "${@:3}"; }
 
-# close NAME NAME TOLERANCE: all losses are, relative to their size
-close() {
-  paste <(sed 's/"/\n/g' "$WORK/$1/metrics.jsonl" | grep -A1 '_loss$' | grep '^:') \
-    <(sed 's/"/\n/g' "$WORK/$2/metrics.jsonl" | grep -A1 '_loss$' | grep '^:') |
-    tr -d ':,}' | awk -v most="$3" 'NF == 2 { n++; d = $1 - $2; if (d < 0) d = -d; if (d > most * $1 || !($1 > 0)) bad = bad " " $1 "/" $2 }
-      NF != 2 { bad = bad " one is missing" } END { if (n < 10) bad = bad " only " n; print bad; exit bad != "" }' >"$WORK/far" ||
-    fail "$1 and $2: losses differ:$(cat "$WORK/far")"
-}
-
 for precision in f32 f16; do
   tolerance=2e-4
   [ $precision = f32 ] || tolerance=2e-2
   run "vit-$precision" vit "${practice[@]}" --precision $precision
   for shares in 1,1 1,2 59,1; do
     run "vit-$precision-$shares" vit "${practice[@]}" --precision $precision --device cpu0,cpu1 --shares $shares
-    close "vit-$precision" "vit-$precision-$shares" $tolerance
+    close "$WORK/vit-$precision" "$WORK/vit-$precision-$shares" $tolerance
   done
 done
 run parts vit "${practice[@]}" --accumulate 7
-close vit-f32 parts 2e-4
+close "$WORK/vit-f32" "$WORK/parts" 2e-4
 run parts-both vit "${practice[@]}" --accumulate 3 --device cpu0,cpu1 --shares 2,3
-close vit-f32 parts-both 2e-4
+close "$WORK/vit-f32" "$WORK/parts-both" 2e-4
 run cnn cnn
 run cnn-both cnn --device cpu0,cpu1 --shares 3,1 --accumulate 2
-close cnn cnn-both 2e-4
+close "$WORK/cnn" "$WORK/cnn-both" 2e-4
 
 # Statistics of batches are those of a device's part, so that numbers differ; what is kept of them is one mean.
 run norm norm
 run norm-both norm --device cpu0,cpu1
-close norm norm-both 0.2
+close "$WORK/norm" "$WORK/norm-both" 0.2
 
 # config.json says who took what, and a resumed run repeats it, to the bit.
 grep -q '"shares": "20,40"' "$WORK/vit-f32-1,2/config.json" || fail "config.json: $(grep shares "$WORK/vit-f32-1,2/config.json")"
@@ -62,7 +53,7 @@ rm -rf "$WORK/fewer"
 run fewer vit "${practice[@]}" --device cpu0,cpu1 --shares 1,2 --epochs 1
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/fewer" --epochs 2 --device cpu1
 grep -q 'was on 2 devices and goes on on 1' "$WORK/stderr" || fail "fewer: $(cat "$WORK/stderr")"
-close vit-f32 fewer 2e-4
+close "$WORK/vit-f32" "$WORK/fewer" 2e-4
 
 # By compute units, where nothing was measured.
 run equal vit --device cpu0,cpu1

@@ -5,13 +5,13 @@
  * buffers above so many bytes are refused.
  * At exit a line on stderr tells whether the call was reached, and if not, how many of each function there were;
  * another names what was made and not released. */
-#include <CL/cl_icd.h>
-#include <CL/cl_layer.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "opencl/layer.h"
 
 /* NAME, the code it fails with, whether a lost device fails it, whether it makes an event, parameters, arguments. */
 #define STATUS_CALLS(X)                                                                                                \
@@ -107,8 +107,6 @@ static const char *const names[FUNCTIONS] = {
 #define NAME(name, ...) #name,
     STATUS_CALLS(NAME) OBJECT_CALLS(NAME) RELEASE_CALLS(NAME)};
 
-static struct _cl_icd_dispatch table; /* ours */
-static const struct _cl_icd_dispatch *next;
 static atomic_ulong seen[FUNCTIONS];
 static atomic_long alive; /* objects made and not released: LeakSanitizer cannot tell ours from the driver's */
 static int wanted = -1;   /* the function, or none */
@@ -190,24 +188,15 @@ __attribute__((destructor)) static void report(void) {
   fprintf(stderr, "\n");
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void *value, size_t *returned) {
-  if (what != CL_LAYER_API_VERSION) return CL_INVALID_VALUE;
-  if (value != NULL && size >= sizeof(cl_layer_api_version)) *(cl_layer_api_version *)value = CL_LAYER_API_VERSION_100;
-  if (returned != NULL) *returned = sizeof(cl_layer_api_version);
-  return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint count, const struct _cl_icd_dispatch *target, cl_uint *own_count,
-                                            const struct _cl_icd_dispatch **own) {
-  if (count < sizeof table / sizeof(void *) || !read_settings()) return CL_INVALID_VALUE;
-  next = target;
-  table = *target;
-#define ENTER(name, ...) table.name = fail_##name;
+bool layer_enter(struct _cl_icd_dispatch *own) {
+  if (!read_settings()) {
+    fprintf(stderr, "fail_opencl: CLSATTN_FAIL: not NAME:N, or no such function\n");
+    return false;
+  }
+#define ENTER(name, ...) own->name = fail_##name;
   STATUS_CALLS(ENTER)
   OBJECT_CALLS(ENTER)
   RELEASE_CALLS(ENTER)
-  table.clCreateBuffer = small_buffer;
-  *own_count = sizeof table / sizeof(void *);
-  *own = &table;
-  return CL_SUCCESS;
+  own->clCreateBuffer = small_buffer;
+  return true;
 }

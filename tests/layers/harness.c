@@ -14,13 +14,14 @@ const test_variant test_variants[] = {
 };
 const int test_variant_count = sizeof test_variants / sizeof test_variants[0];
 
-static csa_device *device;
+static csa_device *device, *other;
 static double least_tolerance;
 static int cases_run, cases_skipped;
 
 static void close_device(void) {
   if (cases_skipped > 0) fprintf(stderr, "%d cases were run, %d left out\n", cases_run, cases_skipped);
   if (cases_skipped > 0 && cases_run == 0) _exit(1);
+  csa_device_close(other);
   csa_device_close(device);
 }
 
@@ -30,6 +31,15 @@ csa_device *test_device(void) {
     atexit(close_device);
   }
   return device;
+}
+
+csa_device *test_other_device(void) {
+  const csa_device_info *info = &test_device()->info;
+  char next[32], same[32];
+  snprintf(next, sizeof next, "%d:%d", info->platform_number, info->device_number + 1);
+  snprintf(same, sizeof same, "%d:%d", info->platform_number, info->device_number);
+  if (other == NULL && csa_device_open(&other, next) != CSA_OK) assert_ok(csa_device_open(&other, same));
+  return other;
 }
 
 bool test_takes(const test_variant *variant, size_t number) {

@@ -16,6 +16,9 @@ extern const int test_variant_count;
 /* The device under test ($CLSATTN_DEVICE or the default), opened once for the program. */
 csa_device *test_device(void);
 
+/* A second one beside it: its platform's next, or else the same opened once more. */
+csa_device *test_other_device(void);
+
 /* Whether a case of many, by its number, is worth compiling kernels for: of halves every third, as they differ in loads
  * and stores alone. */
 bool test_takes(const test_variant *variant, size_t number);

@@ -4,15 +4,13 @@
  * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 alloc=67108864 gpu": bytes of local memory,
  * work-items of a group, bytes of a buffer, and that it is a GPU. At exit a line on stderr proves that the layer was
  * there, since a layer that is not found is passed over in silence. */
-#include <CL/cl_icd.h>
-#include <CL/cl_layer.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct _cl_icd_dispatch table; /* ours */
-static const struct _cl_icd_dispatch *next;
+#include "opencl/layer.h"
+
 static size_t local_most, group_most, alloc_most; /* 0: the device's own */
 static bool is_gpu;
 static struct {
@@ -117,32 +115,16 @@ __attribute__((destructor)) static void report(void) {
           seen.launches, seen.group, seen.local, seen.alloc, seen.refused);
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void *value, size_t *returned) {
-  const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-  if (what != CL_LAYER_API_VERSION || (value != NULL && size < sizeof version)) return CL_INVALID_VALUE;
-  if (value != NULL) memcpy(value, &version, sizeof version);
-  if (returned != NULL) *returned = sizeof version;
-  return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint entries, const struct _cl_icd_dispatch *target,
-                                            cl_uint *entries_returned, const struct _cl_icd_dispatch **layer) {
+bool layer_enter(struct _cl_icd_dispatch *own) {
   const char *words = getenv("CLSATTN_DISGUISE");
-  if (target == NULL || layer == NULL || entries_returned == NULL ||
-      entries < sizeof table / sizeof(void *)) /* an older loader */
-    return CL_INVALID_VALUE;
   if (words == NULL) words = "";
   local_most = number(words, "local=");
   group_most = number(words, "group=");
   alloc_most = number(words, "alloc=");
   is_gpu = strstr(words, "gpu") != NULL;
-  next = target;
-  memcpy(&table, target, sizeof table);
-  table.clGetDeviceInfo = get_device_info;
-  table.clCreateBuffer = create_buffer;
-  table.clGetKernelWorkGroupInfo = get_kernel_info;
-  table.clEnqueueNDRangeKernel = enqueue_kernel;
-  *entries_returned = sizeof table / sizeof(void *);
-  *layer = &table;
-  return CL_SUCCESS;
+  own->clGetDeviceInfo = get_device_info;
+  own->clCreateBuffer = create_buffer;
+  own->clGetKernelWorkGroupInfo = get_kernel_info;
+  own->clEnqueueNDRangeKernel = enqueue_kernel;
+  return true;
 }

@@ -1,11 +1,11 @@
 /* An OpenCL layer for oclgrind 21.10, which takes what clEnqueueWriteBuffer and clEnqueueFillBuffer wrote for
  * uninitialised, but believes kernels, and buffers that are made with their content: so uploads and fills become such a
  * buffer and a kernel that copies from it. A line on stderr proves that the layer is there. */
-#include <CL/cl_icd.h>
-#include <CL/cl_layer.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "opencl/layer.h"
 
 static const char source[] =
     "kernel void upload(global const uchar *from, global uchar *to, const ulong start) {\n"
@@ -14,9 +14,6 @@ static const char source[] =
 
 /* Of such a buffer, too, it believes only what malloc gives as fresh pages of zeros, as it does for so many bytes. */
 #define CONTENT_LEAST ((size_t)256 << 10)
-
-static struct _cl_icd_dispatch table; /* ours */
-static const struct _cl_icd_dispatch *next;
 
 /* The kernel, for the queue's context. */
 static cl_kernel make_kernel(cl_command_queue queue, cl_context *context) {
@@ -72,25 +69,9 @@ static CL_API_ENTRY cl_int CL_API_CALL fill_buffer(cl_command_queue queue, cl_me
   return error;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t size, void *value, size_t *returned) {
-  const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-  if (what != CL_LAYER_API_VERSION || (value != NULL && size < sizeof version)) return CL_INVALID_VALUE;
-  if (value != NULL) memcpy(value, &version, sizeof version);
-  if (returned != NULL) *returned = sizeof version;
-  return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint entries, const struct _cl_icd_dispatch *target,
-                                            cl_uint *entries_returned, const struct _cl_icd_dispatch **layer) {
-  if (target == NULL || layer == NULL || entries_returned == NULL ||
-      entries < sizeof table / sizeof(void *)) /* an older loader */
-    return CL_INVALID_VALUE;
-  next = target;
-  memcpy(&table, target, sizeof table);
-  table.clEnqueueWriteBuffer = write_buffer;
-  table.clEnqueueFillBuffer = fill_buffer;
-  *entries_returned = sizeof table / sizeof(void *);
-  *layer = &table;
+bool layer_enter(struct _cl_icd_dispatch *own) {
+  own->clEnqueueWriteBuffer = write_buffer;
+  own->clEnqueueFillBuffer = fill_buffer;
   fputs("uploads: go by kernels\n", stderr);
-  return CL_SUCCESS;
+  return true;
 }

@@ -21,6 +21,8 @@ static const csa_config settings = {.architecture = {.model = "vit",
                                     .limit_test = 5,
                                     .epochs = 12,
                                     .batch = 33,
+                                    .accumulate = 3,
+                                    .shares = "30,3",
                                     .optimizer = CSA_ADAMW,
                                     .lr = 0.1 / 3.0,
                                     .weight_decay = 1e-300,
@@ -68,6 +70,8 @@ static void assert_same(const csa_config *a, const csa_config *b) {
   assert_int_equal(a->limit_test, b->limit_test);
   assert_int_equal(a->epochs, b->epochs);
   assert_int_equal(a->batch, b->batch);
+  assert_int_equal(a->accumulate, b->accumulate);
+  assert_string_equal(a->shares, b->shares);
   assert_int_equal(a->optimizer, b->optimizer);
   assert_true(a->lr == b->lr);
   assert_true(a->weight_decay == b->weight_decay);
@@ -92,6 +96,12 @@ static void assert_same(const csa_config *a, const csa_config *b) {
   assert_int_equal(a->choices.gemm, b->choices.gemm);
   assert_int_equal(a->choices.conv, b->choices.conv);
   assert_int_equal(a->choices.precision, b->choices.precision);
+  assert_int_equal(a->further_count, b->further_count);
+  for (int i = 0; i < a->further_count; i++) {
+    assert_memory_equal(&a->further[i].device, &b->further[i].device, sizeof a->further[i].device);
+    assert_int_equal(a->further[i].choices.kernels, b->further[i].choices.kernels);
+    assert_int_equal(a->further[i].choices.gemm, b->further[i].choices.gemm);
+  }
 }
 
 static void test_round_trip(void **state) {
@@ -113,6 +123,10 @@ static void test_round_trip(void **state) {
   other.seed = 0;
   other.limit_train = 0;
   other.choices = (csa_choices){0};
+  other.further_count = 2;
+  for (int i = 0; i < 2; i++) other.further[i].device = csa_config_device_of(&device);
+  other.further[1].device.compute_units = 7;
+  other.further[1].choices = (csa_choices){.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_CLBLAST};
   memset(other.init, 'p', CSA_PATH - 1);
   save(&other, path);
   csa_config_fini(&got);
@@ -328,7 +342,11 @@ static void test_out_of_range(void **state) {
                {"choices.kernels", "\"gpu\"", "kernels"},
                {"choices.gemm", "\"\"", "gemm"},
                {"choices.conv", "\"fft\"", "conv"},
-               {"choices.precision", "\"f8\"", "precision"}};
+               {"choices.precision", "\"f8\"", "precision"},
+               {"accumulate", "0", "accumulate"},
+               {"further_devices", "{}", "further_devices: must be a list"},
+               {"further_devices", "[3]", "device: "},
+               {"further_devices", "[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]", "of up to 15"}};
   json_t *good = good_json();
   const char *path = test_path(test_folder(), "config.json");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

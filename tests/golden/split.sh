@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# split.sh FILE: its numbers come out on two devices, too, whoever takes how much of each batch, and in parts.
+. "$(dirname "$0")/../cli/lib.sh"
+file=$1
+export POCL_DEVICES="pthread pthread"
+if [ "$("$CLSATTN" devices --json | grep -c '"name": "cpu[01]"')" -lt 2 ]; then
+  echo "there are no two devices here"
+  exit 77
+fi
+if grep -q batch_norm "$file"; then
+  expect 2 "has batch norm" "$CLSATTN" verify --device cpu0,cpu1 "$file"
+  expect 2 "has batch norm" "$CLSATTN" verify --accumulate 2 "$file"
+  finish
+  exit 0
+fi
+
+split() { expect 0 "ok   parameters of cpu0 and cpu1 agree" "$CLSATTN" verify --device cpu0,cpu1 "$@" "$file"; }
+split --shares 1,2
+split --shares 1,2 --accumulate 2 --kernels portable
+case $file in
+  *-tiny.safetensors)
+    for precision in f32 f16; do
+      split --precision $precision
+      split --precision $precision --shares 1,1 --accumulate 2
+      split --precision $precision --shares 99,1
+      split --precision $precision --shares 1,99 --accumulate 3
+      expect 0 "ok   final_logits" "$CLSATTN" verify --device cpu0 --precision $precision --accumulate 3 "$file"
+    done ;;
+esac
+finish

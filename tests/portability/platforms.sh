@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# tests/portability/platforms.sh BUILD: one model is trained on the first device of every platform that the loader finds, all at
+# once, as on the first of them alone.
+set -u
+build=$(readlink -f "$1")
+export CLSATTN_TEST_PROGRAM=$build/clsattn CLSATTN_TEST_MAKE_DATA=$build/tests/make_data
+. "$(dirname "$0")/../cli/lib.sh"
+make_data "$WORK/data" 250 60
+echo '{"model": "vit", "sizes": {"embed": 16, "heads": 2, "layers": 2, "hidden": 32}}' >"$WORK/vit.json"
+mapfile -t devices < <("$CLSATTN" devices | grep -oE ' [0-9]+:0 ' | tr -d ' ')
+[ ${#devices[@]} -gt 1 ] || fail "there are no two platforms: $("$CLSATTN" devices)"
+list=$(IFS=,; echo "${devices[*]}")
+train=(train --config "$WORK/vit.json" --data "$WORK/data" --epochs 2 --batch 60 --log-every 1 --kernels portable --gemm native)
+expect 0 "Accuracy" "$CLSATTN" "${train[@]}" --device "${devices[0]}" --out "$WORK/one"
+expect 0 "Accuracy" "$CLSATTN" "${train[@]}" --device "$list" --out "$WORK/all"
+close "$WORK/one" "$WORK/all" 2e-4
+[ $failures = 0 ] || exit 1
+echo "${#devices[@]} platforms: $(grep -oE '"platform": "[^"]*"' "$WORK/all/config.json" | sed 's/.*: //' | tr '\n' ' ')"
