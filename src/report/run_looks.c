@@ -117,7 +117,8 @@ static csa_status look_at(csa_trainer *t, csa_maps *maps, int images) {
 
 csa_status csa_run_print_looks(FILE *out, csa_trainer *t, const csa_evaluation *e) {
   const csa_dataset *d = t->dataset;
-  const int images = d->test.count < t->config.batch ? (int)d->test.count : t->config.batch;
+  const int most = t->replicas[0].graph->config.batch; /* the run's is perhaps shared, or taken in parts */
+  const int images = d->test.count < most ? (int)d->test.count : most;
   csa_maps maps = {0};
   look l = {.out = out, .maps = &maps, .picture = {NULL, d->channels, d->height, d->width, NULL}};
   csa_status status;
