@@ -250,6 +250,7 @@ csa_status csa_command_train(int argc, char **argv) {
       "  clsattn train --resume runs/fashion --epochs 20\n"
       "  clsattn train --config cnn-strong --out runs/strong\n"
       "  clsattn train --device amd0,nv0,cpu0 --batch 300\n"
+      "  mpirun -n 4 --host a,b,c,d clsattn train --batch 400\n"
       "  clsattn train --data pets/ --init runs/strong/model.safetensors --freeze 'conv1.*,bn1.*' --val-split 0.1\n",
       options,
       count};

@@ -5,7 +5,7 @@ make_data "$WORK/data" 20 10
 
 expect 0 "Usage: clsattn COMMAND" "$CLSATTN" --help
 expect 0 "clsattn 0." "$CLSATTN" --version
-for part in OpenCL CLBlast jansson zlib xxHash archives network images pictures compiler build; do
+for part in OpenCL CLBlast jansson zlib xxHash archives network images pictures MPI compiler build; do
   grep -q "^  $part " "$WORK/stdout" || fail "--version lacks $part"
 done
 expect 0 '"commit": "' "$CLSATTN" --version --json
