@@ -140,13 +140,12 @@ static csa_status test(void *request, bool *done) {
 
 /* The same for processes that can see each other. */
 static void name_system(char text[96]) {
-  char space[48] = "";
+  char boot[40], space[48] = "";
   FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
-  text[0] = '\0';
+  memset(text, 0, 96);
   if (file == NULL) return;
-  const ssize_t length = readlink("/proc/self/ns/pid", space, sizeof space - 1);
-  if (length > 0 && fgets(text, 40, file) != NULL) strcat(text, space);
-  if (length <= 0) text[0] = '\0';
+  if (fgets(boot, sizeof boot, file) != NULL && readlink("/proc/self/ns/pid", space, sizeof space - 1) > 0)
+    snprintf(text, 96, "%s%s", boot, space);
   fclose(file);
 }
 

@@ -19,12 +19,12 @@ report() {
 # Macros that are loops have to be known.
 cppcheck --enable=warning,performance,portability --inline-suppr --std=c11 --quiet --template='{file}:{line}: {id}: {message}' \
   --include="$(pkg-config --variable=includedir jansson)/jansson.h" --suppressions-list=ci/cppcheck.supp -I include -I src -I tests \
-  -DCSA_HAVE_ARCHIVE -DCSA_HAVE_IMAGES -DCSA_HAVE_CURL -DCSA_HAVE_CAIRO src tests bench examples 2>$build/cppcheck.log
+  -DCSA_HAVE_ARCHIVE -DCSA_HAVE_IMAGES -DCSA_HAVE_CURL -DCSA_HAVE_CAIRO -DCSA_HAVE_MPI src tests bench examples 2>$build/cppcheck.log
 grep -E '^[^ ]+:[0-9]+: ' $build/cppcheck.log | grep -v ': missingInclude' >$build/cppcheck.findings
 report cppcheck $build/cppcheck.findings
 
 # Its findings are warnings, and those of a header are put down to the file that was compiled.
-cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_C_FLAGS=-fanalyzer -DCSA_ANALYZER -Wno-unused-value" \
+cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCLSATTN_MPI=ON "-DCMAKE_C_FLAGS=-fanalyzer -DCSA_ANALYZER -Wno-unused-value" \
   >$build/configure.log || { cat $build/configure.log; exit 1; }
 cmake --build $build --clean-first --target clsattn >$build/analyzer.log 2>&1 || { tail -n 20 $build/analyzer.log; exit 1; }
 awk '/ Building C object / { file = $NF; sub(/.*\.dir\//, "", file); sub(/\.o$/, "", file) }
