@@ -21,6 +21,7 @@ typedef struct {
   size_t *ready;              /* [buckets]: node behind the last that writes there */
   cl_event *arrived;          /* [buckets]; NULL: has no part in this step */
   bool takes;                 /* part in this step */
+  bool follows;               /* is not of the first one's kind */
 } lane;
 
 struct csa_reducer {
@@ -108,6 +109,12 @@ static void close_lane(const csa_reducer *r, lane *l) {
   free(l->ready);
 }
 
+static bool same_kind(const csa_replica *a, const csa_replica *b) {
+  const csa_config_device kind = csa_config_device_of(&a->device->info);
+  return csa_config_device_is(&kind, &b->device->info) &&
+         a->graph->plan->choices.kernels == b->graph->plan->choices.kernels;
+}
+
 csa_status csa_reducer_create(csa_reducer **out, const csa_replica *replicas, int count) {
   csa_reducer *r = NULL;
   csa_status status;
@@ -119,6 +126,7 @@ csa_status csa_reducer_create(csa_reducer **out, const csa_replica *replicas, in
   CSA_GO(csa_new(&r->sums, (size_t)r->bucket_count, sizeof *r->sums));
   for (int i = 0; i < count; i++) {
     r->lanes[i].replica = &replicas[i];
+    r->lanes[i].follows = !same_kind(&replicas[0], &replicas[i]);
     CSA_GO(open_lane(r, &r->lanes[i]));
   }
   *out = r;
@@ -275,4 +283,27 @@ csa_status csa_reducer_sum(csa_reducer *r, int slot, float votes[CSA_VOTES]) {
   }
   memcpy(votes, r->lanes[0].staging + r->elements + VOTES, CSA_VOTES * sizeof *votes);
   return status;
+}
+
+/* Behind the update, and before the next micro-step. Its staging may still be on the way to the device. */
+static csa_status take_over(const csa_reducer *r, const lane *l) {
+  const csa_tensor *values = l->replica->graph->parameters.values;
+  const size_t bytes = (size_t)r->elements * sizeof(float);
+  CSA_TRY(check(l, clFinish(l->transfers), "clFinish"));
+  memcpy(l->staging, r->lanes[0].staging, bytes);
+  return check(l,
+               clEnqueueWriteBuffer(l->replica->device->queue, values->memory, CL_FALSE, byte_of(values, 0), bytes,
+                                    l->staging, 0, NULL, NULL),
+               "clEnqueueWriteBuffer");
+}
+
+csa_status csa_reducer_level(csa_reducer *r) {
+  const csa_tensor *values = r->lanes[0].replica->graph->parameters.values;
+  bool any = false;
+  for (int i = 0; i < r->count; i++) any = any || r->lanes[i].follows;
+  if (!any) return CSA_OK;
+  CSA_TRY(csa_tensor_download(r->lanes[0].replica->device, values, r->lanes[0].staging));
+  for (int i = 0; i < r->count; i++)
+    if (r->lanes[i].follows) CSA_TRY(take_over(r, &r->lanes[i]));
+  return CSA_OK;
 }

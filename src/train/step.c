@@ -81,5 +81,6 @@ csa_status csa_step_update(csa_trainer *t, int *updated) {
     else if (first == CSA_OK)
       first = status;
   }
+  if (first == CSA_OK && t->reducer != NULL) first = csa_reducer_level(t->reducer);
   return first;
 }

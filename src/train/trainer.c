@@ -236,7 +236,7 @@ static csa_status stop_wrong(csa_trainer *t) {
 
 static csa_status swap(csa_trainer *t) {
   for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_replica_swap(&t->replicas[i]));
-  return CSA_OK;
+  return t->reducer != NULL ? csa_reducer_level(t->reducer) : CSA_OK;
 }
 
 static csa_status write_weights(csa_trainer *t, const char *name) {

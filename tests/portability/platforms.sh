@@ -14,5 +14,7 @@ train=(train --config "$WORK/vit.json" --data "$WORK/data" --epochs 2 --batch 60
 expect 0 "Accuracy" "$CLSATTN" "${train[@]}" --device "${devices[0]}" --out "$WORK/one"
 expect 0 "Accuracy" "$CLSATTN" "${train[@]}" --device "$list" --out "$WORK/all"
 close "$WORK/one" "$WORK/all" 2e-4
+golden=$(dirname "$0")/../golden/vit-tiny.safetensors
+expect 0 "agree" "$CLSATTN" verify --device "$list" --kernels portable --gemm native "$golden"
 [ $failures = 0 ] || exit 1
 echo "${#devices[@]} platforms: $(grep -oE '"platform": "[^"]*"' "$WORK/all/config.json" | sed 's/.*: //' | tr '\n' ' ')"
