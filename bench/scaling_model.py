@@ -77,7 +77,8 @@ def fit(points):
 
 
 def predict(device, buckets, network, backward, weak):
-    """For each count: images/s, share of the ideal, and what it lacks most. Ideal is each at its best: a1 alone."""
+    """For each count: images/s, efficiency, and what breaks first. Ideal is what one device does, with the whole batch or with as many
+    images, so many times over."""
     name, alpha, bandwidth, _ = network
     a0, a1 = device
     cells, broken = [], None
@@ -88,18 +89,20 @@ def predict(device, buckets, network, backward, weak):
             continue
         compute = a0 + a1 * math.ceil(batch)
         seconds, exposed = step(compute, p, buckets, alpha, 1 / bandwidth, backward)
-        efficiency = a1 * batch / seconds
+        ideal = compute if weak else (a0 + a1 * STRONG) / p
+        efficiency = ideal / seconds
         latency = 2 * (p - 1) * alpha * len(buckets)
         transfer = 2 * (p - 1) / p * sum(buckets) / bandwidth
-        lacks = {"small batches": a0, "latency": exposed * latency / (latency + transfer),
+        lacks = {"small batches": compute - ideal, "latency": exposed * latency / (latency + transfer),
                  "bandwidth": exposed * transfer / (latency + transfer)}
         cells.append({"devices": p, "seconds": seconds, "images_per_s": p * batch / seconds, "efficiency": efficiency})
         if efficiency < BROKEN and broken is None:
             broken = f"{max(lacks, key=lacks.get)}, at {p}"
     if broken is None:
         last = cells[-1]
-        broken = "no box has more" if last is None else \
-            f"the global batch: {WEAK * COUNTS[-1]} images" if weak else "the batch: one image each"
+        large = next((p for p in COUNTS if weak and p * WEAK > LARGE and (last is not None or p <= BOX)), None)
+        broken = f"the batch, at {large}: {large * WEAK} images" if large else "nothing: no box has more" if last is None else \
+            "the batch: no more images"
     return {"network": name, "cells": cells, "breaks": broken}
 
 

@@ -8,6 +8,9 @@ import statistics
 import struct
 import subprocess
 
+COSTS = "# slow: costs of kernels, 1"  # a file's first line, see tests/scaling/costs.c
+CALIBRATIONS = 5
+MEASURING = {"vit": (20, 6), "cnn": (2, 6)}  # steps of an interval, intervals
 BUCKET_BYTES = 1 << 19  # as in src/train/reducer.c
 
 
@@ -29,7 +32,7 @@ class Runs:
                                 CLSATTN_SLOW_COSTS=str(self.folder / "costs"),
                                 OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
         self.environment.pop("CLSATTN_SLOW", None)
-        self.maker, self.images, self.known, self.unknown, self.late = maker, 0, set(), 0, 0.0
+        self.maker, self.images, self.known, self.costs, self.unknown, self.late = maker, 0, set(), {}, 0, 0.0
 
     def has_ranks(self):
         about = json.loads(self.call([self.program, "--version", "--json"]))
@@ -50,10 +53,10 @@ class Runs:
             self.images = images
         return self.folder / "data"
 
-    def train(self, model, batch, factors=None, shares=None, ranks=1):
+    def train(self, model, batch, factors=None, shares=None, ranks=1, costs=None):
         """Seconds per step: the median of a run's intervals, without the first. Factors: of each device, or of every rank's
-        only one; None measures kernels' own costs."""
-        interval, count = self.steps[model]
+        only one. Without, kernels' own costs go to `costs`."""
+        interval, count = self.steps[model] if factors else MEASURING[model]
         steps = interval * (count + 1)
         out, devices = self.folder / "run", len(factors or [1]) if ranks == 1 else 1
         shutil.rmtree(out, ignore_errors=True)
@@ -64,7 +67,8 @@ class Runs:
             command += ["--shares", ",".join(map(str, shares))]
         if ranks > 1:
             command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", ranks] + command
-        slow = {"CLSATTN_SLOW": ",".join(f"0:{i}={f}" for i, f in enumerate(factors))} if factors else {}
+        slow = {"CLSATTN_SLOW": ",".join(f"0:{i}={f}" for i, f in enumerate(factors))} if factors else \
+            {"CLSATTN_SLOW_COSTS": str(costs)}
         self.call(command, **slow)
         if factors:
             self.judge(model, ranks * devices)
@@ -84,12 +88,21 @@ class Runs:
             self.unknown += int(found["unknown"])
             self.late = max(self.late, found["took"] / found["slowed"] - 1)
 
-    def calibrate(self, model, share):
-        """Images/s of the device as it is; done once for each size, twice over to have a mean."""
-        if (model, share) in self.known:
-            return None
-        self.known.add((model, share))
-        return share / min(self.train(model, share) for _ in range(2))
+    def calibrate(self, model, images):
+        """Once for each size: the costs of the fastest of some runs, with which other load interfered least."""
+        if (model, images) in self.known:
+            return
+        self.known.add((model, images))
+        tries = []
+        for turn in range(CALIBRATIONS):
+            costs = self.folder / f"costs-{turn}"
+            costs.unlink(missing_ok=True)
+            seconds = self.train(model, images, costs=costs)
+            tries.append((seconds, [line.split(" ") for line in costs.read_text().splitlines()[1:]]))
+        for key, least, mean, *rest in min(tries, key=lambda t: t[0])[1]:
+            if key not in self.costs or int(mean) < int(self.costs[key][2]):
+                self.costs[key] = [key, least, mean, *rest]
+        (self.folder / "costs").write_text("".join(" ".join(c) + "\n" for c in [[COSTS], *self.costs.values()]))
 
     def buckets(self):
         """Bytes of each bucket of the last run's gradients, in the order in which they are reduced."""
