@@ -7,6 +7,7 @@ import shutil
 import statistics
 import struct
 import subprocess
+import sys
 
 COSTS = "# slow: costs of kernels, 1"  # a file's first line, see tests/scaling/costs.c
 CALIBRATIONS = 5
@@ -99,6 +100,7 @@ class Runs:
             costs.unlink(missing_ok=True)
             seconds = self.train(model, images, costs=costs)
             tries.append((seconds, [line.split(" ") for line in costs.read_text().splitlines()[1:]]))
+        print(f"  costs of {model} with {images} images: {1000 * min(tries, key=lambda t: t[0])[0]:.1f} ms a step", file=sys.stderr)
         for key, least, mean, *rest in min(tries, key=lambda t: t[0])[1]:
             if key not in self.costs or int(mean) < int(self.costs[key][2]):
                 self.costs[key] = [key, least, mean, *rest]
