@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 COSTS = "# slow: costs of kernels, 1"  # a file's first line, see tests/scaling/costs.c
-CALIBRATIONS = 5
-MEASURING = {"vit": (20, 6), "cnn": (2, 6)}  # steps of an interval, intervals
+CALIBRATIONS = 4
+MEASURING = {"vit": (20, 3), "cnn": (2, 5)}  # steps of an interval, intervals
+IMAGES = 7680           # made at once, as much as most runs need
 BUCKET_BYTES = 1 << 19  # as in src/train/reducer.c
 
 
@@ -49,6 +50,7 @@ class Runs:
 
     def data(self, images):
         if images > self.images:
+            images = max(images, IMAGES)
             (self.folder / "data").mkdir(exist_ok=True)
             self.call([self.maker, self.folder / "data", images, 20], OPENCL_LAYERS="")
             self.images = images
