@@ -127,6 +127,7 @@ LEFT_OUT = [
     "The way through the host: gradients go from the device to the host and back, beside the network; MPI copies them, too, and moves "
     "on only while the program calls it.",
     "What software adds to adapters' latencies.",
+    "When a bucket is ready: by its bytes, though the CNN's first layers have few of them and take long, so that more hides there.",
     "Input: every rank reads its images from its own memory. Evaluation, checkpoints, logs.",
     "Batch norms, which see fewer images the smaller a share is.",
 ]

@@ -109,11 +109,10 @@ class Runs:
         (self.folder / "costs").write_text("".join(" ".join(c) + "\n" for c in [[COSTS], *self.costs.values()]))
 
     def buckets(self):
-        """Bytes of each bucket of the last run's gradients, in the order in which they are reduced."""
+        """Bytes of each bucket of the last run's gradients, in the order in which they are reduced; running statistics travel along."""
         with open(self.folder / "run" / "model.safetensors", "rb") as file:
             header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        sizes = [(v["data_offsets"], k) for k, v in header.items() if k != "__metadata__" and "running_" not in k and
-                 "num_batches" not in k]
+        sizes = [(v["data_offsets"], k) for k, v in header.items() if k != "__metadata__" and "num_batches" not in k]
         buckets, open_bytes = [], 0
         for (start, end), _ in sorted(sizes, reverse=True):
             open_bytes += end - start
