@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 COSTS = "# slow: costs of kernels, 1"  # a file's first line, see tests/scaling/costs.c
-CALIBRATIONS = 4
-MEASURING = {"vit": (20, 3), "cnn": (2, 5)}  # steps of an interval, intervals
+MEASURING = {"vit": (10, 2), "cnn": (2, 2)}  # steps of an interval, intervals
+CALIBRATIONS = {"vit": 12, "cnn": 6}
 IMAGES = 7680           # made at once, as much as most runs need
 BUCKET_BYTES = 1 << 19  # as in src/train/reducer.c
 
@@ -92,21 +92,21 @@ class Runs:
             self.late = max(self.late, found["took"] / found["slowed"] - 1)
 
     def calibrate(self, model, images):
-        """Once for each size: the costs of the fastest of some runs, with which other load interfered least."""
+        """Once for each size: of each kernel the least of its means in some short runs, as other load seldom has a part in all of
+        them. The least of single launches would be too little: where one is seen to end late, the next one looks short."""
         if (model, images) in self.known:
             return
         self.known.add((model, images))
-        tries = []
-        for turn in range(CALIBRATIONS):
-            costs = self.folder / f"costs-{turn}"
-            costs.unlink(missing_ok=True)
-            seconds = self.train(model, images, costs=costs)
-            tries.append((seconds, [line.split(" ") for line in costs.read_text().splitlines()[1:]]))
-        print(f"  costs of {model} with {images} images: {1000 * min(tries, key=lambda t: t[0])[0]:.1f} ms a step", file=sys.stderr)
-        for key, least, mean, *rest in min(tries, key=lambda t: t[0])[1]:
-            if key not in self.costs or int(mean) < int(self.costs[key][2]):
-                self.costs[key] = [key, least, mean, *rest]
+        path, steps = self.folder / "costs-new", []
+        for _ in range(CALIBRATIONS[model]):
+            path.unlink(missing_ok=True)
+            steps.append(self.train(model, images, costs=path))
+            for line in path.read_text().splitlines()[1:]:
+                key, least, mean, *rest = line.split(" ")
+                if key not in self.costs or int(mean) < int(self.costs[key][2]):
+                    self.costs[key] = [key, least, mean, *rest]
         (self.folder / "costs").write_text("".join(" ".join(c) + "\n" for c in [[COSTS], *self.costs.values()]))
+        print(f"  costs of {model} with {images} images: {1000 * min(steps):.1f} ms a step", file=sys.stderr)
 
     def buckets(self):
         """Bytes of each bucket of the last run's gradients, in the order in which they are reduced; running statistics travel along."""
