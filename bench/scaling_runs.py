@@ -11,7 +11,7 @@ import sys
 
 COSTS = "# slow: costs of kernels, 1"  # a file's first line, see tests/scaling/costs.c
 MEASURING = {"vit": (10, 2), "cnn": (2, 2)}  # steps of an interval, intervals
-CALIBRATIONS = {"vit": 12, "cnn": 6}
+CALIBRATIONS = {"vit": 8, "cnn": 4}
 IMAGES = 7680           # made at once, as much as most runs need
 BUCKET_BYTES = 1 << 19  # as in src/train/reducer.c
 
