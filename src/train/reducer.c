@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "train/ranks.h"
 
@@ -21,7 +22,7 @@ typedef struct {
   size_t *ready;              /* [buckets]: node behind the last that writes there */
   cl_event *arrived;          /* [buckets]; NULL: has no part in this step */
   bool takes;                 /* part in this step */
-  bool follows;               /* is not of the first one's kind */
+  bool follows;               /* is not of the kind of rank 0's first one */
 } lane;
 
 struct csa_reducer {
@@ -31,6 +32,7 @@ struct csa_reducer {
   int bucket_count;
   lane lanes[CSA_REPLICAS_MAX];
   int count;
+  bool mixed; /* ranks are of different kinds */
 };
 
 static int64_t start_of(const csa_parameters *all, size_t i) {
@@ -109,10 +111,24 @@ static void close_lane(const csa_reducer *r, lane *l) {
   free(l->ready);
 }
 
-static bool same_kind(const csa_replica *a, const csa_replica *b) {
-  const csa_config_device kind = csa_config_device_of(&a->device->info);
-  return csa_config_device_is(&kind, &b->device->info) &&
-         a->graph->plan->choices.kernels == b->graph->plan->choices.kernels;
+/* The same for devices that round alike. */
+static uint64_t kind_of(const csa_replica *replica) {
+  const csa_config_device d = csa_config_device_of(&replica->device->info);
+  char text[sizeof d + 32];
+  const int length = snprintf(text, sizeof text, "%s\n%s\n%s\n%s\n%d\n%d", d.platform, d.device, d.version, d.driver,
+                              d.compute_units, (int)replica->graph->plan->choices.kernels);
+  return XXH3_64bits(text, (size_t)length);
+}
+
+static csa_status compare_ranks(csa_reducer *r) {
+  uint64_t *kinds;
+  CSA_TRY(csa_new(&kinds, (size_t)csa_ranks_count(), sizeof *kinds));
+  kinds[csa_ranks_own()] = kind_of(r->lanes[0].replica);
+  const csa_status status = csa_ranks_gather(kinds, sizeof *kinds);
+  for (int i = 0; i < csa_ranks_count(); i++) r->mixed = r->mixed || kinds[i] != kinds[0];
+  for (int i = 0; i < r->count && kinds[csa_ranks_own()] != kinds[0]; i++) r->lanes[i].follows = true;
+  free(kinds);
+  return status;
 }
 
 csa_status csa_reducer_create(csa_reducer **out, const csa_replica *replicas, int count) {
@@ -126,9 +142,10 @@ csa_status csa_reducer_create(csa_reducer **out, const csa_replica *replicas, in
   CSA_GO(csa_new(&r->sums, (size_t)r->bucket_count, sizeof *r->sums));
   for (int i = 0; i < count; i++) {
     r->lanes[i].replica = &replicas[i];
-    r->lanes[i].follows = !same_kind(&replicas[0], &replicas[i]);
+    r->lanes[i].follows = kind_of(&replicas[i]) != kind_of(&replicas[0]);
     CSA_GO(open_lane(r, &r->lanes[i]));
   }
+  CSA_GO(compare_ranks(r));
   *out = r;
   r = NULL;
 done:
@@ -290,7 +307,7 @@ static csa_status take_over(const csa_reducer *r, const lane *l) {
   const csa_tensor *values = l->replica->graph->parameters.values;
   const size_t bytes = (size_t)r->elements * sizeof(float);
   CSA_TRY(check(l, clFinish(l->transfers), "clFinish"));
-  memcpy(l->staging, r->lanes[0].staging, bytes);
+  if (l != &r->lanes[0]) memcpy(l->staging, r->lanes[0].staging, bytes);
   return check(l,
                clEnqueueWriteBuffer(l->replica->device->queue, values->memory, CL_FALSE, byte_of(values, 0), bytes,
                                     l->staging, 0, NULL, NULL),
@@ -299,10 +316,11 @@ static csa_status take_over(const csa_reducer *r, const lane *l) {
 
 csa_status csa_reducer_level(csa_reducer *r) {
   const csa_tensor *values = r->lanes[0].replica->graph->parameters.values;
-  bool any = false;
+  bool any = r->mixed;
   for (int i = 0; i < r->count; i++) any = any || r->lanes[i].follows;
   if (!any) return CSA_OK;
   CSA_TRY(csa_tensor_download(r->lanes[0].replica->device, values, r->lanes[0].staging));
+  if (r->mixed) CSA_TRY(csa_ranks_share(r->lanes[0].staging, (size_t)r->elements * sizeof(float)));
   for (int i = 0; i < r->count; i++)
     if (r->lanes[i].follows) CSA_TRY(take_over(r, &r->lanes[i]));
   return CSA_OK;
