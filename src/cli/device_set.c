@@ -6,62 +6,73 @@
 
 #include "core/log.h"
 
-/* NULL: the default. */
-static csa_status add(csa_device_set *set, const char *name) {
+static csa_status add(csa_device_set *set, const csa_device_list *list, int index) {
   csa_device *device;
-  CSA_TRY(csa_device_open(&device, name));
+  CSA_TRY(csa_device_open_listed(&device, list, index));
   set->devices[set->count++] = device;
   return CSA_OK;
 }
 
-static csa_status add_named(csa_device_set *set, const char *name) {
-  if (set->count == CSA_REPLICAS_MAX)
-    return csa_fail(CSA_USAGE, "--device: %s: more than %d devices", name, CSA_REPLICAS_MAX);
-  CSA_TRY(add(set, name));
-  for (int i = 0; i < set->count - 1; i++)
-    if (set->devices[i]->info.id == set->devices[set->count - 1]->info.id)
-      return csa_fail(CSA_USAGE, "--device: %s: named twice", name);
-  return CSA_OK;
+static csa_status add_default(csa_device_set *set, const csa_device_list *list) {
+  int index;
+  CSA_TRY(csa_device_choose(list, NULL, &index));
+  return add(set, list, index);
 }
 
-csa_status csa_device_set_open(csa_device_set *set, const char *names) {
-  *set = (csa_device_set){0};
-  if (names == NULL) names = getenv("CLSATTN_DEVICE");
-  if (names == NULL || names[0] == '\0') return add(set, NULL);
+static csa_status add_named(csa_device_set *set, const csa_device_list *list, const char *name) {
+  int index;
+  if (set->count == CSA_REPLICAS_MAX)
+    return csa_fail(CSA_USAGE, "--device: %s: more than %d devices", name, CSA_REPLICAS_MAX);
+  CSA_TRY(csa_device_choose(list, name, &index));
+  for (int i = 0; i < set->count; i++)
+    if (set->devices[i]->info.id == list->devices[index].id)
+      return csa_fail(CSA_USAGE, "--device: %s: named twice", name);
+  return add(set, list, index);
+}
+
+static csa_status add_all(csa_device_set *set, const csa_device_list *list, const char *names) {
+  if (names == NULL || names[0] == '\0') return add_default(set, list);
   while (true) {
     char name[64];
     const size_t length = strcspn(names, ",");
     if (length == 0 || length >= sizeof name)
       return csa_fail(CSA_USAGE, "--device: %s: must be names of devices with commas between", names);
     snprintf(name, sizeof name, "%.*s", (int)length, names);
-    CSA_TRY(add_named(set, name));
+    CSA_TRY(add_named(set, list, name));
     if (names[length] == '\0') return CSA_OK;
     names += length + 1;
   }
 }
 
+csa_status csa_device_set_open(csa_device_set *set, const char *names) {
+  csa_device_list list;
+  *set = (csa_device_set){0};
+  CSA_TRY(csa_device_list_init(&list));
+  const csa_status status = add_all(set, &list, names != NULL ? names : getenv("CLSATTN_DEVICE"));
+  csa_device_list_fini(&list);
+  return status;
+}
+
 /* Devices may be alike: each stands for one of the run's. */
-static const csa_device_info *find(const csa_device_list *list, bool *taken, const csa_config_device *wanted) {
+static int find(const csa_device_list *list, bool *taken, const csa_config_device *wanted) {
   for (int i = 0; i < list->count; i++)
     if (!taken[i] && csa_config_device_is(wanted, &list->devices[i])) {
       taken[i] = true;
-      return &list->devices[i];
+      return i;
     }
-  return NULL;
+  return -1;
 }
 
-static csa_status reopen(csa_device_set *set, const csa_device_list *list, const csa_config_device *first,
-                         const csa_config *config) {
+static csa_status add_before(csa_device_set *set, const csa_device_list *list, const csa_config_device *first,
+                             const csa_config *config) {
   bool *taken = NULL;
   csa_status status;
   CSA_GO(csa_new(&taken, (size_t)list->count + 1, sizeof *taken));
   for (int i = 0; i <= config->further_count; i++) {
-    char numbers[32];
-    const csa_device_info *info = find(list, taken, i == 0 ? first : &config->further[i - 1].device);
-    if (info == NULL) continue;
-    snprintf(numbers, sizeof numbers, "%d:%d", info->platform_number, info->device_number);
-    CSA_GO(add(set, numbers));
+    const int index = find(list, taken, i == 0 ? first : &config->further[i - 1].device);
+    if (index >= 0) CSA_GO(add(set, list, index));
   }
+  if (set->count == 0) status = add_default(set, list);
 done:
   free(taken);
   return status;
@@ -71,9 +82,9 @@ csa_status csa_device_set_reopen(csa_device_set *set, const csa_config_device *f
   csa_device_list list;
   *set = (csa_device_set){0};
   CSA_TRY(csa_device_list_init(&list));
-  const csa_status status = reopen(set, &list, first, config);
+  const csa_status status = add_before(set, &list, first, config);
   csa_device_list_fini(&list);
-  return status == CSA_OK && set->count == 0 ? add(set, NULL) : status;
+  return status;
 }
 
 void csa_device_set_close(csa_device_set *set) {

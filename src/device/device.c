@@ -256,17 +256,13 @@ csa_status csa_device_choose(const csa_device_list *list, const char *name, int 
   return *index >= 0 ? CSA_OK : no_such_device(list, "default (first GPU, else first CPU)");
 }
 
-csa_status csa_device_open(csa_device **out, const char *name) {
-  *out = NULL;
-  csa_device_list list;
-  CSA_TRY(csa_device_list_init(&list));
+csa_status csa_device_open_listed(csa_device **out, const csa_device_list *list, int index) {
   csa_device *device = NULL;
-  int index = -1;
   cl_int error;
   csa_status status;
-  CSA_GO(csa_device_choose(&list, name, &index));
+  *out = NULL;
   CSA_GO(csa_new(&device, 1, sizeof *device));
-  device->info = list.devices[index];
+  device->info = list->devices[index];
   const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->info.platform_id, 0};
   device->context = clCreateContext(properties, 1, &device->info.id, NULL, NULL, &error);
   CSA_GO(csa_cl_check(error, device->info.name, "clCreateContext"));
@@ -278,6 +274,16 @@ csa_status csa_device_open(csa_device **out, const char *name) {
   device = NULL;
 done:
   csa_device_close(device);
+  return status;
+}
+
+csa_status csa_device_open(csa_device **out, const char *name) {
+  csa_device_list list;
+  int index;
+  *out = NULL;
+  CSA_TRY(csa_device_list_init(&list));
+  csa_status status = csa_device_choose(&list, name, &index);
+  if (status == CSA_OK) status = csa_device_open_listed(out, &list, index);
   csa_device_list_fini(&list);
   return status;
 }

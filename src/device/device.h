@@ -67,6 +67,9 @@ struct csa_device {
   struct csa_tuning *tuning;
 };
 
+/* Opens one of a list, which need not live as long; csa_device_open, of clsattn.h, makes a list of its own. */
+csa_status csa_device_open_listed(csa_device **device, const csa_device_list *list, int index);
+
 /* Waits until all that was queued is done. */
 csa_status csa_device_finish(csa_device *device);
 

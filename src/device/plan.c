@@ -43,6 +43,7 @@ csa_status csa_plan_create(csa_plan **out, csa_device *device, csa_choices choic
   CSA_TRY(csa_new(&plan, 1, sizeof *plan));
   plan->device = device;
   plan->choices = choices;
+  snprintf(plan->label, sizeof plan->label, "plan"); /* until something is said */
   CSA_GO(csa_tuning_create(&plan->tuning, choices.tuning != NULL ? choices.tuning : device->tuning));
   plan->choices.tuning = plan->tuning;
   if (asked == CSA_GEMM_AUTO) choose_provider(plan);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "train/ranks.h"
 
@@ -22,7 +21,7 @@ typedef struct {
   size_t *ready;              /* [buckets]: node behind the last that writes there */
   cl_event *arrived;          /* [buckets]; NULL: has no part in this step */
   bool takes;                 /* part in this step */
-  bool follows;               /* is not of the kind of rank 0's first one */
+  bool follows;               /* is not of the first one's kind */
 } lane;
 
 struct csa_reducer {
@@ -32,7 +31,7 @@ struct csa_reducer {
   int bucket_count;
   lane lanes[CSA_REPLICAS_MAX];
   int count;
-  bool mixed; /* ranks are of different kinds */
+  bool mixed_ranks; /* not all of the first one's kind */
 };
 
 static int64_t start_of(const csa_parameters *all, size_t i) {
@@ -111,23 +110,32 @@ static void close_lane(const csa_reducer *r, lane *l) {
   free(l->ready);
 }
 
-/* The same for devices that round alike. */
-static uint64_t kind_of(const csa_replica *replica) {
-  const csa_config_device d = csa_config_device_of(&replica->device->info);
-  char text[sizeof d + 32];
-  const int length = snprintf(text, sizeof text, "%s\n%s\n%s\n%s\n%d\n%d", d.platform, d.device, d.version, d.driver,
-                              d.compute_units, (int)replica->graph->plan->choices.kernels);
-  return XXH3_64bits(text, (size_t)length);
+/* What numbers come out of, bit for bit. */
+typedef struct {
+  csa_config_device device;
+  csa_kernels kernels;
+} kind;
+
+static kind kind_of(const csa_replica *r) {
+  kind k;
+  memset(&k, 0, sizeof k);
+  k.device = csa_config_device_of(&r->device->info);
+  k.kernels = r->graph->plan->choices.kernels;
+  memset(k.device.name, 0, sizeof k.device.name);
+  return k;
 }
 
-static csa_status compare_ranks(csa_reducer *r) {
-  uint64_t *kinds;
-  CSA_TRY(csa_new(&kinds, (size_t)csa_ranks_count(), sizeof *kinds));
-  kinds[csa_ranks_own()] = kind_of(r->lanes[0].replica);
-  const csa_status status = csa_ranks_gather(kinds, sizeof *kinds);
-  for (int i = 0; i < csa_ranks_count(); i++) r->mixed = r->mixed || kinds[i] != kinds[0];
-  for (int i = 0; i < r->count && kinds[csa_ranks_own()] != kinds[0]; i++) r->lanes[i].follows = true;
-  free(kinds);
+static bool same_kind(const kind *a, const kind *b) { return memcmp(a, b, sizeof *a) == 0; }
+
+static csa_status look_at_ranks(csa_reducer *r) {
+  kind *all = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&all, (size_t)csa_ranks_count(), sizeof *all));
+  all[csa_ranks_own()] = kind_of(r->lanes[0].replica);
+  CSA_GO(csa_ranks_gather(all, sizeof *all));
+  for (int i = 1; i < csa_ranks_count(); i++) r->mixed_ranks = r->mixed_ranks || !same_kind(&all[0], &all[i]);
+done:
+  free(all);
   return status;
 }
 
@@ -140,12 +148,14 @@ csa_status csa_reducer_create(csa_reducer **out, const csa_replica *replicas, in
   r->count = count;
   CSA_GO(cut(r, &replicas[0].graph->parameters));
   CSA_GO(csa_new(&r->sums, (size_t)r->bucket_count, sizeof *r->sums));
+  const kind first = kind_of(&replicas[0]);
   for (int i = 0; i < count; i++) {
+    const kind own = kind_of(&replicas[i]);
     r->lanes[i].replica = &replicas[i];
-    r->lanes[i].follows = kind_of(&replicas[i]) != kind_of(&replicas[0]);
+    r->lanes[i].follows = !same_kind(&first, &own);
     CSA_GO(open_lane(r, &r->lanes[i]));
   }
-  CSA_GO(compare_ranks(r));
+  CSA_GO(look_at_ranks(r));
   *out = r;
   r = NULL;
 done:
@@ -303,11 +313,12 @@ csa_status csa_reducer_sum(csa_reducer *r, int slot, float votes[CSA_VOTES]) {
 }
 
 /* Behind the update, and before the next micro-step. Its staging may still be on the way to the device. */
-static csa_status take_over(const csa_reducer *r, const lane *l) {
+static csa_status take_over(const csa_reducer *r, int index) {
+  const lane *l = &r->lanes[index];
   const csa_tensor *values = l->replica->graph->parameters.values;
   const size_t bytes = (size_t)r->elements * sizeof(float);
   CSA_TRY(check(l, clFinish(l->transfers), "clFinish"));
-  if (l != &r->lanes[0]) memcpy(l->staging, r->lanes[0].staging, bytes);
+  if (index > 0) memcpy(l->staging, r->lanes[0].staging, bytes);
   return check(l,
                clEnqueueWriteBuffer(l->replica->device->queue, values->memory, CL_FALSE, byte_of(values, 0), bytes,
                                     l->staging, 0, NULL, NULL),
@@ -316,12 +327,13 @@ static csa_status take_over(const csa_reducer *r, const lane *l) {
 
 csa_status csa_reducer_level(csa_reducer *r) {
   const csa_tensor *values = r->lanes[0].replica->graph->parameters.values;
-  bool any = r->mixed;
+  const bool all = r->mixed_ranks && csa_ranks_own() > 0;
+  bool any = r->mixed_ranks;
   for (int i = 0; i < r->count; i++) any = any || r->lanes[i].follows;
   if (!any) return CSA_OK;
   CSA_TRY(csa_tensor_download(r->lanes[0].replica->device, values, r->lanes[0].staging));
-  if (r->mixed) CSA_TRY(csa_ranks_share(r->lanes[0].staging, (size_t)r->elements * sizeof(float)));
+  if (r->mixed_ranks) CSA_TRY(csa_ranks_share(r->lanes[0].staging, (size_t)r->elements * sizeof(float)));
   for (int i = 0; i < r->count; i++)
-    if (r->lanes[i].follows) CSA_TRY(take_over(r, &r->lanes[i]));
+    if (all || r->lanes[i].follows) CSA_TRY(take_over(r, i));
   return CSA_OK;
 }

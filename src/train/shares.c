@@ -45,7 +45,7 @@ void csa_shares_fini(csa_shares *s) {
   *s = (csa_shares){0};
 }
 
-/* Of a smaller batch: rounded down, and the rest by one to the first who have not got their whole share. */
+/* Of a smaller batch: rounded down, which leaves each below its whole share, and the rest by one to the first. */
 void csa_shares_part(const csa_shares *s, int batch, int index, int *first, int *images) {
   int whole = 0, left = batch;
   for (int i = 0; i < s->count; i++) whole += s->images[i];
@@ -53,10 +53,7 @@ void csa_shares_part(const csa_shares *s, int batch, int index, int *first, int 
   *first = 0;
   for (int i = 0;; i++) {
     *images = (int)((int64_t)batch * s->images[i] / whole);
-    if (left > 0 && *images < s->images[i]) {
-      ++*images;
-      left--;
-    }
+    if (left-- > 0) ++*images;
     if (i == index) return;
     *first += *images;
   }

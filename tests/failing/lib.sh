@@ -80,6 +80,10 @@ prepare() {
   for name; do
     case $name in
       vit | bench) continue ;;
+      several)
+        take several
+        expect 0 "Accuracy" env "${around[@]}" "${command[@]}"
+        mv "$WORK/run" "$WORK/whole-several" ;;
       cnn) expect 0 "Accuracy" "$CLSATTN" train "${cnn[@]}" --out "$WORK/whole-cnn" ;;
       resume)
         cp -r "$WORK/whole-vit" "$WORK/whole-resume"
@@ -101,6 +105,9 @@ take() {
   case $1 in
     vit) command=("$CLSATTN" train "${vit[@]}" --out "$WORK/run") ;;
     cnn) command=("$CLSATTN" train "${cnn[@]}" --out "$WORK/run") ;;
+    several) # which only PoCL makes of one
+      around=(POCL_DEVICES="pthread pthread")
+      command=("$CLSATTN" train "${vit[@]}" --device 0:0,0:1 --accumulate 2 --out "$WORK/run") ;;
     resume)
       cp -r "$WORK/whole-vit" "$WORK/run"
       command=("$CLSATTN" train --resume "$WORK/run" --epochs 2) ;;
@@ -125,10 +132,10 @@ try() {
   take "$1"
   attempt "$2" "${command[@]}"
   case $1 in
-    vit | cnn | resume)
+    vit | cnn | resume | several)
       if [ -e "$WORK/run/config.json" ]; then
         [ "$1" != resume ] || epochs=2
-        [ $last = 0 ] || expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/run" --epochs $epochs
+        [ $last = 0 ] || expect 0 "Accuracy" env "${around[@]}" "$CLSATTN" train --resume "$WORK/run" --epochs $epochs
         cmp "$WORK/whole-$1/model.safetensors" "$WORK/run/model.safetensors" || fail "$*: other weights"
       else
         left=$(find "$WORK/run" -name '*.safetensors' 2>/dev/null)

@@ -16,5 +16,16 @@ expect 0 "Accuracy" "$CLSATTN" "${train[@]}" --device "$list" --out "$WORK/all"
 close "$WORK/one" "$WORK/all" 2e-4
 golden=$(dirname "$0")/../golden/vit-tiny.safetensors
 expect 0 "agree" "$CLSATTN" verify --device "$list" --kernels portable --gemm native "$golden"
+
+# A process for each, in which nothing else differs.
+ranks=
+if "$CLSATTN" --version | grep -qE '^  MPI +Open MPI'; then
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  apps=()
+  for device in "${devices[@]}"; do apps+=(: -n 1 "$CLSATTN" "${train[@]}" --device "$device" --out "$WORK/ranks"); done
+  expect 0 "Accuracy" mpirun --oversubscribe "${apps[@]:1}"
+  close "$WORK/one" "$WORK/ranks" 2e-4
+  ranks=", and as ranks"
+fi
 [ $failures = 0 ] || exit 1
-echo "${#devices[@]} platforms: $(grep -oE '"platform": "[^"]*"' "$WORK/all/config.json" | sed 's/.*: //' | tr '\n' ' ')"
+echo "${#devices[@]} platforms: $(grep -oE '"platform": "[^"]*"' "$WORK/all/config.json" | sed 's/.*: //' | tr '\n' ' ')$ranks"
