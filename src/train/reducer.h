@@ -26,8 +26,8 @@ enum { CSA_VOTE_STOP, CSA_VOTE_FETCH, CSA_VOTE_SAVE, CSA_VOTES };
  * become the sums of all ranks'. */
 csa_status csa_reducer_sum(csa_reducer *reducer, int slot, float votes[CSA_VOTES]);
 
-/* Devices of different kinds round differently, so that what they make of the same gradients would part by and by: those
- * that are not of the first one's kind take over its parameters, as they are now. */
+/* Devices of different kinds round differently, so that what they make of the same gradients would part by and by:
+ * those that are not of the first one's kind take over its parameters, as they are now. */
 csa_status csa_reducer_level(csa_reducer *reducer);
 
 #endif
