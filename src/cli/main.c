@@ -8,6 +8,7 @@
 #include "cli/launch.h"
 #include "cli/live.h"
 #include "cli/stop.h"
+#include "cli/threads.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "device/apart.h"
@@ -108,10 +109,7 @@ int main(int argc, char **argv) {
   csa_json_watch();
   csa_log_to(print_log);
   csa_apart_with("/proc/self/exe");
-  /* Without the first, PoCL may put all its workers on one core; without the second, it compiles every kernel twice,
-   * for its binary and for the first launch. They must be set before the first OpenCL call. */
-  setenv("POCL_AFFINITY", "1", 0);
-  setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
+  csa_threads_prepare();
   const csa_status status = true_reason(dispatch(argc, argv));
   return csa_launch_leave(status, status == CSA_INTERRUPTED ? csa_stop_exit_code() : csa_exit_code(status));
 }

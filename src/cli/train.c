@@ -8,6 +8,7 @@
 #include "cli/fetch.h"
 #include "cli/live.h"
 #include "cli/stop.h"
+#include "cli/threads.h"
 #include "cli/training.h"
 #include "model/weights.h"
 #include "train/ranks.h"
@@ -208,6 +209,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   } else {
     CSA_GO(to_config(s, &config));
   }
+  csa_threads_limit(config.threads);
   if (resume && s->common.device == NULL) /* before much is fetched */
     CSA_GO(csa_device_set_reopen(&set, &before, &config));
   else

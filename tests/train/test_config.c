@@ -40,6 +40,7 @@ static const csa_config settings = {.architecture = {.model = "vit",
                                     .freeze = "conv1.*,fc.bias",
                                     .seed = UINT64_MAX - 1,
                                     .init = "start.safetensors",
+                                    .threads = 3,
                                     .log_every = 17,
                                     .checkpoint_every = 0.25,
                                     .choices = {.kernels = CSA_KERNELS_PORTABLE,
@@ -90,6 +91,7 @@ static void assert_same(const csa_config *a, const csa_config *b) {
   assert_string_equal(a->freeze, b->freeze);
   assert_true(a->seed == b->seed);
   assert_string_equal(a->init, b->init);
+  assert_int_equal(a->threads, b->threads);
   assert_int_equal(a->log_every, b->log_every);
   assert_true(a->checkpoint_every == b->checkpoint_every);
   assert_int_equal(a->choices.kernels, b->choices.kernels);
@@ -237,7 +239,8 @@ static void test_older_run(void **state) {
   (void)state;
   static const char *const newer[] = {"schedule", "warmup",    "step_epochs", "step_factor",
                                       "decay",    "clip_norm", "ema",         "label_smoothing",
-                                      "augment",  "val_split", "patience",    "freeze"};
+                                      "augment",  "val_split", "patience",    "freeze",
+                                      "threads"};
   const char *path = test_path(test_folder(), "config.json");
   json_t *root = good_json();
   static csa_config got;
