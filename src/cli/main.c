@@ -30,7 +30,7 @@ static const struct {
     {"compare", csa_command_compare, "train both models and compare them"},
     {"bench", csa_command_bench, "measure speed, kernel by kernel"},
     {"tune", csa_command_tune, "find the parameters that serve a device best"},
-    {"verify", csa_command_verify, "run a golden file and compare with its numbers"},
+    {"verify", csa_command_verify, "test kernels, and compare with a golden file's numbers"},
     {"data", csa_command_data, "list, describe and fetch data sets"},
     {"runs", csa_command_runs, "list run folders and how they stand"},
     {"cache", csa_command_cache, "show or clear the compiled kernels that are kept"},
@@ -75,7 +75,16 @@ csa_status csa_print_json(json_t *root) {
   return csa_flush_output();
 }
 
+static csa_status no_command(void) {
+  char names[512] = "";
+  size_t used = 0;
+  for (int i = 0; i < COMMANDS && used < sizeof names; i++)
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", commands[i].name);
+  return csa_fail(CSA_USAGE, "COMMAND is missing\n  there are: %s\n  see clsattn --help", names);
+}
+
 static csa_status dispatch(int argc, char **argv) {
+  if (argc < 2) return no_command();
   if (strcmp(argv[1], "--version") == 0) return csa_print_about(argc > 2 && strcmp(argv[2], "--json") == 0);
   if (strcmp(argv[1], "--help") == 0) {
     print_usage(stdout);
@@ -102,10 +111,6 @@ static csa_status true_reason(csa_status status) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 2) {
-    print_usage(stderr);
-    return csa_exit_code(CSA_USAGE);
-  }
   csa_json_watch();
   csa_log_to(print_log);
   csa_apart_with("/proc/self/exe");
