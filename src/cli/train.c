@@ -232,7 +232,10 @@ csa_status csa_command_train(int argc, char **argv) {
   train_settings s = {0};
   const csa_option own[] = {
       {"out", "DIR", CSA_OPTION_TEXT, &s.out, "the run's folder (default runs/MODEL-DEVICE-DATE)", false},
-      {"resume", "DIR", CSA_OPTION_TEXT, &s.resume, "go on with the run in DIR, with its settings", false},
+      {"resume", "DIR", CSA_OPTION_TEXT, &s.resume,
+       "go on with the run in DIR, with its settings; other --epochs, --device, --on-nan, --log-every and "
+       "--checkpoint-every may be given",
+       false},
       {"init", "FILE", CSA_OPTION_TEXT, &s.init,
        "start from these weights, safetensors of the same model; for other classes all but fc is taken", false},
       {"dry-run", NULL, CSA_OPTION_FLAG, &s.dry_run, "print tensors, launches and memory, and stop", false},
