@@ -8,12 +8,6 @@ make_data data 60 20
 echo '{"model": "vit", "sizes": {"embed": 16, "heads": 2, "layers": 2, "hidden": 32}}' >vit.json
 settings=(--data data --epochs 1 --batch 10)
 
-# has WHAT FILE FIELDS: FILE is JSON of these fields, in any order: NAME for a fraction, NAME:KIND for another kind.
-has() {
-  tr -s ' \n' '\n' <<<"$3" | sed '/^$/d; /:/! s/$/:number/; s/:/ /' | LC_ALL=C sort -u >wanted
-  "$FIELDS" "$2" | LC_ALL=C sort -u >got || fail "$1: no JSON: $(head -n 3 "$2")"
-  diff wanted got >apart || fail "$1: its fields, wanted < and got >: $(grep '^[<>]' apart)"
-}
 # document FIELDS COMMAND...: it succeeds, and its stdout is a document of these fields.
 document() {
   expect 0 "" "$CLSATTN" "${@:2}"
@@ -64,6 +58,29 @@ metadata held/checkpoint.safetensors | "$FIELDS" - | sed 's/ .*//; s/^__metadata
 [ "$(cat names)" = "clsattn conv first format gemm kernels mean param precision progress scaler second tuning" ] ||
   fail "the checkpoint: $(cat names)"
 
+# every option that is a setting has its key
+settings_of() { "$CLSATTN" train --help | sed -n 's/^  --\([a-z-]*\) [^ ].*/\1/p'; }
+options=(epochs:2 batch:20 accumulate:2 shares:1 lr:0.5 seed:7 optimizer:sgd schedule:step warmup:0.5 step-epochs:2.5 step-factor:0.25
+  weight-decay:0.5 decay:weights clip-norm:0.5 label-smoothing:0.25 ema:0.5 "augment:flip,cutout=4" val-split:0.5 patience:3 freeze:fc.bias
+  on-nan:skip threads:1 log-every:3 checkpoint-every:90s limit-train:40 limit-test:10 gemm:native kernels:portable conv:direct
+  precision:f16 patches:grid)
+given=()
+for option in "${options[@]}"; do given+=("--${option%%:*}" "${option#*:}"); done
+left=$(settings_of | grep -vxE "$(printf '%s|' "${options[@]%%:*}")model|config|data|device|out|resume|init")
+[ -z "$left" ] || fail "options that this test does not give: $left"
+expect 0 "Accuracy" "$CLSATTN" train --config vit.json --data data "${given[@]}" --out options
+for option in "${options[@]}"; do
+  key=${option%%:*} value=${option#*:}
+  [ "$key" = checkpoint-every ] && value=90.0
+  grep -qE "^ *\"${key//-/_}\": \"?$value\"?,?$" options/config.json || fail "--$key $value: $(grep "\"${key//-/_}\"" options/config.json)"
+done
+
+for conv in direct winograd; do
+  expect 0 "total" "$CLSATTN" train --model cnn --data data --batch 10 --dry-run --conv $conv
+  [ "$(grep -c winograd stdout)" -gt 0 ] && conv_got=winograd || conv_got=direct
+  [ $conv_got = $conv ] || fail "--conv $conv: launches are $conv_got"
+done
+
 document "accuracy loss images:whole per_class[].class:text per_class[].accuracy confusion[][]:whole images_per_s device:text" \
   eval --weights plain/model.safetensors --data data --json
 "$CLSATTN" devices --json >all.json
@@ -77,6 +94,27 @@ golden=$(dirname "$KERNELS")/tests/golden/vit-tiny.safetensors
 document "ok:truth checks[].name:text checks[].error checks[].tolerance checks[].ok:truth" verify --json --dump dump "$golden"
 metadata dump | "$FIELDS" - | sed '/^__metadata__ /d; s/[. ].*//' | sort -u | xargs >names
 [ "$(cat names)" = "after1 final_logits grad logits loss losses" ] || fail "--dump: $(cat names)"
+# a golden file of which only parameters, images and labels are known
+python3 - "$golden" bare <<'END'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+start = 8 + struct.unpack("<Q", data[:8])[0]
+head, body = {}, b""
+for name, tensor in json.loads(data[8:start]).items():
+    if name.startswith("param.") or name in ("inputs_all", "labels_all"):
+        begin, end = tensor["data_offsets"]
+        tensor["data_offsets"] = [len(body), len(body) + end - begin]
+        body += data[start + begin : start + end]
+    elif name != "__metadata__":
+        continue
+    head[name] = tensor
+text = json.dumps(head).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + body)
+END
+document "ok:truth checks:list" verify --json --dump bare-dump bare
+cmp dump bare-dump || fail "--dump: other values where none are expected"
+expect 3 "bare: has no expected values" "$CLSATTN" verify bare
+
 if ! "$CLSATTN" --version | grep -q '^  images *no$'; then
   PICTURE=${CLSATTN_TEST_PICTURE:?the path of picture}
   "$PICTURE" make data/test_batch.bin 0 0.png && head -c 100 0.png >cut.png
