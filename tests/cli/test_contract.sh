@@ -58,6 +58,31 @@ metadata held/checkpoint.safetensors | "$FIELDS" - | sed 's/ .*//; s/^__metadata
 [ "$(cat names)" = "clsattn conv first format gemm kernels mean param precision progress scaler second tuning" ] ||
   fail "the checkpoint: $(cat names)"
 
+# where a run goes by default, and on which device: the one of the environment, unless the command line names another
+device=$("$CLSATTN" devices --json | sed -n 's/^ *"name": "\(.*\)",$/\1/p' | head -n 1)
+expect 0 "Accuracy" env CLSATTN_DEVICE="$device" "$CLSATTN" train --model vit --data data --limit-train 10 --limit-test 10 --epochs 1
+ls runs >names
+grep -qxE "vit-$device-[0-9]{8}-[0-9]{6}" names || fail "the default run folder: $(cat names)"
+weights=runs/$(head -n 1 names)/model.safetensors
+expect 4 "nv99: no such device" env CLSATTN_DEVICE=nv99 "$CLSATTN" eval --weights "$weights" --data data
+expect 0 '"loss": ' env CLSATTN_DEVICE=nv99 "$CLSATTN" eval --weights "$weights" --data data --device "$device" --json
+sed '/_per_s/d' stdout >told
+
+# weights that do not say what they are of: nothing is guessed
+python3 - "$weights" mute <<'END'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+start = 8 + struct.unpack("<Q", data[:8])[0]
+head = json.loads(data[8:start])
+del head["__metadata__"]
+text = json.dumps(head).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + data[start:])
+END
+expect 2 "mute: does not say which model it is" "$CLSATTN" eval --weights mute --data data
+expect 2 "mute: does not say how images are cut" "$CLSATTN" eval --weights mute --model vit --data data
+expect 0 '"loss": ' "$CLSATTN" eval --weights mute --model vit --patches rows --data data --json
+cmp <(sed '/_per_s/d' stdout) told || fail "weights without metadata: other figures"
+
 # every option that is a setting has its key
 settings_of() { "$CLSATTN" train --help | sed -n 's/^  --\([a-z-]*\) [^ ].*/\1/p'; }
 options=(epochs:2 batch:20 accumulate:2 shares:1 lr:0.5 seed:7 optimizer:sgd schedule:step warmup:0.5 step-epochs:2.5 step-factor:0.25
@@ -78,7 +103,7 @@ done
 for conv in direct winograd; do
   expect 0 "total" "$CLSATTN" train --model cnn --data data --batch 10 --dry-run --conv $conv
   [ "$(grep -c winograd stdout)" -gt 0 ] && conv_got=winograd || conv_got=direct
-  [ $conv_got = $conv ] || fail "--conv $conv: launches are $conv_got"
+  [ "$conv_got" = "$conv" ] || fail "--conv $conv: launches are $conv_got"
 done
 
 document "accuracy loss images:whole per_class[].class:text per_class[].accuracy confusion[][]:whole images_per_s device:text" \

@@ -59,7 +59,7 @@ offers "$WORK/folder" clsattn train --resume "$WORK/f"
 readme=$(dirname "$KERNELS")/README.md
 for name in CLSATTN_DEVICE CLSATTN_DATA CLSATTN_CIFAR10_URL CLSATTN_CIFAR100_URL CLSATTN_KERNEL_DIR NO_COLOR XDG_CACHE_HOME \
   XDG_DATA_HOME OCL_ICD_VENDORS POCL_AFFINITY config.json metrics.jsonl model.safetensors best.safetensors checkpoint.safetensors \
-  curves.svg report.html compare.md compare.html; do
+  curves.svg report.html compare.md compare.json compare.html; do
   for file in "$documents/clsattn.1" "$readme"; do grep -qwF "$name" "$file" || fail "$file lacks $name"; done
 done
 
