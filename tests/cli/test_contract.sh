@@ -181,6 +181,6 @@ silent 3 "none" "$CLSATTN" runs none --json
 silent 1 "in it already" "$CLSATTN" train --config vit.json "${settings[@]}" --out plain --json
 
 # a checkpoint of a version to come
-sed '1s/"format":"3"/"format":"4"/' plain/checkpoint.safetensors >later && mv later plain/checkpoint.safetensors
-silent 3 "checkpoint: format 4: this clsattn" "$CLSATTN" train --resume plain --epochs 2 --json
+sed '1s/"format":"[0-9]"/"format":"9"/' plain/checkpoint.safetensors >later && mv later plain/checkpoint.safetensors
+silent 3 "checkpoint: format 9: this clsattn" "$CLSATTN" train --resume plain --epochs 2 --json
 finish

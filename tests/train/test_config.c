@@ -237,10 +237,9 @@ static void test_wrong_types(void **state) {
 /* A run from before there were schedules and the like had none. */
 static void test_older_run(void **state) {
   (void)state;
-  static const char *const newer[] = {"schedule", "warmup",    "step_epochs", "step_factor",
-                                      "decay",    "clip_norm", "ema",         "label_smoothing",
-                                      "augment",  "val_split", "patience",    "freeze",
-                                      "threads"};
+  static const char *const newer[] = {"schedule",  "warmup", "step_epochs",     "step_factor", "decay",
+                                      "clip_norm", "ema",    "label_smoothing", "augment",     "val_split",
+                                      "patience",  "freeze", "threads"};
   const char *path = test_path(test_folder(), "config.json");
   json_t *root = good_json();
   static csa_config got;
