@@ -59,7 +59,7 @@ typedef struct csa_plan {
 csa_status csa_plan_create(csa_plan **plan, csa_device *device, csa_choices choices);
 void csa_plan_destroy(csa_plan *plan);
 
-/* A new tensor, the plan's. Names are for people. More than 2^31-1 elements are CSA_MEMORY. */
+/* A new tensor, the plan's. Names are for people. More than CSA_ELEMENTS_MAX elements are CSA_MEMORY. */
 csa_status csa_plan_tensor(csa_plan *plan, csa_role role, csa_dtype dtype, csa_shape shape, csa_tensor **tensor,
                            const char *name_format, ...) __attribute__((format(printf, 6, 7)));
 

@@ -208,7 +208,7 @@ static void test_build_error(void **state) {
 
 static void test_too_many_elements(void **state) {
   (void)state;
-  static const int64_t big = INT32_MAX, huge = INT64_MAX;
+  static const int64_t big = CSA_ELEMENTS_MAX, huge = INT64_MAX;
   const csa_shape shapes[] = {csa_shape1(big + 1),  csa_shape2(65536, 32768),       csa_shape1(huge),
                               csa_shape2(2, huge),  csa_shape4(big, big, big, big), csa_shape2(0, huge),
                               csa_shape3(-1, 5, 5), csa_shape2(huge, huge)};
