@@ -1,4 +1,4 @@
-/* The list `reduce` of a step over several devices: the gradients of all replicas, and of all ranks, become their sum
+/* The sum of a step over several devices: the gradients of all replicas, and of all ranks, become their sum
  * (each is weighted by its images already, see cl/loss.cl), and with them the row of the history that the loss is in.
  *
  * It goes bucket by bucket, a part of the flat gradient tensor at a time, from its end, where backward begins: while
