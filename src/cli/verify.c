@@ -85,8 +85,7 @@ static csa_status flatten(const csa_divergence *d, csa_verification *v) {
   for (size_t i = 0; i < d->count; i++)
     for (int kind = 0; kind < CSA_KINDS; kind++) {
       if (d->rows[i].kinds[kind].name[0] == '\0') continue;
-      CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
-      v->checks[v->count++] = d->rows[i].kinds[kind];
+      CSA_TRY(csa_verification_add(v, &d->rows[i].kinds[kind]));
     }
   return CSA_OK;
 }
