@@ -5,6 +5,7 @@
 #include "cli/bench_run.h"
 #include "cli/commands.h"
 #include "cli/fetch.h"
+#include "cli/output.h"
 #include "cli/stop.h"
 #include "cli/training.h"
 #include "core/file.h"

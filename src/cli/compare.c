@@ -7,6 +7,7 @@
 #include "cli/compare_report.h"
 #include "cli/fetch.h"
 #include "cli/live.h"
+#include "cli/output.h"
 #include "cli/stop.h"
 #include "cli/threads.h"
 #include "cli/training.h"

@@ -1,5 +1,4 @@
 /* clsattn COMMAND [options]: a table of commands. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/launch.h"
 #include "cli/live.h"
+#include "cli/output.h"
 #include "cli/stop.h"
 #include "cli/threads.h"
 #include "core/json.h"
@@ -54,25 +54,6 @@ static void print_log(const char *line) {
   if (csa_ranks_own() > 0) return;
   csa_live_clear();
   fprintf(stderr, "clsattn: %s\n", line);
-}
-
-csa_status csa_flush_output(void) {
-  if (fflush(stdout) == 0 && !ferror(stdout)) return CSA_OK;
-  return csa_fail(CSA_OUTPUT, "stdout: %s", strerror(errno));
-}
-
-csa_status csa_print_json(json_t *root) {
-  char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
-  json_decref(root);
-  const csa_status whole = csa_json_check();
-  if (whole != CSA_OK) {
-    free(text);
-    return whole;
-  }
-  if (text == NULL) return csa_fail(CSA_FAILED, "json: a figure is not finite, or a text is not UTF-8");
-  puts(text);
-  free(text);
-  return csa_flush_output();
 }
 
 static csa_status no_command(void) {

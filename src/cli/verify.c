@@ -7,6 +7,7 @@
 #include "cli/choices.h"
 #include "cli/commands.h"
 #include "cli/device_set.h"
+#include "cli/output.h"
 #include "train/against.h"
 #include "train/determinism.h"
 #include "train/selftest.h"
