@@ -146,26 +146,6 @@ GROUP_FUNCTION void share(float *parts, const int count, __local float *scratch)
 #endif
 }
 
-/* A lane's largest score and sum of exponentials become those of its row; what the lane has added up must be multiplied
- * by the result. With several lanes tiles are free afterwards. Every item calls it. */
-GROUP_FUNCTION float join_lanes(float *most, float *total, __local float *scratch) {
-#if QUERY_LANES > 1
-  const int me = (int)get_local_id(0), first = me - me / COLUMN_ITEMS % QUERY_LANES * COLUMN_ITEMS;
-  const float own = *most;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  scratch[me] = *most;
-  scratch[WG + me] = *total;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (int l = 0; l < QUERY_LANES; l++) *most = fmax(*most, scratch[first + l * COLUMN_ITEMS]);
-  *total = 0.0f;
-  for (int l = 0; l < QUERY_LANES; l++)
-    *total += scratch[WG + first + l * COLUMN_ITEMS] * exp(scratch[first + l * COLUMN_ITEMS] - *most);
-  return exp(own - *most);
-#else
-  return 1.0f;
-#endif
-}
-
 /* Writes factor * the sum over lanes of their parts of a row, if there is such a row. `tile` is free, and so again
  * after the next barrier. Every item calls it. */
 GROUP_FUNCTION void store_sum(__global storage *row, const bool there, const float4 part[VECTORS], const int lanes,
@@ -241,9 +221,20 @@ kernel NARROW __attribute__((reqd_work_group_size(WG, 1, 1))) void attention_for
         }
       }
     }
-    const float shrink = join_lanes(&most, &total, scratch);
+    const float own = most;
+    if (QUERY_LANES > 1) {
+      barrier(CLK_LOCAL_MEM_FENCE);
+      scratch[me] = most;
+      scratch[WG + me] = total;
+      barrier(CLK_LOCAL_MEM_FENCE);
+      const int mine = me - lane * COLUMN_ITEMS;
+      for (int l = 0; l < QUERY_LANES; l++) most = fmax(most, scratch[mine + l * COLUMN_ITEMS]);
+      total = 0.0f;
+      for (int l = 0; l < QUERY_LANES; l++)
+        total += scratch[WG + mine + l * COLUMN_ITEMS] * exp(scratch[mine + l * COLUMN_ITEMS] - most);
 #pragma unroll
-    for (int v = 0; v < VECTORS; v++) sum[v] *= shrink;
+      for (int v = 0; v < VECTORS; v++) sum[v] *= exp(own - most);
+    }
     store_sum(y + query_row * COLS + pair % HEADS * HEAD, i < QUERIES, sum, QUERY_LANES, 1.0f / total, keys);
     if (i < QUERIES && lane == 0 && column == 0) lse[(long)pair * QUERIES + i] = most + log(total);
   }
