@@ -5,7 +5,7 @@
  * forward:         s_ij = SCALE * q_i . k_j,  p_ij = exp(s_ij - lse_i),  y_i = sum_j p_ij v_j, with a running maximum
  *                  and sum (Milakov and Gimelshein 2018); lse [N, H, Tq] = log sum_j exp(s_ij) is kept for backward,
  *                  which computes p again from it.
- * query_backward:  delta_i = dy_i . y_i,  ds_ij = p_ij (dy_i . v_j - delta_i),  dq_i = SCALE sum_j ds_ij k_j;
+ * query_backward:  delta_i = dy_i . y_i, as lse,  ds_ij = p_ij (dy_i . v_j - delta_i),  dq_i = SCALE sum_j ds_ij k_j;
  * key_backward:    dk_j = SCALE sum_i ds_ij q_i,  dv_j = sum_i p_ij dy_i, with the delta that query_backward wrote.
  *
  * A group makes a block of rows (queries, or keys in key_backward) of one (image, head); what these meet passes through
@@ -20,9 +20,12 @@
  * COLUMN_ITEMS: so many that an item holds few enough columns; QUERY_LANES, KEY_LANES: LANES of a query's row and of a
  * key's: more than one where rows alone would leave items idle. All are powers of two, and their products with
  * COLUMN_ITEMS divide WG. KEY_TILE, QUERY_TILE: rows of a tile, multiples of QUERY_LANES * AT_ONCE (KEY_LANES *
- * KEY_AT_ONCE), and no fewer than WG / (2 * COLUMN_ITEMS). AT_ONCE, KEY_AT_ONCE, no more than that: rows of a tile that
- * a lane takes together; compilers that take several such steps at a time run out of registers, hence `unroll 1`.
- * attention_tiling in src/layers/attention_core.c chooses them all. */
+ * KEY_AT_ONCE), and with several lanes no fewer than WG / (2 * COLUMN_ITEMS), as a tile then holds their sums. AT_ONCE,
+ * KEY_AT_ONCE, no more than that: rows of a tile that a lane takes together; compilers that take several such steps at
+ * a time run out of registers, hence `unroll 1`. attention_tiling in src/layers/attention_core.c chooses them all.
+ *
+ * SUB_GROUP: the least width of sub-groups, where the device lets a kernel ask for one. Items hold many registers, and
+ * the narrower a sub-group, the more each of its items has. */
 
 #ifndef COLUMN_ITEMS
 #define COLUMN_ITEMS 1
@@ -34,8 +37,6 @@
 #define KEY_AT_ONCE 2
 #endif
 
-/* SUB_GROUP: the least width of sub-groups, where the device lets a kernel ask for one. Items hold many registers, and
- * the narrower a sub-group, the more each of its items has. */
 #ifdef SUB_GROUP
 #define NARROW __attribute__((intel_reqd_sub_group_size(SUB_GROUP)))
 #else

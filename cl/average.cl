@@ -1,7 +1,7 @@
 /* Global average pooling: x [images, PIXELS, COLS] -> y [images, COLS], the mean over pixels. PIXELS, COLS.
  *
- * Forward takes an image and a strip of columns a group: up to WG side by side, and where they are fewer, several
- * pixels at a time. */
+ * In forward a group takes an image and a strip of columns: up to WG side by side, and where they are fewer, several
+ * pixels at a time. In backward an item takes an element of dx. */
 
 kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void average_forward(IN(storage, x), OUT(storage, y),
                                                                             const int images) {

@@ -5,15 +5,19 @@
  *             training. Values are taken relative to the chunk's first row: the square of its distance from the mean is
  *             at most rows times the variance, so nothing cancels, however large the mean is.
  * finish:     stats [2, COLS]: mean and 1 / sqrt(var + eps): in training the batch's, in evaluation the running ones.
- *             Where SEEN is defined, seen_mean and seen_var [COLS], times beta, += mean and unbiased variance, times
- * the batch's share of the step's images, in training: what the running ones are to move towards. normalize:  h = (x -
- * mean) / sqrt(var + eps),  y = weight * h + bias,  then max(y, 0) if RELU is defined,
+ *             Where SEEN is defined, seen_mean and seen_var [COLS] become beta * what they were, and in training
+ *             + share * mean and unbiased variance, share: active / images of the step. The optimizer moves the
+ *             running ones towards that (cl/optimizer.cl).
+ * normalize:  h = (x - mean) / sqrt(var + eps),  y = weight * h + bias,  then max(y, 0) if RELU is defined,
  *             + residual if RESIDUAL is.
- * sums:       d = dy (0 where RELU cut);  parts [chunks, 2, COLS]: sums of d * h and of d.
+ * sums:       d = dy (0 where RELU cut);  parts [chunks, 2, COLS]: sums of d * h and of d. Added up, sums [2, COLS],
+ *             they are the gradients of weight and bias.
  * backward:   dx = weight * (d - mean(d) - h * mean(d * h)) / sqrt(var + eps), 0 beyond the active images; in
- *             evaluation, where statistics are constants, without the means. sums [2, COLS]; dx may be dy.
+ *             evaluation, where statistics are constants, without the means. The means come of sums; dx may be dy.
  *
- * COLS: any. A group takes a chunk of rows and a strip of columns, several rows at a time where columns are few. */
+ * COLS: any. In statistics and sums a group takes a chunk of rows and a strip of columns, in finish a strip and all
+ * chunks: up to WG columns side by side, and where they are fewer, several rows (chunks) at a time. In normalize and
+ * backward an item takes an element. */
 
 #define WIDTH (group_width(COLS))
 #define STRIPS ((COLS + WIDTH - 1) / WIDTH)

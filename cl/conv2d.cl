@@ -1,10 +1,10 @@
 /* Convolution of 3 x 3 with padding 1, in the form of matrix products (im2col; Chellapilla et al. 2006).
  * x [images, H, W, CI], weights [3, 3, CI, CO].
  *
- * columns: cols[n, y, x, ky, kx, c] = x[n, y + ky - 1, x + kx - 1, c], 0 outside; then y = cols W + b.
+ * columns: cols[image, y, x, ky, kx, c] = x[image, y + ky - 1, x + kx - 1, c], 0 outside; then y = cols W + b.
  * image:   the reverse: dx sums the up to nine dcols that read it, in the order of (ky, kx).
  *
- * HEIGHT, WIDTH: H, W; CI. */
+ * An item makes one of the n elements of cols or dx. HEIGHT, WIDTH: H, W; CI. */
 
 #define PIXELS (HEIGHT * WIDTH)
 

@@ -5,7 +5,7 @@
  * weights: parts[chunk, ky, kx, c, o] = sum of x * dy over the chunk_rows rows of pixels of a chunk, for dW; `rows` in
  *          all images.
  *
- * HEIGHT, WIDTH: H, W; CI; CO. */
+ * An item makes one of the n elements of y or parts. HEIGHT, WIDTH: H, W; CI; CO. */
 
 #define PIXELS (HEIGHT * WIDTH)
 

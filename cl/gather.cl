@@ -1,11 +1,12 @@
-/* Fills a batch from a data set kept as bytes: x [N, H, W, C] floats, labels [N].
+/* Fills a batch from a data set kept as bytes: x [N, H, W, C], labels [N]; `pixels`: N * H * W.
  *
  * The n-th image of the batch is number indices[state.offset + n] of images [count, C, H, W]; each byte b becomes
  * (b / 255 - 0.5) / 0.5 by real divisions, as PyTorch's ToTensor and Normalize(0.5, 0.5) make it. Images beyond the
  * active ones are zeros of class 0. PIXELS: H * W; CHANNELS: C; RUN: pixels of a work-item, which divides PIXELS.
  *
  * AUGMENT: each image is cropped from within a black frame of CROP pixels, mirrored where FLIP is 1 and the draw says
- * so, and a square of CUTOUT pixels becomes 0, as data/augment.h says it; WIDTH: W. */
+ * so, and a square of CUTOUT pixels becomes 0, as data/augment.h says it; WIDTH: W. The draw is that of the image's
+ * number in the step, state.first + n: the same, however devices share the step. */
 
 static inline float normalized(const float byte) { return (byte / 255.0f - 0.5f) / 0.5f; }
 

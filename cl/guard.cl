@@ -5,9 +5,8 @@
  *         would make Adam's second moment infinite, and with it the parameter stay as it is for ever.
  * end:    from that, and from the step's sum of losses in history [slots, 2] where LOSS is defined, `finite`:
  *         1: update; 0: the gradients overflowed by the loss's scale (cl/scale.cl); -1: the numbers are wrong.
- *         guard [2]: wrong steps, and the first of them, counted from 1, or 0. With STOP defined nothing is updated
- *         from that one on: the host, which looks later, finds what it began with, but for running statistics, which
- *         move in forward (cl/batchnorm.cl). */
+ *         guard [2]: steps with -1, and the first of them, counted from 1, or 0. With STOP defined nothing is updated
+ *         from that one on, and all steps count as wrong: the host, which looks later, finds what it began with. */
 
 typedef struct {
   int wrong, first;

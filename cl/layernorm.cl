@@ -5,8 +5,8 @@
  * backward:  d = dy (0 where RELU cut),  g = d * gamma,
  *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps), + other, the rest of the gradient of x, if
  *            JOIN_OTHER is defined; dx may be dy;
- *            parts [chunks * GROUP_ROWS, 2 * COLS]: sums of d * h and of d, for dgamma and dbeta, over the rows of a
- * chunk, of which each of GROUP_ROWS that a group has at a time sums its own.
+ *            parts [chunks * GROUP_ROWS, 2 * COLS]: sums of d * h and of d, for dgamma and dbeta. A group takes a
+ *            chunk of rows, GROUP_ROWS at a time; every GROUP_ROWS-th row of a chunk goes into the same sums.
  *
  * A row belongs to ROW_ITEMS work-items (common.clh), each of which takes every ROW_ITEMS-th column. COLS: any. */
 

@@ -1,6 +1,6 @@
 /* The parts of a linear layer that are not matrix products.
  *
- * linear_relu_backward: dz = 0 where y <= 0, else dy; y is the layer's output after ReLU. */
+ * relu_backward: dz = 0 where y <= 0, else dy; y is the output of a linear or convolution layer, after ReLU. */
 
 kernel void linear_relu_backward(IN(storage, dy), IN(storage, y), OUT(storage, dz), const int n) {
   OPEN_IN(storage, dy);

@@ -1,9 +1,10 @@
 /* Softmax cross-entropy, the mean over the step's images. x [N, CLASSES] logits, labels [N].
  *
- * loss_forward:  loss_n = log sum_c exp(x_nc) - x_n,label;  dx = scale (softmax(x) - onehot(label)) / images, and 0
- * for images beyond the active ones; prediction_n = the first class with the largest logit. loss_collect:
- * history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group; a step's parts are
- * added up there.
+ * loss_forward: loss_n = log sum_c exp(x_nc) - x_n,label;  dx = scale (softmax(x) - onehot(label)) / images, where
+ *               `images` are all of the step's, of which this batch may be a part; 0 beyond the active images;
+ *               prediction_n = the first class with the largest logit.
+ * loss_collect: history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group; a
+ *               part of a step after the first adds to what is there.
  *
  * SMOOTHING e, where defined, takes the place of the label by (1 - e) onehot(label) + e / CLASSES in training (Szegedy
  * et al. 2016, section 7): loss_n = log sum_c exp(x_nc) - (1 - e) x_n,label - e mean_c x_nc. Evaluation keeps the

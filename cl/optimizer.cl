@@ -2,12 +2,13 @@
  * loss's scale, clipped (cl/clip.cl), w the parameter. Without effect in a step whose numbers are not finite
  * (cl/guard.cl).
  *
- * adam:  g += decay * w (Adam; Kingma and Ba 2014), or w -= lr * decay * w (AdamW, DECOUPLED defined; Loshchilov and
- *        Hutter 2017);  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2, where
- *        rest = 1 - b comes from the host, in double;
- *        w -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps).
- * sgd:   g += decay * w;  m = momentum * m + g;  w -= lr * m.
- * buffers: what is no parameter (layers/layer.h) moves: w += momentum * (seen - w). */
+ * adam:    g += decay * w (Adam; Kingma and Ba 2014), or w -= lr * decay * w (AdamW, DECOUPLED defined; Loshchilov and
+ *          Hutter 2017);  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;
+ *          w -= lr / (1-b1^t) * m / (sqrt(v) / sqrt(1-b2^t) + eps).
+ *          The host makes rest = 1 - b in double, as a float b would leave few digits of it.
+ * sgd:     g += decay * w;  m = momentum * m + g;  w -= lr * m.
+ * buffers: w is no parameter, but a buffer (layers/layer.h); in place of a gradient it has what the step saw, which is
+ *          neither scaled nor clipped: w = (1-momentum) w + momentum seen. */
 
 kernel void optimizer_adam(OUT(float, w), IN(float, gradient), OUT(float, m), OUT(float, v), STATE(state), const int n,
                            const float beta1, const float rest1, const float beta2, const float rest2,

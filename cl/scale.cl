@@ -7,7 +7,7 @@
  *
  * begin:  the step's scale goes into step_state.
  * end:    from step_state's `finite` (cl/guard.cl) the corrections, and the next step's scale, which stays as it is
- * where no scale would have helped. rest1, rest2: 1 - beta. */
+ *         where no scale would have helped, and stops at LARGEST. rest1, rest2: 1 - beta. */
 
 #define INTERVAL 2000
 #define LARGEST 16777216.0f /* 2^24 */

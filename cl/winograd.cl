@@ -11,8 +11,9 @@
  *
  * x, y, dy, residual [images, HEIGHT, WIDTH, CHANNELS], v, m [36, tiles, CHANNELS]; w, dw [3, 3, CI, CO], u, du [36,
  * CI, CO] (turned: u [36, CO, CI]). The products m = v u, or du = v^T m, are gemm's. Points stay in float: they are
- * sums of terms larger than they are. One item for a tile or filter and channel, neighbours for neighbouring channels;
- * what lies beyond the image is zero or not written. */
+ * sums of terms larger than they are. One item for a tile and channel, or for a filter, neighbours for neighbouring
+ * channels; what lies beyond the image is zero or not written. HEIGHT, WIDTH, CHANNELS: any, not needed by filter and
+ * weights. */
 
 #ifndef CHANNELS
 #define CHANNELS 1

@@ -1,7 +1,7 @@
 /* Batch normalisation: formulas and arguments of cl/batchnorm.cl, which has the other kernels. One work-item takes a
  * chunk of rows, 16 * AT_ONCE columns at a time, and keeps what belongs to them in registers. Sums are taken over
- * BLOCK rows, and then over blocks. `streamed`: the result, which no cache would hold, is stored past them. RELU,
- * RESIDUAL; COLS: a multiple of 16. */
+ * BLOCK rows, and then over blocks. normalize and backward take chunk_rows, too, and `streamed`: the result, which no
+ * cache would hold, is stored past them. RELU, RESIDUAL; COLS: a multiple of 16. */
 
 #define AT_ONCE (COLS % 64 == 0 ? 4 : COLS % 32 == 0 ? 2 : 1)
 #define BLOCK 64

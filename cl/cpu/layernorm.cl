@@ -1,6 +1,6 @@
-/* Layer normalisation with an optional ReLU: formulas and arguments of cl/layernorm.cl; one work-item takes whole rows,
- * 16 columns to a vector. The columns beyond the last whole vector go one by one. RELU, JOIN_OTHER; COLS: any; CHUNK
- * (forward): rows of a work-item's turn. */
+/* Layer normalisation with an optional ReLU: formulas and arguments of cl/layernorm.cl, but parts [chunks, 2 * COLS].
+ * One work-item takes whole rows, 16 columns to a vector. The columns beyond the last whole vector go one by one. RELU,
+ * JOIN_OTHER; COLS: any; CHUNK (forward): rows of a work-item's turn. */
 
 #define VECTORS (COLS / 16)
 #define TAIL (VECTORS * 16)

@@ -12,7 +12,8 @@
  *   gradient: dw = G^T du G, + what dw has if `add`.
  *
  * x [images, H, W, CI], y and residual [images, H, W, CO], w [3, 3, CI, CO] (turned: [3, 3, CO, CI]).
- * u [CO/PANEL, 36, CI, PANEL], v [36, tiles, CI + 16], m [36, CO/PANEL, tiles, PANEL], du [36, CO/PANEL, CI, PANEL].
+ * u [CO/PANEL, 36, CI, PANEL], v [36, tiles, CI + 16], m [36, CO/PANEL, tiles, PANEL], du [36, CO/PANEL, CI, PANEL];
+ * scratch of a group: 36 * block * (CI + 16 + PANEL + 16).
  *
  * Sizes are arguments, so that a few programs serve all layers. Tiles beyond the image are cut off. CI and CO are
  * multiples of VW, the floats of a vector; PANEL = NV * VW divides CO; MR x NV vectors is the register tile; `block`

@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/launch.h"
+#include "cli/output.h"
 
 #ifdef CSA_HAVE_ARCHIVE
 #include <archive.h>

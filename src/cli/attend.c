@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/fetch.h"
 #include "cli/look.h"
+#include "cli/output.h"
 #include "cli/prediction.h"
 #include "cli/trained_options.h"
 #include "core/text.h"

@@ -5,6 +5,7 @@
 #include "cli/bench_run.h"
 #include "cli/commands.h"
 #include "cli/fetch.h"
+#include "cli/output.h"
 #include "cli/stop.h"
 #include "cli/training.h"
 #include "core/file.h"
@@ -217,7 +218,7 @@ csa_status csa_command_bench(int argc, char **argv) {
   csa_bench_settings s = {.model = "all", .batch = 100, .max_epochs = 20};
   csa_option options[] = {
       {"device", "DEVICE[,...]|all", CSA_OPTION_TEXT, &s.devices,
-       "measured one after the other (default: the first GPU, else CPU)", false},
+       "measured one after the other (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false},
       {"model", "vit|cnn|gemm|all", CSA_OPTION_TEXT, &s.model, "gemm: matrix products alone (default all)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images of a step (default 100)", false},
       {"seed", "N", CSA_OPTION_SEED, &s.seed, "of initial values and images, the same on all devices (default 0)",

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/bench_report.h"
-#include "cli/commands.h"
+#include "cli/output.h"
 #include "core/file.h"
 
 #define REPORT_BYTES_MAX ((uint64_t)64 << 20)

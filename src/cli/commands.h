@@ -2,7 +2,6 @@
 #ifndef CSA_CLI_COMMANDS_H
 #define CSA_CLI_COMMANDS_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "core/status.h"
@@ -25,12 +24,5 @@ csa_status csa_data_info(int argc, char **argv);
 
 /* --version: what this program is made of. */
 csa_status csa_print_about(bool json);
-
-/* Prints the one JSON document of --json and releases it; NULL (out of memory, or a text that is not UTF-8) and a
- * stdout that cannot be written are failures. */
-csa_status csa_print_json(json_t *root);
-
-/* Flushes stdout; CSA_OUTPUT if not all of it could be written. */
-csa_status csa_flush_output(void);
 
 #endif

@@ -7,7 +7,9 @@
 #include "cli/compare_report.h"
 #include "cli/fetch.h"
 #include "cli/live.h"
+#include "cli/output.h"
 #include "cli/stop.h"
+#include "cli/threads.h"
 #include "cli/training.h"
 #include "core/file.h"
 #include "train/history.h"
@@ -301,6 +303,7 @@ static csa_status run(const compare_settings *s) {
   csa_config config; /* of the data, which both models share */
   csa_status status;
   CSA_GO(csa_training_config(&s->common, NULL, &config));
+  csa_threads_limit(config.threads);
   CSA_GO(csa_fetch_and_open(
       &c.dataset, config.data,
       (csa_dataset_limits){

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/fetch.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "data/formats.h"
 #include "data/known.h"
 

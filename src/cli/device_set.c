@@ -93,7 +93,8 @@ void csa_device_set_close(csa_device_set *set) {
 }
 
 void csa_device_set_adopt(const csa_device_set *set, const csa_config_device *first, csa_config *config) {
-  bool same = set->count == 1 + config->further_count;
+  const int count = 1 + config->further_count;
+  bool same = set->count == count;
   for (int i = 0; i < set->count; i++) {
     const bool known = i <= config->further_count;
     const csa_config_device *before = i == 0 || !known ? first : &config->further[i - 1].device;
@@ -107,10 +108,12 @@ void csa_device_set_adopt(const csa_device_set *set, const csa_config_device *fi
       config->choices = anew;
     else if (known)
       config->further[i - 1].choices = anew;
+    else
+      config->further[config->further_count++] = (csa_config_replica){.choices = anew};
   }
   if (same) return;
-  if (set->count > 1 || config->further_count > 0)
-    csa_log("the run was on %d device%s and goes on on %d: a batch is shared anew", 1 + config->further_count,
-            config->further_count > 0 ? "s" : "", set->count);
+  if (set->count > 1 || count > 1)
+    csa_log("the run was on %d device%s and goes on on %d: a batch is shared anew", count, count > 1 ? "s" : "",
+            set->count);
   config->shares[0] = '\0';
 }

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/fetch.h"
+#include "cli/output.h"
 #include "cli/trained_options.h"
 #include "train/evaluate.h"
 

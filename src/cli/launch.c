@@ -8,10 +8,11 @@
 
 #ifdef CSA_HAVE_MPI
 #include "cli/mpi.h"
+
+static bool joined; /* by MPI */
 #endif
 
-static int own;     /* as the launcher counts, from 0 */
-static bool joined; /* by MPI */
+static int own; /* as the launcher counts, from 0 */
 
 /* What launchers tell their processes: Open MPI's, MPICH's and its kin, Slurm with PMIx. */
 static int look(void) {

@@ -1,5 +1,4 @@
 /* clsattn COMMAND [options]: a table of commands. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +6,9 @@
 #include "cli/commands.h"
 #include "cli/launch.h"
 #include "cli/live.h"
+#include "cli/output.h"
 #include "cli/stop.h"
+#include "cli/threads.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "device/apart.h"
@@ -29,7 +30,7 @@ static const struct {
     {"compare", csa_command_compare, "train both models and compare them"},
     {"bench", csa_command_bench, "measure speed, kernel by kernel"},
     {"tune", csa_command_tune, "find the parameters that serve a device best"},
-    {"verify", csa_command_verify, "run a golden file and compare with its numbers"},
+    {"verify", csa_command_verify, "test kernels, and compare with a golden file's numbers"},
     {"data", csa_command_data, "list, describe and fetch data sets"},
     {"runs", csa_command_runs, "list run folders and how they stand"},
     {"cache", csa_command_cache, "show or clear the compiled kernels that are kept"},
@@ -55,26 +56,16 @@ static void print_log(const char *line) {
   fprintf(stderr, "clsattn: %s\n", line);
 }
 
-csa_status csa_flush_output(void) {
-  if (fflush(stdout) == 0 && !ferror(stdout)) return CSA_OK;
-  return csa_fail(CSA_OUTPUT, "stdout: %s", strerror(errno));
-}
-
-csa_status csa_print_json(json_t *root) {
-  char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
-  json_decref(root);
-  const csa_status whole = csa_json_check();
-  if (whole != CSA_OK) {
-    free(text);
-    return whole;
-  }
-  if (text == NULL) return csa_fail(CSA_FAILED, "json: a figure is not finite, or a text is not UTF-8");
-  puts(text);
-  free(text);
-  return csa_flush_output();
+static csa_status no_command(void) {
+  char names[512] = "";
+  size_t used = 0;
+  for (int i = 0; i < COMMANDS && used < sizeof names; i++)
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", commands[i].name);
+  return csa_fail(CSA_USAGE, "COMMAND is missing\n  there are: %s\n  see clsattn --help", names);
 }
 
 static csa_status dispatch(int argc, char **argv) {
+  if (argc < 2) return no_command();
   if (strcmp(argv[1], "--version") == 0) return csa_print_about(argc > 2 && strcmp(argv[2], "--json") == 0);
   if (strcmp(argv[1], "--help") == 0) {
     print_usage(stdout);
@@ -101,17 +92,10 @@ static csa_status true_reason(csa_status status) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 2) {
-    print_usage(stderr);
-    return csa_exit_code(CSA_USAGE);
-  }
   csa_json_watch();
   csa_log_to(print_log);
   csa_apart_with("/proc/self/exe");
-  /* Without the first, PoCL may put all its workers on one core; without the second, it compiles every kernel twice,
-   * for its binary and for the first launch. They must be set before the first OpenCL call. */
-  setenv("POCL_AFFINITY", "1", 0);
-  setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
+  csa_threads_prepare();
   const csa_status status = true_reason(dispatch(argc, argv));
   return csa_launch_leave(status, status == CSA_INTERRUPTED ? csa_stop_exit_code() : csa_exit_code(status));
 }

@@ -12,10 +12,12 @@
 
 #include "cli/stop.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "train/ranks.h"
 
 enum { NOTICE = 1 };      /* a message's tag: its sender has failed */
 #define LOOK_EVERY 0.02   /* seconds between looks at the others */
+#define SOON 0.5          /* before the launcher's patience ends, which for Open MPI is a second */
 #define AFTER_SIGNAL 60.0 /* that a sum may take once this process was told to stop */
 #define PATIENCE 5.0      /* that a rank which has failed waits for the others to hear of it */
 
@@ -72,10 +74,15 @@ static csa_status look_for_notice(void) {
   return csa_fail(CSA_FAILED, "ranks: rank %d has failed", mpi.gone);
 }
 
-/* A rank of another system may be lost unseen; its launcher then tells the others to stop. */
+/* A rank of another system may be lost unseen; its launcher then tells the others to stop, and soon ends them. */
 static csa_status look_for_signal(double now) {
+  static bool said;
   if (*mpi.stop == 0) return CSA_OK;
   if (mpi.told == 0.0) mpi.told = now;
+  if (!said && now - mpi.told > SOON) {
+    said = true;
+    csa_log("other ranks do not answer; if one is lost, train --resume goes on from the last checkpoint");
+  }
   if (now - mpi.told < AFTER_SIGNAL) return CSA_OK;
   mpi.lost = true;
   return csa_fail(CSA_FAILED, "ranks: a rank was lost: %.0f s after signal %d there is still no sum", AFTER_SIGNAL,

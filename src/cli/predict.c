@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/prediction.h"
 #include "cli/trained_options.h"
 #include "core/text.h"

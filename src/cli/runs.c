@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/training.h"
 #include "core/file.h"
 #include "train/checkpoint.h"

@@ -7,7 +7,9 @@
 #include "cli/device_set.h"
 #include "cli/fetch.h"
 #include "cli/live.h"
+#include "cli/output.h"
 #include "cli/stop.h"
+#include "cli/threads.h"
 #include "cli/training.h"
 #include "model/weights.h"
 #include "train/ranks.h"
@@ -208,6 +210,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   } else {
     CSA_GO(to_config(s, &config));
   }
+  csa_threads_limit(config.threads);
   if (resume && s->common.device == NULL) /* before much is fetched */
     CSA_GO(csa_device_set_reopen(&set, &before, &config));
   else
@@ -230,7 +233,10 @@ csa_status csa_command_train(int argc, char **argv) {
   train_settings s = {0};
   const csa_option own[] = {
       {"out", "DIR", CSA_OPTION_TEXT, &s.out, "the run's folder (default runs/MODEL-DEVICE-DATE)", false},
-      {"resume", "DIR", CSA_OPTION_TEXT, &s.resume, "go on with the run in DIR, with its settings", false},
+      {"resume", "DIR", CSA_OPTION_TEXT, &s.resume,
+       "go on with the run in DIR, with its settings; other --epochs, --device, --on-nan, --log-every and "
+       "--checkpoint-every may be given",
+       false},
       {"init", "FILE", CSA_OPTION_TEXT, &s.init,
        "start from these weights, safetensors of the same model; for other classes all but fc is taken", false},
       {"dry-run", NULL, CSA_OPTION_FLAG, &s.dry_run, "print tensors, launches and memory, and stop", false},

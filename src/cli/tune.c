@@ -5,6 +5,7 @@
 
 #include "cli/choices.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/stop.h"
 #include "train/tuner.h"
 

@@ -7,6 +7,7 @@
 #include "cli/choices.h"
 #include "cli/commands.h"
 #include "cli/device_set.h"
+#include "cli/output.h"
 #include "train/against.h"
 #include "train/determinism.h"
 #include "train/selftest.h"
@@ -85,8 +86,7 @@ static csa_status flatten(const csa_divergence *d, csa_verification *v) {
   for (size_t i = 0; i < d->count; i++)
     for (int kind = 0; kind < CSA_KINDS; kind++) {
       if (d->rows[i].kinds[kind].name[0] == '\0') continue;
-      CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
-      v->checks[v->count++] = d->rows[i].kinds[kind];
+      CSA_TRY(csa_verification_add(v, &d->rows[i].kinds[kind]));
     }
   return CSA_OK;
 }

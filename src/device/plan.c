@@ -43,6 +43,7 @@ csa_status csa_plan_create(csa_plan **out, csa_device *device, csa_choices choic
   CSA_TRY(csa_new(&plan, 1, sizeof *plan));
   plan->device = device;
   plan->choices = choices;
+  snprintf(plan->label, sizeof plan->label, "plan"); /* until something is said */
   CSA_GO(csa_tuning_create(&plan->tuning, choices.tuning != NULL ? choices.tuning : device->tuning));
   plan->choices.tuning = plan->tuning;
   if (asked == CSA_GEMM_AUTO) choose_provider(plan);
@@ -93,11 +94,11 @@ csa_status csa_plan_tensor(csa_plan *plan, csa_role role, csa_dtype dtype, csa_s
   va_end(args);
   int64_t elements = 1;
   for (int i = 0; i < shape.rank; i++) {
-    const bool fits = shape.dim[i] >= 0 && shape.dim[i] <= INT32_MAX;
+    const bool fits = shape.dim[i] >= 0 && shape.dim[i] <= CSA_ELEMENTS_MAX;
     elements = fits ? elements * shape.dim[i] : INT64_MAX;
-    if (elements > INT32_MAX)
-      return csa_fail(CSA_MEMORY, "plan: %s %s: more than 2^31 elements; a smaller batch helps", name,
-                      csa_shape_text(shape, text));
+    if (elements > CSA_ELEMENTS_MAX)
+      return csa_fail(CSA_MEMORY, "plan: %s %s: more than %d elements; a smaller batch helps", name,
+                      csa_shape_text(shape, text), CSA_ELEMENTS_MAX);
   }
   CSA_TRY(add_tensor(plan, name, out));
   (*out)->role = role;

@@ -1,4 +1,4 @@
-/* A plan: tensors, and the launches over them in three lists. First everything is declared and recorded, then every
+/* A plan: tensors, and the launches over them in two lists. First everything is declared and recorded, then every
  * tensor gets its place (the total is known before a byte is allocated), then kernels are built and bound; from then on
  * the lists are replayed. */
 #ifndef CSA_DEVICE_PLAN_H
@@ -28,9 +28,9 @@ typedef struct {
 /* What `auto` means on a device of this type. */
 csa_choices csa_choices_resolve(csa_choices choices, const csa_device_info *info);
 
-/* In the order in which they are recorded: forward, loss and backward of one batch; nothing, on one device; the
- * optimizer. */
-typedef enum { CSA_MICRO_STEP, CSA_REDUCE, CSA_UPDATE, CSA_LISTS } csa_list;
+/* In the order in which they are recorded: forward, loss and backward of one batch; the optimizer. What several devices
+ * do in between is train/reducer.c's. */
+typedef enum { CSA_MICRO_STEP, CSA_UPDATE, CSA_LISTS } csa_list;
 
 typedef struct {
   uint64_t *bytes;
@@ -59,7 +59,7 @@ typedef struct csa_plan {
 csa_status csa_plan_create(csa_plan **plan, csa_device *device, csa_choices choices);
 void csa_plan_destroy(csa_plan *plan);
 
-/* A new tensor, the plan's. Names are for people. More than 2^31-1 elements are CSA_MEMORY. */
+/* A new tensor, the plan's. Names are for people. More than CSA_ELEMENTS_MAX elements are CSA_MEMORY. */
 csa_status csa_plan_tensor(csa_plan *plan, csa_role role, csa_dtype dtype, csa_shape shape, csa_tensor **tensor,
                            const char *name_format, ...) __attribute__((format(printf, 6, 7)));
 

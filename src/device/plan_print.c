@@ -17,7 +17,7 @@ static void print_tensors(const csa_plan *plan, FILE *out) {
 }
 
 static void print_launches(const csa_plan *plan, FILE *out) {
-  static const char *const list_names[CSA_LISTS] = {"micro-step", "reduce", "update"};
+  static const char *const list_names[CSA_LISTS] = {"micro-step", "update"};
   size_t first = 0;
   for (int list = 0; list < CSA_LISTS; list++) {
     fprintf(out, "%s: %zu launches\n", list_names[list], plan->list_end[list] - first);

@@ -8,6 +8,9 @@
 
 #define CSA_TENSOR_NAME 96
 
+/* Elements of a tensor. Kernels count in ints; the last work-items, and a loop's last turn, reach beyond the end. */
+#define CSA_ELEMENTS_MAX (INT32_MAX - (1 << 17))
+
 typedef enum { CSA_F32, CSA_F16, CSA_I32, CSA_U8 } csa_dtype;
 
 /* Each role has an arena of its own. The first four live as long as the plan; transient tensors live from the first to

@@ -70,14 +70,13 @@ static csa_status finish(csa_plan *p, csa_layer *l, const sizes *s, const csa_te
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *weight = l->param[WEIGHT], *bias = l->param[BIAS], *step = p->step;
-  const csa_tensor *residual = l->in[1] != NULL ? l->in[1] : x, *merged, *stats = l->saved[STATS];
+  const csa_tensor *residual = l->in[1] != NULL ? l->in[1] : x, *stats = l->saved[STATS];
   const sizes s = sizes_of(p, l);
   csa_tensor *parts;
   CSA_TRY(csa_plan_scratch(p, csa_shape3(s.chunks, 2, s.cols), &parts));
   CSA_TRY(csa_launch(p, kernel(p, l, &s, "batchnorm_statistics"), work_of(p, &s),
                      CSA_ARGS(x, step, parts, s.pixels, s.chunks, s.chunk_rows)));
-  merged = parts;
-  CSA_TRY(finish(p, l, &s, merged));
+  CSA_TRY(finish(p, l, &s, parts));
   const csa_kernel k = kernel(p, l, &s, "batchnorm_normalize");
   if (s.cpu)
     return csa_launch(
@@ -101,20 +100,20 @@ static csa_status sums_of(csa_plan *p, csa_layer *l, const sizes *s, csa_tensor 
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
   const csa_tensor *x = l->in[0], *weight = l->param[WEIGHT], *bias = l->param[BIAS], *stats = l->saved[STATS];
-  const csa_tensor *dy = l->dout, *step = p->step, *means;
+  const csa_tensor *dy = l->dout, *step = p->step;
   const sizes s = sizes_of(p, l);
-  csa_tensor *sums;
-  CSA_TRY(sums_of(p, l, &s, &sums));
-  CSA_TRY(csa_sum_rows_of_two(p, sums, 1, p->beta, l->dparam[WEIGHT], s.cols, l->dparam[BIAS], s.cols));
+  csa_tensor *added;
+  CSA_TRY(sums_of(p, l, &s, &added));
+  CSA_TRY(csa_sum_rows_of_two(p, added, 1, p->beta, l->dparam[WEIGHT], s.cols, l->dparam[BIAS], s.cols));
   if (l->din == NULL) return CSA_OK;
-  means = sums;
+  const csa_tensor *sums = added;
   const csa_kernel k = kernel(p, l, &s, "batchnorm_backward");
   if (s.cpu)
     return csa_launch(p, k, work_of(p, &s),
-                      CSA_ARGS(x, weight, bias, stats, means, dy, step, l->din, s.pixels, s.rows, s.chunk_rows,
+                      CSA_ARGS(x, weight, bias, stats, sums, dy, step, l->din, s.pixels, s.rows, s.chunk_rows,
                                l->din != l->dout && streamed(p, &s, l->din)));
   return csa_launch(p, k, csa_items((int64_t)s.rows * s.cols),
-                    CSA_ARGS(x, weight, bias, stats, means, dy, step, l->din, s.pixels, s.rows));
+                    CSA_ARGS(x, weight, bias, stats, sums, dy, step, l->din, s.pixels, s.rows));
 }
 
 const csa_layer_ops csa_layer_batchnorm = {"batchnorm", plan, forward, backward, .joins = false, .in_place = true};

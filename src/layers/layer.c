@@ -42,8 +42,8 @@ bool csa_name_listed(const char *list, const char *name) {
 /* Lengthens the flat tensor by `elements`, aligned; *start is where they begin. */
 static csa_status extend(csa_tensor *flat, int64_t elements, int64_t *start) {
   *start = flat->shape.dim[0];
-  if (elements > INT32_MAX - ALIGNMENT - *start)
-    return csa_fail(CSA_MEMORY, "%s: more than 2^31 elements: the model is too large", flat->name);
+  if (elements > CSA_ELEMENTS_MAX - ALIGNMENT - *start)
+    return csa_fail(CSA_MEMORY, "%s: more than %d elements: the model is too large", flat->name, CSA_ELEMENTS_MAX);
   flat->shape.dim[0] += (elements + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   return CSA_OK;
 }

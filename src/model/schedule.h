@@ -43,7 +43,7 @@ csa_status csa_schedule_begin(csa_graph *graph);
 /* In place of a micro-step, where the graph has no image of a step: all that the update needs of one. */
 csa_status csa_schedule_no_images(csa_graph *graph);
 
-/* Queues the forward part of the micro-step, all of it, or reduce and update. Nothing waits. */
+/* Queues the forward part of the micro-step, all of it, or the update. Nothing waits. */
 csa_status csa_schedule_forward(csa_graph *graph);
 csa_status csa_schedule_micro_step(csa_graph *graph);
 csa_status csa_schedule_update(csa_graph *graph);

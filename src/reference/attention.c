@@ -95,17 +95,17 @@ csa_status csa_ref_attention_backward(const csa_ref_attention *s, const double *
 }
 
 /* What the layer computes on its way, and the gradients of these. asking, q, y [images, queries, channels],
- * kv [images, tokens, 2 channels], dx_kv [images, tokens, channels]. */
+ * kv [images, tokens, 2 channels]. */
 typedef struct {
   double *asking, *q, *kv, *y;
-  double *d_asking, *dq, *dkv, *dy, *dx_kv;
+  double *d_asking, *dq, *dkv, *dy;
 } inner;
 
 static csa_status inner_new(const csa_ref_attention *s, inner *in) {
   const size_t small = (size_t)(s->images * s->queries * s->channels);
-  const size_t large = (size_t)(s->images * s->tokens * s->channels);
+  const size_t large = (size_t)(s->images * s->tokens * 2 * s->channels);
   double *at = NULL;
-  CSA_TRY(csa_new(&at, 6 * small + 5 * large, sizeof *at));
+  CSA_TRY(csa_new(&at, 6 * small + 2 * large, sizeof *at));
   in->asking = at;
   in->q = in->asking + small;
   in->y = in->q + small;
@@ -113,8 +113,7 @@ static csa_status inner_new(const csa_ref_attention *s, inner *in) {
   in->dq = in->d_asking + small;
   in->dy = in->dq + small;
   in->kv = in->dy + small;
-  in->dkv = in->kv + 2 * large;
-  in->dx_kv = in->dkv + 2 * large;
+  in->dkv = in->kv + large;
   return CSA_OK;
 }
 

@@ -7,8 +7,8 @@
 #define CSA_TRAIN_AGAINST_H
 
 #include "model/architecture.h"
+#include "train/checks.h"
 #include "train/optimizer.h"
-#include "train/verify.h"
 
 /* One side: a device and how it computes. */
 typedef struct {

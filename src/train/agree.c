@@ -17,7 +17,7 @@ static json_t *describe(const csa_config *c, const csa_dataset *d, json_t *sizes
   bool ok = root != NULL;
   for (int i = 0; i < CSA_SETTINGS && ok; i++) {
     char option[CSA_SETTING_OPTION];
-    if (strcmp(csa_settings[i].key, "shares") == 0) continue;
+    if (strcmp(csa_settings[i].key, "shares") == 0 || strcmp(csa_settings[i].key, "threads") == 0) continue;
     ok = json_object_set_new(root, csa_setting_option(&csa_settings[i], option),
                              csa_setting_to_json(&csa_settings[i], c)) == 0;
   }
@@ -30,8 +30,8 @@ static csa_status differs(const char *key, const json_t *own, const json_t *firs
   char *here = json_dumps(own, JSON_ENCODE_ANY | JSON_COMPACT),
        *there = json_dumps(first, JSON_ENCODE_ANY | JSON_COMPACT);
   csa_fail(CSA_USAGE,
-           "ranks: %s: %s here, %s on rank 0\n  all ranks train the same thing: only --device, --shares and paths may "
-           "differ",
+           "ranks: %s: %s here, %s on rank 0\n  all ranks train the same thing: only --device, --shares, "
+           "--threads and paths may differ",
            key, here != NULL ? here : "?", there != NULL ? there : "?");
   free(here);
   free(there);

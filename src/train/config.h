@@ -54,6 +54,7 @@ typedef struct {
   char freeze[CSA_SETTING_BYTES];         /* parameters by name: patterns with commas between */
   csa_on_nan on_nan;
   uint64_t seed;
+  int threads; /* of CPU devices; 0: as many as there are processors */
   int log_every;
   double checkpoint_every; /* seconds */
   /* the rest */

@@ -70,7 +70,8 @@ static bool differ(csa_check *check, int step, const char *what, const char *who
   return false;
 }
 
-/* Of each parameter. Gaps between them are nobody's, and running statistics have no gradient. */
+/* Of each parameter. Gaps between them are nobody's, and what running statistics have in place of a gradient is in
+ * them after the update. */
 static bool flat_differs(csa_check *check, const comparison *c, int step, bool gradients, const float *first,
                          const float *second) {
   const char *what = gradients ? "gradient of " : "";
@@ -86,14 +87,12 @@ static bool flat_differs(csa_check *check, const comparison *c, int step, bool g
 /* Enters a step's check; c->now is its second time. */
 static csa_status compare(csa_verification *v, const comparison *c, int step) {
   const float *first = c->kept + (step - 1) * step_floats(c), *second = c->now;
-  CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
-  csa_check *check = &v->checks[v->count++];
-  *check = (csa_check){.ok = true};
-  snprintf(check->name, sizeof check->name, "step %d: loss, gradients and parameters, bit for bit", step);
-  v->ok = !differ(check, step, "loss", "", first, second, 2) &&
-          !flat_differs(check, c, step, true, first + 2, second + 2) &&
-          !flat_differs(check, c, step, false, first + 2 + c->parameters, second + 2 + c->parameters);
-  return CSA_OK;
+  csa_check check = {.ok = true};
+  snprintf(check.name, sizeof check.name, "step %d: loss, gradients and parameters, bit for bit", step);
+  check.ok = !differ(&check, step, "loss", "", first, second, 2) &&
+             !flat_differs(&check, c, step, true, first + 2, second + 2) &&
+             !flat_differs(&check, c, step, false, first + 2 + c->parameters, second + 2 + c->parameters);
+  return csa_verification_add(v, &check);
 }
 
 csa_status csa_determinism(csa_verification *v, const csa_side *side, const csa_against_config *config) {

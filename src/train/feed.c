@@ -90,7 +90,7 @@ csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *
   const uint64_t bytes = (uint64_t)split->count * feed->image_bytes, used = csa_plan_bytes(graph->plan);
   const uint64_t half = used < info->global_bytes ? (info->global_bytes - used) / 2 : 0;
   if (resident_limit == 0) resident_limit = half < info->max_alloc_bytes ? half : info->max_alloc_bytes;
-  feed->resident = bytes <= resident_limit && bytes <= INT32_MAX;
+  feed->resident = bytes <= resident_limit && bytes <= CSA_ELEMENTS_MAX;
   CSA_GO(csa_plan_create(&feed->plan, graph->device, graph->plan->choices));
   CSA_GO(prepare(feed, dataset, augment));
   CSA_GO(fill(feed));

@@ -246,13 +246,10 @@ static const csa_probe *judge(const csa_ledger *l, size_t unit) {
 }
 
 static csa_status add_check(csa_verification *v, const csa_unit *unit, const csa_probe *p) {
-  CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
-  csa_check *check = &v->checks[v->count++];
-  *check = (csa_check){.error = p != NULL ? p->error : (double)NAN, .tolerance = p != NULL ? p->tolerance : 0.0};
-  check->ok = p != NULL && held(p);
-  snprintf(check->name, sizeof check->name, "%s: %s", unit->kernel.name, p != NULL ? p->what : "not tested");
-  v->ok = v->ok && check->ok;
-  return CSA_OK;
+  csa_check check = {.error = p != NULL ? p->error : (double)NAN, .tolerance = p != NULL ? p->tolerance : 0.0};
+  check.ok = p != NULL && held(p);
+  snprintf(check.name, sizeof check.name, "%s: %s", unit->kernel.name, p != NULL ? p->what : "not tested");
+  return csa_verification_add(v, &check);
 }
 
 /* Whether a unit has a line: products as models ask for them (those of a layer on trial are only part of the way), what

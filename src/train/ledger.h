@@ -7,7 +7,7 @@
 #define CSA_TRAIN_LEDGER_H
 
 #include "device/gemm.h"
-#include "train/verify.h"
+#include "train/checks.h"
 
 /* A kernel with its options and, if it belongs to a matrix product, which. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* The list `reduce` of a step over several devices: the gradients of all replicas, and of all ranks, become their sum
+/* The sum of a step over several devices: the gradients of all replicas, and of all ranks, become their sum
  * (each is weighted by its images already, see cl/loss.cl), and with them the row of the history that the loss is in.
  *
  * It goes bucket by bucket, a part of the flat gradient tensor at a time, from its end, where backward begins: while
@@ -26,8 +26,8 @@ enum { CSA_VOTE_STOP, CSA_VOTE_FETCH, CSA_VOTE_SAVE, CSA_VOTES };
  * become the sums of all ranks'. */
 csa_status csa_reducer_sum(csa_reducer *reducer, int slot, float votes[CSA_VOTES]);
 
-/* Devices of different kinds round differently, so that what they make of the same gradients would part by and by: those
- * that are not of the first one's kind take over its parameters, as they are now. */
+/* Devices of different kinds round differently, so that what they make of the same gradients would part by and by:
+ * those that are not of the first one's kind take over its parameters, as they are now. */
 csa_status csa_reducer_level(csa_reducer *reducer);
 
 #endif

@@ -57,6 +57,8 @@ const csa_setting csa_settings[CSA_SETTINGS] = {
      CSA_SETTING_TEXT, false, 0, 0, NULL, AT(freeze)},
     {"on_nan", "stop|skip", "after a step whose numbers are not finite, which updates nothing (default stop)",
      CSA_SETTING_NAME, false, 0, 0, on_nans, AT(on_nan)},
+    {"threads", "N", "of CPU devices, at most (default 0: a thread for each processor)", CSA_SETTING_COUNT, false, 0,
+     INT, NULL, AT(threads)},
     {"log_every", "N", "batches between log lines (default 200)", CSA_SETTING_COUNT, true, 1, INT, NULL, AT(log_every)},
     {"checkpoint_every", "TIME", "like 90s, 5m, 2h (default 5m)", CSA_SETTING_SECONDS, true, 0, INFINITY, NULL,
      AT(checkpoint_every)},

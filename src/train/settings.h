@@ -28,7 +28,7 @@ typedef struct {
   size_t offset;            /* in csa_config */
 } csa_setting;
 
-#define CSA_SETTINGS 23
+#define CSA_SETTINGS 24
 extern const csa_setting csa_settings[CSA_SETTINGS];
 
 /* Its option, "--weight-decay". */

@@ -50,8 +50,8 @@ void csa_shares_part(const csa_shares *s, int batch, int index, int *first, int 
   int whole = 0, left = batch;
   for (int i = 0; i < s->count; i++) whole += s->images[i];
   for (int i = 0; i < s->count; i++) left -= (int)((int64_t)batch * s->images[i] / whole);
-  *first = 0;
-  for (int i = 0;; i++) {
+  *first = *images = 0;
+  for (int i = 0; i < s->count; i++) {
     *images = (int)((int64_t)batch * s->images[i] / whole);
     if (left-- > 0) ++*images;
     if (i == index) return;

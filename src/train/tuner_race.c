@@ -11,8 +11,7 @@
 #include "train/config.h"
 
 #define PATIENCE 120.0 /* seconds for one trial: some parameters compile for minutes */
-#define REQUEST_MAX 65536
-#define WORTH 1.05 /* times as fast: what is compared ran in other processes */
+#define WORTH 1.05     /* times as fast: what is compared ran in other processes */
 
 /* What a trial finds out: seconds of a step's products. */
 typedef struct {

@@ -123,6 +123,7 @@ static const struct {
 
 /* One layer between two readers of its input, at a size of which no part is a power of two. */
 static csa_status add_single(variants *all, csa_device *device, csa_graph_config config, size_t index, int channels) {
+  csa_optimizer state;
   csa_graph *graph;
   csa_status status = csa_graph_create(&graph, device, config);
   if (status != CSA_OK) return status == CSA_USAGE ? CSA_OK : status;
@@ -132,6 +133,8 @@ static csa_status add_single(variants *all, csa_device *device, csa_graph_config
     residual = csa_graph_add(graph, &csa_layer_linear, (csa_layer_config){.out = out}, x, NULL, "residual");
   csa_graph_add(graph, singles[index].ops, singles[index].config, x, residual, "single");
   CSA_GO(csa_graph_record(graph));
+  if (config.training && graph->parameters.count > 0) /* running statistics have a launch of their own */
+    CSA_GO(csa_optimizer_record(&state, graph, (csa_optimizer_config){.kind = CSA_ADAM}));
   CSA_GO(add_plan(all, graph->plan));
 done:
   csa_graph_destroy(graph);

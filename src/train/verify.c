@@ -33,13 +33,9 @@ typedef struct {
 } comparison;
 
 static csa_status add_check(comparison *g, const char *name, double error, double limit) {
-  csa_verification *v = g->result;
-  CSA_TRY(csa_grow(&v->checks, v->count, &v->capacity, sizeof *v->checks));
-  csa_check *check = &v->checks[v->count++];
-  *check = (csa_check){.error = error, .tolerance = limit, .ok = error <= limit};
-  snprintf(check->name, sizeof check->name, "%s", name);
-  v->ok = v->ok && check->ok;
-  return CSA_OK;
+  csa_check check = {.error = error, .tolerance = limit, .ok = error <= limit};
+  snprintf(check.name, sizeof check.name, "%s", name);
+  return csa_verification_add(g->result, &check);
 }
 
 /* Expected values by name, on the heap; NULL where the file has none. */
@@ -48,10 +44,6 @@ static csa_status expected(const comparison *g, const char *name, csa_shape shap
   if (csa_safetensors_find(g->golden.file, name) == NULL) return CSA_OK;
   CSA_TRY(csa_new(values, (size_t)csa_elements(shape), sizeof **values));
   return csa_safetensors_f32(g->golden.file, name, &shape, *values);
-}
-
-bool csa_gradient_is_zero(const csa_parameter *p) {
-  return strstr(p->name, "key.bias") != NULL || strstr(p->name, "phi.bias") != NULL;
 }
 
 static double max_error(const float *got, const float *want, int64_t count) {
@@ -238,10 +230,4 @@ csa_status csa_verify(csa_verification *verification, csa_device *const *devices
   csa_safetensors_writer_close(g.dump);
   csa_golden_close(&g.golden);
   return status;
-}
-
-void csa_verification_fini(csa_verification *verification) {
-  free(verification->checks);
-  verification->checks = NULL;
-  verification->count = 0;
 }

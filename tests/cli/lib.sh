@@ -25,6 +25,13 @@ expect() {
   fi
 }
 
+# has WHAT FILE FIELDS: FILE is JSON of these fields and no others, in any order: NAME for a fraction, NAME:KIND for another kind.
+has() {
+  tr -s ' \n' '\n' <<<"$3" | sed '/^$/d; /:/! s/$/:number/; s/:/ /' | LC_ALL=C sort -u >"$WORK/wanted"
+  "${CLSATTN_TEST_FIELDS:?the path of fields}" "$2" | LC_ALL=C sort -u >"$WORK/got" || fail "$1: no JSON: $(head -n 3 "$2")"
+  diff "$WORK/wanted" "$WORK/got" >"$WORK/apart" || fail "$1: its fields, wanted < and got >: $(grep '^[<>]' "$WORK/apart")"
+}
+
 make_data() { mkdir -p "$1" && "$MAKE_DATA" "$1" "$2" "$3" || fail "make_data"; }
 
 # with_fault FILE FROM TO COMMAND...: with a copy of the kernels in which the first FROM of FILE is TO.

@@ -31,9 +31,14 @@ vit=$(grep '^| parameters' table.md | cut -d'|' -f4 | tr -d ' ')
 # Again: nothing is trained, the figures stay.
 expect 0 "" "$CLSATTN" "${arguments[@]}" --seeds 2 --match-params --out both --json
 [ "$(grep -c 'finished before' stderr)" = 4 ] || fail "a finished run was not left as it was: $(cat stderr)"
-for key in models sizes parameters flops_forward flops_training runs seed mean std test_accuracy device; do
-  grep -q "\"$key\"" stdout || fail "compare --json lacks \"$key\""
-done
+figures=(train_loss test_loss test_accuracy images_per_s seconds)
+sizes=(image patch embed heads layers hidden classes "widths[]" k)
+has "compare --json" stdout "verdict[]:text models[].model:text $(printf 'models[].sizes.%s:whole ' "${sizes[@]}")
+  models[].parameters:whole models[].flops_forward models[].flops_training models[].runs[].seed:whole
+  models[].runs[].peak_bytes:whole models[].runs[].out:text $(printf 'models[].runs[].%s ' "${figures[@]}")
+  $(printf 'models[].mean.%s ' "${figures[@]}") $(printf 'models[].std.%s ' "${figures[@]}") device:text data:text
+  train_images:whole test_images:whole epochs:whole batch:whole optimizer:text lr seeds:whole"
+cmp -s stdout <(cat both/compare.json; echo) || fail "compare.json is not what --json prints"
 cmp -s table.md both/compare.md || fail "the table changed"
 expect 1 "made with other settings (--lr)" "$CLSATTN" "${arguments[@]}" --lr 0.5 --match-params --out both
 expect 1 "the model's sizes" "$CLSATTN" "${arguments[@]}" --out both

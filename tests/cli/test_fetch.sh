@@ -67,6 +67,7 @@ grep -q "fetched once (170 MB): from $BASE to $HOME_FOLDER/cifar10" "$WORK/stder
 grep -q $'\r' "$WORK/stderr" && fail "a live line, but no terminal"
 expect 0 "already there" "$CLSATTN" data fetch cifar10 --url "$BASE$SUMS"
 expect 0 '"fetched": false' "$CLSATTN" data fetch cifar10 --json --url "$BASE$SUMS"
+has "data fetch --json" "$WORK/stdout" "name:text path:text fetched:truth"
 asked whole
 
 # the first train fetches, the second does not; so does eval

@@ -91,7 +91,7 @@ mixed() { # mixed CODE TEXT ARGUMENTS: rank 0 is as usual, rank 1 has these
   timeout 120 mpirun -n 1 "$CLSATTN" "${vit[@]}" --epochs 2 --out mixed : -n 1 ${around-} "$CLSATTN" "${vit[@]}" --epochs 2 --out mixed $3 \
     >stdout 2>stderr || got=$?
   [ $got = "$1" ] || fail "rank 1 with $3: exit $got: $(cat stderr)"
-  grep -q "^clsattn: $2" stderr || fail "rank 1 with $3: $(cat stderr)"
+  [ -z "$2" ] || grep -q "^clsattn: $2" stderr || fail "rank 1 with $3: $(cat stderr)"
 }
 mixed 3 "rank 1: data: nowhere: no such file" "--data nowhere"
 mixed 2 "rank 1: ranks: --lr: 0.5 here, 0.001 on rank 0" "--lr 0.5"
@@ -112,6 +112,9 @@ around="env CLSATTN_KERNEL_DIR=$WORK/faulty" with_fault optimizer.cl "w[i] = wei
   env CLSATTN_KERNEL_DIR= true
 around="env CLSATTN_KERNEL_DIR=$WORK/faulty" mixed 1 "ranks: after step 8 the parameters of rank 1 are not those of rank 0" ""
 rm -r mixed
+# Devices that round differently take over rank 0's, so that they do not part: here even what is wrong by much.
+around="env CLSATTN_KERNEL_DIR=$WORK/faulty" mixed 0 "" "--kernels portable"
+close two mixed 2e-4 2e-4
 
 # Numbers that are not finite in a rank's part only stop all, or are left out by all.
 nan() { with_fault cpu/dropout.cl "? scale :" "? (state->step == 5u && state->first == 30 ? NAN : scale) :" "$@"; }

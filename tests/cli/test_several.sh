@@ -54,6 +54,8 @@ run fewer vit "${practice[@]}" --device cpu0,cpu1 --shares 1,2 --epochs 1
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/fewer" --epochs 2 --device cpu1
 grep -q 'was on 2 devices and goes on on 1' "$WORK/stderr" || fail "fewer: $(cat "$WORK/stderr")"
 close "$WORK/vit-f32" "$WORK/fewer" 2e-4
+expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/fewer" --epochs 3 --device cpu0,cpu1
+grep -q 'was on 1 device and goes on on 2' "$WORK/stderr" || fail "more: $(cat "$WORK/stderr")"
 
 # By compute units, where nothing was measured.
 run equal vit --device cpu0,cpu1

@@ -30,6 +30,12 @@ grep -q "stopped by signal 2" "$WORK/stderr" || fail "SIGINT: $(cat "$WORK/stder
 grep -q "kept in $(kept)" "$WORK/stdout" || fail "SIGINT: no table: $(cat "$WORK/stdout")"
 expect 0 '"tuned": true' "$CLSATTN" devices --json
 expect 0 '"known": true' "$CLSATTN" tune "${gemm[@]}" --time 0s --json
+fields=$("$CLSATTN_TEST_FIELDS" "$WORK/stdout" | sed -E 's/ [a-z]*$//; s/(values)\..*/\1/' | LC_ALL=C sort -u | xargs)
+[ "$fields" = "device.device device.driver device.name file left results[].gain results[].kernel results[].known results[].shape \
+results[].values" ] || fail "tune --json: $fields"
+left=$(sed -n 's/^ *"left": \([0-9]*\),$/\1/p' "$WORK/stdout")
+expect 0 '"left": ' "$CLSATTN" tune "${gemm[@]}" --time 0s --again --json
+[ "$(sed -n 's/^ *"left": \([0-9]*\),$/\1/p' "$WORK/stdout")" -gt "$left" ] || fail "--again: what was measured before is not to be measured"
 
 # handed on: to a file, and from it on a machine that knows nothing
 expect 0 "written to" "$CLSATTN" tune --export "$WORK/out.json"

@@ -13,8 +13,7 @@ for command in devices train eval predict attend compare bench tune verify runs 
   # shellcheck disable=SC2086 # two words
   expect 0 "Examples:" "$CLSATTN" $command --help
 done
-"$CLSATTN" >/dev/null 2>&1
-[ $? = 2 ] || fail "no command: not exit 2"
+expect 2 "COMMAND is missing" "$CLSATTN"
 expect 2 "frobnicate: no such command" "$CLSATTN" frobnicate
 
 # what later versions bring is unknown until then

@@ -3,55 +3,36 @@
 
 #include <math.h>
 
-#include "layers/harness.h"
-#include "train/optimizer.h"
+#include "model/training.h"
 
-/* More parameters than the guard's groups have work-items. */
-enum { INPUTS = 3000, COUNT = 9184 };
+enum { COUNT = TEST_COUNT_NORM };
 
 typedef struct {
-  csa_graph *graph;
-  csa_optimizer optimizer;
+  test_training made;
   int64_t step;
   float state[4][COUNT]; /* parameters, moments and average */
 } training;
 
 static void begin(training *t, csa_choices choices, csa_optimizer_config config) {
   *t = (training){0};
-  assert_ok(
-      csa_graph_create(&t->graph, test_device(), (csa_graph_config){.choices = choices, .batch = 2, .training = true}));
-  csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, INPUTS));
-  x = csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc");
-  csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_batchnorm, (csa_layer_config){0}, x, NULL, "bn"));
-  assert_ok(csa_graph_record(t->graph));
-  assert_ok(csa_optimizer_record(&t->optimizer, t->graph, config));
-  assert_ok(csa_schedule_prepare(t->graph));
-  assert_int_equal(csa_elements(t->graph->parameters.values->shape), COUNT);
+  test_training_begin(&t->made, choices, config, true);
 }
 
 static void download(const training *t, float state[4][COUNT]) {
-  const csa_tensor *all[4] = {t->graph->parameters.values, t->optimizer.first, t->optimizer.second, t->optimizer.mean};
+  const csa_optimizer *o = &t->made.optimizer;
+  const csa_tensor *all[4] = {t->made.graph->parameters.values, o->first, o->second, o->mean};
   for (int i = 0; i < 4; i++)
     if (all[i] != NULL) assert_ok(csa_tensor_download(test_device(), all[i], state[i]));
 }
 
 /* The next step, whose gradients are 0.5 but for number `at`, and whose loss is `loss`. */
 static void step(training *t, int at, float gradient, float loss) {
-  csa_step_state state = {.active = 2, .slot = 5};
-  float gradients[COUNT];
-  csa_optimizer_step(&t->optimizer, ++t->step, &state);
-  assert_ok(csa_schedule_state(t->graph, &state));
-  assert_ok(csa_schedule_micro_step(t->graph));
-  for (int i = 0; i < COUNT; i++) gradients[i] = 0.5f;
-  gradients[at] = gradient;
-  assert_ok(csa_tensor_upload(test_device(), t->graph->parameters.gradients, gradients));
-  assert_ok(csa_tensor_upload_part(test_device(), t->graph->history, 10, 1, &loss));
-  assert_ok(csa_schedule_update(t->graph));
+  test_training_step(&t->made, ++t->step, 0.5f, at, gradient, loss);
 }
 
 static csa_guard_state guard(const training *t) {
   csa_guard_state state;
-  assert_ok(csa_guard_get(t->graph, &state));
+  assert_ok(csa_guard_get(t->made.graph, &state));
   return state;
 }
 
@@ -81,9 +62,9 @@ static void check_skip(csa_choices choices, csa_optimizer_kind kind) {
     step(&t, 1, 1.0f, 1.0f);
     check_state(&t, &before, true);
   }
-  assert_ok(csa_schedule_reset(t.graph));
+  assert_ok(csa_schedule_reset(t.made.graph));
   assert_true(guard(&t).wrong == 0 && guard(&t).first == 0);
-  csa_graph_destroy(t.graph);
+  csa_graph_destroy(t.made.graph);
 }
 
 static void test_skip(void **state) {
@@ -105,7 +86,7 @@ static void test_stop(void **state) {
   for (int i = 0; i < 5; i++) step(&t, 1, 1.0f, 1.0f);
   check_state(&t, &before, false);
   assert_true(guard(&t).wrong == 6 && guard(&t).first == 3);
-  csa_graph_destroy(t.graph);
+  csa_graph_destroy(t.made.graph);
 }
 
 int main(void) {

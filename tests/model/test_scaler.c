@@ -4,58 +4,35 @@
 
 #include <math.h>
 
-#include "layers/harness.h"
+#include "model/training.h"
 #include "model/weights.h"
-#include "train/optimizer.h"
 
-/* More parameters than the groups that look at gradients have work-items. COUNT: with padding. */
-enum { INPUTS = 3000, ODD_ONE = 4500, COUNT = 9056 };
+enum { INPUTS = TEST_INPUTS, ODD_ONE = 4500, COUNT = TEST_COUNT };
 
 typedef struct {
-  csa_graph *graph;
-  csa_optimizer optimizer;
+  test_training made;
   float values[COUNT];
 } training;
 
 static const test_variant *halves(int family) { return &test_variants[2 + family]; }
 
-static void begin_with(training *t, csa_choices choices, csa_optimizer_config config) {
-  assert_ok(
-      csa_graph_create(&t->graph, test_device(), (csa_graph_config){.choices = choices, .batch = 2, .training = true}));
-  csa_tensor *x = csa_graph_input(t->graph, csa_shape2(2, INPUTS));
-  csa_graph_loss(t->graph, csa_graph_add(t->graph, &csa_layer_linear, (csa_layer_config){.out = 3}, x, NULL, "fc"));
-  assert_ok(csa_graph_record(t->graph));
-  assert_ok(csa_optimizer_record(&t->optimizer, t->graph, config));
-  assert_ok(csa_schedule_prepare(t->graph));
-  assert_int_equal(csa_elements(t->graph->parameters.values->shape), COUNT);
-}
-
 static void begin(training *t, csa_choices choices) {
-  begin_with(t, choices, (csa_optimizer_config){.kind = CSA_ADAM, .lr = 0.25f});
+  test_training_begin(&t->made, choices, (csa_optimizer_config){.kind = CSA_ADAM, .lr = 0.25f}, false);
 }
 
 static const float *values(training *t) {
-  assert_ok(csa_tensor_download(test_device(), t->graph->parameters.values, t->values));
+  assert_ok(csa_tensor_download(test_device(), t->made.graph->parameters.values, t->values));
   return t->values;
 }
 
 static csa_scaler_state scaler(const training *t) {
   csa_scaler_state s;
-  assert_ok(csa_scaler_get(t->graph, &s));
+  assert_ok(csa_scaler_get(t->made.graph, &s));
   return s;
 }
 
-/* The step that the host counts as number `step`, with gradients all of `size`, but for one. */
 static void update(training *t, int64_t step, float size, float odd_one) {
-  csa_step_state state = {.active = 2};
-  float gradients[COUNT];
-  csa_optimizer_step(&t->optimizer, step, &state);
-  assert_ok(csa_schedule_state(t->graph, &state));
-  assert_ok(csa_schedule_micro_step(t->graph));
-  for (int i = 0; i < COUNT; i++) gradients[i] = size;
-  gradients[ODD_ONE] = odd_one;
-  assert_ok(csa_tensor_upload(test_device(), t->graph->parameters.gradients, gradients));
-  assert_ok(csa_schedule_update(t->graph));
+  test_training_step(&t->made, step, size, ODD_ONE, odd_one, 1.0f);
 }
 
 static void test_bad_step(void **state) {
@@ -76,7 +53,7 @@ static void test_bad_step(void **state) {
       of = values(&t);
       for (int p = 0; p < COUNT; p++) assert_true(fabsf(of[p] + 0.25f) < 1e-5f);
       assert_true(scaler(&t).good == 1);
-      csa_graph_destroy(t.graph);
+      csa_graph_destroy(t.made.graph);
     }
 }
 
@@ -92,28 +69,29 @@ static void test_corrections(void **state) {
     update(&of_halves, 2 * step - 1, 65536.0f * size, INFINITY); /* no update, but the scale is halved */
     assert_true(scaler(&of_halves).scale == 32768.0f);
     update(&of_halves, 2 * step, 32768.0f * size, 32.768f);
-    assert_ok(csa_scaler_set(of_halves.graph, &(csa_scaler_state){65536.0f, 0, scaler(&of_halves).correction1,
-                                                                  scaler(&of_halves).correction2}));
+    assert_ok(csa_scaler_set(of_halves.made.graph, &(csa_scaler_state){65536.0f, 0, scaler(&of_halves).correction1,
+                                                                       scaler(&of_halves).correction2}));
     const float *one = values(&of_floats), *other = values(&of_halves);
     for (int p = 0; p < COUNT; p++) assert_true(fabsf(one[p] - other[p]) < 2e-6f * (float)step);
   }
-  csa_graph_destroy(of_floats.graph);
-  csa_graph_destroy(of_halves.graph);
+  csa_graph_destroy(of_floats.made.graph);
+  csa_graph_destroy(of_halves.made.graph);
 }
 
 static void test_growth(void **state) {
   (void)state;
   training t;
   begin(&t, halves(0)->choices);
-  assert_ok(csa_scaler_set(t.graph, &(csa_scaler_state){256.0f, 1998, 0.5f, 0.25f}));
+  assert_ok(csa_scaler_set(t.made.graph, &(csa_scaler_state){256.0f, 1998, 0.5f, 0.25f}));
   update(&t, 1, 1.0f, 1.0f);
   assert_true(scaler(&t).scale == 256.0f && scaler(&t).good == 1999);
   update(&t, 2, 1.0f, 1.0f);
   assert_true(scaler(&t).scale == 512.0f && scaler(&t).good == 0);
-  assert_ok(csa_scaler_set(t.graph, &(csa_scaler_state){16777216.0f, 1999, 0.5f, 0.25f})); /* as large as it gets */
+  assert_ok(
+      csa_scaler_set(t.made.graph, &(csa_scaler_state){16777216.0f, 1999, 0.5f, 0.25f})); /* as large as it gets */
   update(&t, 3, 1.0f, 1.0f);
   assert_true(scaler(&t).scale == 16777216.0f);
-  csa_graph_destroy(t.graph);
+  csa_graph_destroy(t.made.graph);
 }
 
 /* The scale is in every gradient, and taken out where the host reads them. */
@@ -126,14 +104,14 @@ static void test_gradients(void **state) {
     const int32_t labels[2] = {2, 0};
     training t;
     begin(&t, v == 0 ? test_variants[0].choices : halves(0)->choices);
-    assert_ok(csa_tensor_write_floats(test_device(), t.graph->input, x));
-    assert_ok(csa_tensor_upload(test_device(), t.graph->labels, labels));
-    assert_ok(csa_schedule_state(t.graph, &(csa_step_state){.active = 2}));
-    assert_ok(csa_schedule_micro_step(t.graph));
-    assert_ok(csa_schedule_scale(t.graph, &scale));
+    assert_ok(csa_tensor_write_floats(test_device(), t.made.graph->input, x));
+    assert_ok(csa_tensor_upload(test_device(), t.made.graph->labels, labels));
+    assert_ok(csa_schedule_state(t.made.graph, &(csa_step_state){.active = 2}));
+    assert_ok(csa_schedule_micro_step(t.made.graph));
+    assert_ok(csa_schedule_scale(t.made.graph, &scale));
     assert_true(scale == (v == 0 ? 1.0f : 65536.0f));
-    assert_ok(csa_weights_download(t.graph, t.graph->parameters.gradients, &got[v]));
-    csa_graph_destroy(t.graph);
+    assert_ok(csa_weights_download(t.made.graph, t.made.graph->parameters.gradients, &got[v]));
+    csa_graph_destroy(t.made.graph);
   }
   assert_true(got[0][0] != 0.0f);
   for (int p = 0; p < COUNT; p++) assert_true(fabsf(got[0][p] - got[1][p]) < 1e-3f);
@@ -145,11 +123,12 @@ static void test_clip(void **state) {
   (void)state;
   for (int family = 0; family < 2; family++) {
     training t;
-    begin_with(&t, halves(family)->choices, (csa_optimizer_config){.kind = CSA_SGD, .lr = 1.0f, .clip_norm = 0.5f});
+    const csa_optimizer_config config = {.kind = CSA_SGD, .lr = 1.0f, .clip_norm = 0.5f};
+    test_training_begin(&t.made, halves(family)->choices, config, false);
     update(&t, 1, 65536.0f, 65536.0f); /* all 1 */
     const float *of = values(&t), want = -0.5f / sqrtf(COUNT);
     for (int p = 0; p < COUNT; p++) assert_true(fabsf(of[p] - want) < 1e-6f);
-    csa_graph_destroy(t.graph);
+    csa_graph_destroy(t.made.graph);
   }
 }
 

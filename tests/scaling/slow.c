@@ -191,6 +191,7 @@ bool layer_enter(struct _cl_icd_dispatch *own) {
   }
   if (file != NULL && !slow_costs_read(file, !learns)) {
     fprintf(stderr, "slow: CLSATTN_SLOW_COSTS: %s: not a file of costs\n", file);
+    slow_costs_free(); /* what was read before: the loader lets the layer go */
     return false;
   }
   if (learns) {
