@@ -9,7 +9,7 @@
 
 /* Who still answers, to the front, in the same order; the lost ones behind them. */
 static int sort_out(csa_trainer *t, char lost[128]) {
-  csa_replica gone[CSA_REPLICAS_MAX];
+  csa_replica gone[CSA_REPLICAS_MAX] = {{0}};
   csa_config_replica choices[CSA_REPLICAS_MAX]; /* by replica: config.further lacks the first */
   int kept = 0, gone_count = 0;
   lost[0] = '\0';
