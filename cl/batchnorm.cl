@@ -52,8 +52,8 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void batchnorm_statistics
     sum = lane_sum(sum, WIDTH, scratch);
     squares = lane_sum(squares, WIDTH, scratch);
     if (lane > 0 || c >= COLS) continue;
-    parts[(long)(2 * chunk) * COLS + c] = shift + sum / count;
-    parts[(long)(2 * chunk + 1) * COLS + c] = squares - sum * (sum / count);
+    parts[(long)(2 * chunk) * COLS + c] = shift + sum / (float)count;
+    parts[(long)(2 * chunk + 1) * COLS + c] = squares - sum * (sum / (float)count);
   }
 }
 
@@ -73,7 +73,10 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void batchnorm_finish(
   FOR_ITEMS(strip, STRIPS) {
     const int c = strip * WIDTH + me % WIDTH;
     const bool mine = lane == 0 && c < COLS;
-    float mean = mine ? running_mean[c] : 0.0f, var = mine ? running_var[c] : 0.0f, unbiased = var, share = 0.0f;
+    float mean = mine ? running_mean[c] : 0.0f, var = mine ? running_var[c] : 0.0f;
+#ifdef SEEN
+    float unbiased = var, share = 0.0f;
+#endif
     if (state->training != 0) {
       const float shift = c < COLS ? parts[c] : 0.0f;
       float sum = 0.0f, squares = 0.0f;
@@ -81,16 +84,18 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void batchnorm_finish(
         const int count = count_of(state, pixels, k * chunk_rows, chunk_rows);
         if (count == 0) break;
         const float d = parts[(long)(2 * k) * COLS + c] - shift;
-        sum += count * d;
-        squares += parts[(long)(2 * k + 1) * COLS + c] + count * d * d;
+        sum += (float)count * d;
+        squares += parts[(long)(2 * k + 1) * COLS + c] + (float)count * d * d;
       }
       sum = lane_sum(sum, WIDTH, scratch);
-      squares = lane_sum(squares, WIDTH, scratch) - sum * (sum / rows);
+      squares = lane_sum(squares, WIDTH, scratch) - sum * (sum / (float)rows);
       if (squares < 0.0f) squares = 0.0f;
-      mean = shift + sum / rows;
-      var = squares / rows;
-      unbiased = squares / max(rows - 1, 1);
+      mean = shift + sum / (float)rows;
+      var = squares / (float)rows;
+#ifdef SEEN
+      unbiased = squares / (float)max(rows - 1, 1);
       share = (float)state->active / (float)state->images;
+#endif
     }
     if (!mine) continue;
 #ifdef SEEN
@@ -178,7 +183,7 @@ kernel void batchnorm_backward(IN(storage, x), IN(float, weight), IN(float, bias
   const int i = (int)get_global_id(0), c = i % COLS, counted = state->active * pixels;
   if (i >= rows * COLS) return;
   const float inverse = stats[COLS + c], scale = weight[c] * inverse, far = LOAD(x, i) - stats[c];
-  const float share = state->training != 0 ? 1.0f / counted : 0.0f;
+  const float share = state->training != 0 ? 1.0f / (float)counted : 0.0f;
   const float d = passed(LOAD(dy, i), far, scale, bias[c]);
   const float grad = scale * (d - share * sums[COLS + c] - far * (inverse * share * sums[c]));
   STORE(dx, i, i / COLS < counted ? grad : 0.0f);
