@@ -70,16 +70,16 @@ static void print_epoch(void *name, int epoch, const csa_progress *p, double ima
 static csa_status measure_target(csa_bench_model *m, csa_device *device, const csa_bench_settings *s,
                                  const csa_dataset *dataset, const volatile sig_atomic_t *stop) {
   char folder[CSA_SCRATCH] = "";
-  csa_config config = {.epochs = s->max_epochs,
-                       .batch = s->batch,
-                       .optimizer = CSA_ADAM,
-                       .lr = 0.001,
-                       .seed = s->seed,
-                       .log_every = INT32_MAX,
-                       .checkpoint_every = 1e9,
-                       .choices = s->choices};
+  csa_config config;
   csa_observer observer = {.user = device->info.name, .on_epoch = print_epoch};
   csa_status status;
+  csa_config_default(&config);
+  config.epochs = s->max_epochs;
+  config.batch = s->batch;
+  config.seed = s->seed;
+  config.log_every = INT32_MAX;
+  config.checkpoint_every = 1e9;
+  config.choices = s->choices;
   CSA_GO(csa_architecture_default(&config.architecture, m->name));
   config.architecture.classes = dataset->classes;
   snprintf(config.data, sizeof config.data, "%.*s", CSA_PATH - 1, s->data);
