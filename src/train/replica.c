@@ -68,6 +68,7 @@ csa_status csa_replica_swap(csa_replica *r) {
 }
 
 bool csa_replica_answers(const csa_replica *r) {
+  if (r->graph == NULL) return false; /* it was lost while it was made */
   const csa_tensor *step = r->graph->plan->step;
   cl_int word;
   return csa_tensor_download_part(r->device, step, 0, 1, &word) == CSA_OK &&
