@@ -31,16 +31,17 @@ static bool fits(csa_device *device, const csa_architecture *a, csa_graph_config
   return status == CSA_OK;
 }
 
-/* Adds the largest batch below config.batch that fits to the sentence of the failure. */
+/* Adds the largest batch below config.batch that was found to fit to the sentence of the failure. Where a device bounds
+ * its buffers, a larger batch may pack better than a smaller one; so the steps are the powers of two, whatever the
+ * batch asked for, and asking for one image more than was advised gets the same advice. */
 static csa_status advise(csa_device *device, const csa_architecture *a, csa_graph_config config,
                          const csa_optimizer_config *optimizer_config, bool allocate, const char *why) {
-  int least = 0, too_many = config.batch;
-  while (too_many - least > 1) {
-    config.batch = least + (too_many - least) / 2;
-    if (fits(device, a, config, optimizer_config, allocate))
-      least = config.batch;
-    else
-      too_many = config.batch;
+  const int too_many = config.batch;
+  int least = 0;
+  for (int step = 1 << 30; step > 0; step /= 2) {
+    if (step >= too_many - least) continue;
+    config.batch = least + step;
+    if (fits(device, a, config, optimizer_config, allocate)) least = config.batch;
   }
   if (least == 0) return csa_fail(CSA_MEMORY, "%s\n  but here not even a batch of one image fits", why);
   return csa_fail(CSA_MEMORY, "%s\n  of this model, %s takes up to: --batch %d", why, device->info.name, least);

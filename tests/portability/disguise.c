@@ -1,9 +1,9 @@
 /* An OpenCL layer (ocl-icd: OPENCL_LAYERS=libdisguise.so) that makes every device look like a small one without
  * extensions, and holds programs to it: what the small device would refuse fails here, too.
  *
- * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 alloc=67108864 gpu": bytes of local memory,
- * work-items of a group, bytes of a buffer, and that it is a GPU. At exit a line on stderr proves that the layer was
- * there, since a layer that is not found is passed over in silence. */
+ * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 alloc=67108864 memory=1000000000 gpu": bytes of
+ * local memory, work-items of a group, bytes of a buffer and of all of them, and that it is a GPU. At exit a line on
+ * stderr proves that the layer was there, since a layer that is not found is passed over in silence. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "opencl/layer.h"
 
-static size_t local_most, group_most, alloc_most; /* 0: the device's own */
+static size_t local_most, group_most, alloc_most, memory_most; /* 0: the device's own */
 static bool is_gpu;
 static struct {
   unsigned launches, refused;
@@ -36,16 +36,19 @@ static cl_int refuse(cl_int error) {
   return error;
 }
 
+static void shrink_bytes(void *value, size_t size, size_t limit) {
+  if (size >= sizeof(cl_ulong)) least(value, limit);
+}
+
 /* Replaces what a query returned; its size stays. */
 static void shrink(cl_device_info what, size_t size, void *value) {
   switch (what) {
     case CL_DEVICE_TYPE:
       if (is_gpu && size >= sizeof(cl_device_type)) *(cl_device_type *)value = CL_DEVICE_TYPE_GPU;
       break;
-    case CL_DEVICE_LOCAL_MEM_SIZE:
-    case CL_DEVICE_MAX_MEM_ALLOC_SIZE:
-      if (size >= sizeof(cl_ulong)) least(value, what == CL_DEVICE_LOCAL_MEM_SIZE ? local_most : alloc_most);
-      break;
+    case CL_DEVICE_LOCAL_MEM_SIZE: shrink_bytes(value, size, local_most); break;
+    case CL_DEVICE_MAX_MEM_ALLOC_SIZE: shrink_bytes(value, size, alloc_most); break;
+    case CL_DEVICE_GLOBAL_MEM_SIZE: shrink_bytes(value, size, memory_most); break;
     case CL_DEVICE_MAX_WORK_GROUP_SIZE:
       if (size >= sizeof(size_t)) least(value, group_most);
       break;
@@ -121,6 +124,7 @@ bool layer_enter(struct _cl_icd_dispatch *own) {
   local_most = number(words, "local=");
   group_most = number(words, "group=");
   alloc_most = number(words, "alloc=");
+  memory_most = number(words, "memory=");
   is_gpu = strstr(words, "gpu") != NULL;
   own->clGetDeviceInfo = get_device_info;
   own->clCreateBuffer = create_buffer;
