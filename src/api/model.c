@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/feed.h"
+#include "model/optimizer.h"
 #include "model/weights.h"
-#include "train/feed.h"
-#include "train/optimizer.h"
 
 #define NAME_MAX_BYTES 60 /* of a layer; a parameter's name adds to it */
 #define INPUT 1           /* the input's node; layer i of the list is node i + 2 */

@@ -7,7 +7,7 @@
 
 #include "core/machine.h"
 #include "device/chip.h"
-#include "train/benchmark.h"
+#include "measure/benchmark.h"
 #include "train/target.h"
 
 #define CSA_BENCH_MODELS 2

@@ -13,9 +13,9 @@
 #include "core/log.h"
 #include "device/apart.h"
 #include "device/compile.h"
+#include "measure/tuner_race.h"
 #include "train/ranks.h"
-#include "train/tuner_race.h"
-#include "train/variants.h"
+#include "verify/variants.h"
 
 static const struct {
   const char *name;

@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/stop.h"
-#include "train/tuner.h"
+#include "measure/tuner.h"
 
 typedef struct {
   const char *device, *model, *export_to, *import_from;

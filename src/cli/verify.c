@@ -8,10 +8,10 @@
 #include "cli/commands.h"
 #include "cli/device_set.h"
 #include "cli/output.h"
-#include "train/against.h"
-#include "train/determinism.h"
-#include "train/selftest.h"
-#include "train/verify.h"
+#include "selftest/selftest.h"
+#include "verify/against.h"
+#include "verify/determinism.h"
+#include "verify/verify.h"
 
 #define BATCH 100 /* whose products the self-test computes: train's default */
 

@@ -56,3 +56,26 @@ csa_status csa_tensor_read_floats(csa_device *device, const csa_tensor *tensor, 
   free(halves);
   return status;
 }
+
+csa_status csa_tensor_write_doubles(csa_device *device, const csa_tensor *tensor, const double *from) {
+  const int64_t count = csa_elements(tensor->shape);
+  float *floats = NULL;
+  CSA_TRY(csa_new(&floats, (size_t)count, sizeof *floats));
+  for (int64_t i = 0; i < count; i++) floats[i] = (float)from[i];
+  const csa_status status = csa_tensor_write_floats(device, tensor, floats);
+  free(floats);
+  return status;
+}
+
+csa_status csa_tensor_read_doubles(csa_device *device, const csa_tensor *tensor, double **to) {
+  const int64_t count = csa_elements(tensor->shape);
+  float *floats = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&floats, (size_t)count, sizeof *floats));
+  CSA_GO(csa_new(to, (size_t)count, sizeof **to));
+  CSA_GO(csa_tensor_read_floats(device, tensor, 0, count, floats));
+  for (int64_t i = 0; i < count; i++) (*to)[i] = (double)floats[i];
+done:
+  free(floats);
+  return status;
+}

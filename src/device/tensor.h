@@ -52,4 +52,8 @@ csa_status csa_tensor_write_floats(csa_device *device, const csa_tensor *tensor,
 csa_status csa_tensor_read_floats(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
                                   float *to);
 
+/* The same as doubles; what is read is on the heap, and the caller's. */
+csa_status csa_tensor_write_doubles(csa_device *device, const csa_tensor *tensor, const double *from);
+csa_status csa_tensor_read_doubles(csa_device *device, const csa_tensor *tensor, double **to);
+
 #endif

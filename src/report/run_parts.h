@@ -2,7 +2,7 @@
 #ifndef CSA_REPORT_RUN_PARTS_H
 #define CSA_REPORT_RUN_PARTS_H
 
-#include "train/benchmark.h"
+#include "measure/benchmark.h"
 #include "train/trainer.h"
 
 #define CSA_CLASS_NAME 128

@@ -6,8 +6,8 @@
 #include "data/dataset.h"
 #include "device/tune.h"
 #include "model/architecture.h"
-#include "train/lr.h"
-#include "train/optimizer.h"
+#include "model/lr.h"
+#include "model/optimizer.h"
 
 #define CSA_PATH 1024
 

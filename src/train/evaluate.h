@@ -2,7 +2,7 @@
 #ifndef CSA_TRAIN_EVALUATE_H
 #define CSA_TRAIN_EVALUATE_H
 
-#include "train/feed.h"
+#include "model/feed.h"
 
 /* What the model says of an image. */
 typedef struct {

@@ -1,7 +1,7 @@
 #include "train/replica.h"
 
-#include "train/fit.h"
-#include "train/selftest.h"
+#include "model/fit.h"
+#include "selftest/selftest.h"
 
 static csa_status advise_parts(csa_status status) {
   char why[1024];

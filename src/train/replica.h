@@ -2,8 +2,8 @@
 #ifndef CSA_TRAIN_REPLICA_H
 #define CSA_TRAIN_REPLICA_H
 
+#include "model/feed.h"
 #include "train/config.h"
-#include "train/feed.h"
 
 typedef struct {
   csa_device *device; /* not its own */
@@ -20,8 +20,8 @@ csa_status csa_replica_create(csa_replica *replica, csa_device *device, const cs
                               int batch);
 void csa_replica_fini(csa_replica *replica);
 
-/* Tests the device's kernels (train/selftest.h), allocates on it and sends the data there; `validation` may be empty.
- * Config and data must outlive the replica. */
+/* Tests the device's kernels (selftest/selftest.h), allocates on it and sends the data there; `validation` may be
+ * empty. Config and data must outlive the replica. */
 csa_status csa_replica_prepare(csa_replica *replica, const csa_config *config, const csa_dataset *dataset,
                                const csa_split *train, const csa_split *validation);
 

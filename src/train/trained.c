@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "train/fit.h"
+#include "model/fit.h"
 
 /* The names in the file's metadata, or numbers. */
 static csa_status read_class_names(csa_trained *t) {

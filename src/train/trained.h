@@ -2,8 +2,8 @@
 #ifndef CSA_TRAIN_TRAINED_H
 #define CSA_TRAIN_TRAINED_H
 
+#include "model/feed.h"
 #include "model/weights.h"
-#include "train/feed.h"
 
 typedef struct {
   csa_safetensors *file;

@@ -76,7 +76,7 @@ csa_status csa_trainer_create(csa_trainer **trainer, const csa_config *config, c
                               csa_dataset *dataset);
 void csa_trainer_destroy(csa_trainer *trainer);
 
-/* Tests the devices' kernels (train/selftest.h), allocates on them and sends the data there. */
+/* Tests the devices' kernels (selftest/selftest.h), allocates on them and sends the data there. */
 csa_status csa_trainer_prepare(csa_trainer *trainer);
 
 /* Makes a new run folder and sets the parameters (drawn from the seed, or read from config.init); or opens the folder

@@ -8,7 +8,6 @@
 #include "model/scaler.h"
 #include "train/ranks.h"
 #include "train/step.h"
-#include "train/trial.h"
 
 /* What cl/guard.cl lets pass: of gradients of parameters, the square must be finite. */
 #define FINITE ((double)FLT_MAX)
@@ -25,8 +24,8 @@ typedef struct {
 static csa_status copy_parameters(const csa_replica *from, csa_graph *to) {
   csa_scaler_state scaler;
   double *values = NULL;
-  CSA_TRY(csa_values_download(from->device, from->graph->parameters.values, &values));
-  const csa_status status = csa_values_upload(from->device, to->parameters.values, values);
+  CSA_TRY(csa_tensor_read_doubles(from->device, from->graph->parameters.values, &values));
+  const csa_status status = csa_tensor_write_doubles(from->device, to->parameters.values, values);
   free(values);
   CSA_TRY(status);
   CSA_TRY(csa_scaler_get(from->graph, &scaler));
@@ -65,7 +64,7 @@ static csa_status look(replay *r, const csa_tensor *tensor, double most, const c
   int64_t at = 0;
   if (r->found || tensor == NULL) return CSA_OK;
   const int64_t count = csa_elements(tensor->shape);
-  CSA_TRY(csa_values_download(r->graph->device, tensor, &values));
+  CSA_TRY(csa_tensor_read_doubles(r->graph->device, tensor, &values));
   while (at < count && fabs(values[at]) <= most) at++;
   r->found = at < count;
   if (r->found) {

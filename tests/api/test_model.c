@@ -2,7 +2,7 @@
  * out and in. */
 #include "layers/harness.h"
 #include "model/architecture.h"
-#include "train/feed.h"
+#include "model/feed.h"
 
 enum { BATCH = 6, COUNT = 15, SIDE = 8, CHANNELS = 3, IMAGE = CHANNELS * SIDE * SIDE, CLASSES = 5 };
 

@@ -1,6 +1,6 @@
 /* Golden files, as far as a device is not needed. */
 #include "fuzz/fuzz.h"
-#include "train/golden.h"
+#include "verify/golden.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   csa_golden golden;

@@ -2,8 +2,8 @@
 #ifndef CSA_TESTS_LAYERS_HARNESS_H
 #define CSA_TESTS_LAYERS_HARNESS_H
 
+#include "selftest/trial.h"
 #include "testing.h"
-#include "train/trial.h"
 
 /* Every kernel family with every GEMM provider; the first four are both families, with floats and with halves. */
 typedef struct {

@@ -49,7 +49,7 @@ static csa_graph *graph_of(const test_variant *variant, csa_shape shape) {
 }
 
 static void forward(csa_graph *g, const double *x) {
-  assert_ok(csa_values_upload(test_device(), g->input, x));
+  assert_ok(csa_tensor_write_doubles(test_device(), g->input, x));
   assert_ok(csa_schedule_state(g, &(csa_step_state){.active = g->config.batch, .training = 1}));
   assert_ok(csa_schedule_forward(g));
 }
@@ -68,7 +68,7 @@ static void test_large_mean(void **state) {
     if (test_skips(&test_variants[v], ROWS * COLS)) continue;
     csa_graph *g = graph_of(&test_variants[v], shape);
     forward(g, x);
-    assert_ok(csa_values_download(test_device(), g->layers[0].saved[0], &got));
+    assert_ok(csa_tensor_read_doubles(test_device(), g->layers[0].saved[0], &got));
     for (int c = 0; c < COLS; c++) {
       assert_true(fabs(got[c] - mean[c]) < 1e-4);
       assert_true(fabs(got[COLS + c] * sqrt(var[c]) - 1.0) < 1e-4);
@@ -88,9 +88,9 @@ static void test_not_finite(void **state) {
     csa_graph *g = graph_of(&test_variants[v], csa_shape2(4, 16));
     double x[64] = {1.0, 2.0, (double)NAN, (double)INFINITY}, *y, *mean, *var;
     forward(g, x);
-    assert_ok(csa_values_download(test_device(), g->out, &y));
-    assert_ok(csa_values_download(test_device(), g->layers[0].dparam[2], &mean));
-    assert_ok(csa_values_download(test_device(), g->layers[0].dparam[3], &var));
+    assert_ok(csa_tensor_read_doubles(test_device(), g->out, &y));
+    assert_ok(csa_tensor_read_doubles(test_device(), g->layers[0].dparam[2], &mean));
+    assert_ok(csa_tensor_read_doubles(test_device(), g->layers[0].dparam[3], &var));
     assert_true(isfinite(y[1]) && !isfinite(y[2]) && !isfinite(y[3]));
     assert_true(fabs(mean[1] - 0.5) < 1e-6 && fabs(var[1] - 1.0) < 1e-6); /* of 2, 0, 0 and 0 */
     for (int c = 2; c < 4; c++) assert_true(!isfinite(mean[c]) && !isfinite(var[c]));

@@ -35,11 +35,11 @@ static void kept_of(const test_variant *variant, float rate, const csa_step_stat
   for (int i = 0; i < 2; i++) x = csa_graph_add(g, &csa_layer_dropout, (csa_layer_config){.rate = rate}, x, NULL, "d");
   assert_ok(csa_graph_record(g));
   assert_ok(csa_schedule_prepare(g));
-  assert_ok(csa_values_upload(test_device(), g->input, ones));
+  assert_ok(csa_tensor_write_doubles(test_device(), g->input, ones));
   assert_ok(csa_schedule_state(g, state));
   assert_ok(csa_schedule_forward(g));
   for (int i = 0; i < 2; i++) {
-    assert_ok(csa_values_download(test_device(), g->layers[i].out, &y));
+    assert_ok(csa_tensor_read_doubles(test_device(), g->layers[i].out, &y));
     kept[i] = 0.0;
     for (int k = 0; k < COUNT; k++) kept[i] += y[k] != 0.0;
     free(y);

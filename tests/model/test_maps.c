@@ -73,7 +73,7 @@ static void check_layer(const csa_map *map) {
   const int columns = c->heads * c->head;
   double weights[MOST], sharpest = 0.0, *context;
   assert_true(c->images == BATCH && c->tokens <= MOST);
-  assert_ok(csa_values_download(test_device(), map->layer->saved[CSA_CONTEXT], &context));
+  assert_ok(csa_tensor_read_doubles(test_device(), map->layer->saved[CSA_CONTEXT], &context));
   double *want = test_zeros((int64_t)BATCH * c->queries * columns);
   for (int n = 0; n < BATCH; n++)
     for (int h = 0; h < c->heads; h++)

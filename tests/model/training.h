@@ -3,7 +3,7 @@
 #define CSA_TESTS_MODEL_TRAINING_H
 
 #include "layers/harness.h"
-#include "train/optimizer.h"
+#include "model/optimizer.h"
 
 /* More parameters, with padding, than the groups that look at gradients have work-items; also with a batch norm. */
 enum { TEST_INPUTS = 3000, TEST_COUNT = 9056, TEST_COUNT_NORM = 9184 };

@@ -13,7 +13,7 @@ total=0
 for file in "$kernels"/*.cl; do
   for name in $(names "$file"); do
     total=$((total + 1))
-    grep -q "\"file\": \"$(basename "$file" .cl)\".*\"$name\": [0-9]" "$manifest" || fail "$name of $file is not listed: no model in src/train/variants.c, and no row of its singles, launches it"
+    grep -q "\"file\": \"$(basename "$file" .cl)\".*\"$name\": [0-9]" "$manifest" || fail "$name of $file is not listed: no model in src/verify/variants.c, and no row of its singles, launches it"
   done
   found=$(names "$file" | wc -l) all=$(grep -oE '(^|\W)kernel\W.*' "$file" | grep -cE '\bkernel (void|[A-Z]+ |__attribute__)')
   [ "$found" = "$all" ] || fail "$file: $found kernels were found, but $all begin there"

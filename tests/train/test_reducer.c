@@ -2,7 +2,7 @@
 #include "train/reducer.h"
 
 #include "layers/harness.h"
-#include "train/sample.h"
+#include "verify/sample.h"
 
 enum { REPLICAS = 3, BATCH = 2 };
 
