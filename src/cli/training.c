@@ -35,8 +35,7 @@ static const char *option_name(int setting) {
 int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS], int count) {
   const csa_option before[] = {
       {"config", "NAME|FILE", CSA_OPTION_TEXT, &t->config,
-       "settings: a preset, cnn-strong or vit-strong, or a file like a run's config.json; other options go before it",
-       false},
+       "settings: a preset, like cnn-strong, or a file like a run's config.json; other options go before it", false},
       {"data", "PATH", CSA_OPTION_TEXT, &t->data,
        "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
       {"device", "DEVICE", CSA_OPTION_TEXT, &t->device,

@@ -42,6 +42,12 @@ expect 0 "ok   optimizer_sgd: sgd: " "$CLSATTN" verify
 for kernel in attention_backward layernorm_forward loss_forward gather_batch optimizer_adam tokens_backward; do
   grep -q "^ok   $kernel: .* error [0-9.e+-]*, tolerance " stdout || fail "no line of $kernel"
 done
+for layer in "$KERNELS"/../tests/layers/test_*.c; do
+  layer=$(basename "$layer" .c)
+  layer=${layer#test_}
+  grep -qs '^kernel' "$KERNELS/$layer.cl" || continue # made of others'
+  grep -q "^ok   ${layer}_[a-z_0-9]*: " stdout || fail "no line of the layer $layer: run_odd_layers in src/selftest/selftest.c has no row of it"
+done
 grep -q '^FAIL\|not tested' stdout && fail "a kernel differs, or was not tested: $(grep -v '^ok' stdout)"
 with_fault select.cl '? LOAD(dy, image' '? 1.01f * LOAD(dy, image' expect 1 "select_backward (select.cl): " "$CLSATTN" verify --json
 grep -q '"ok": false' stdout || fail "verify --json: all is well: $(head -c 300 stdout)"
