@@ -160,7 +160,7 @@ grep -q "CL_MEM_OBJECT_ALLOCATION_FAILURE" half.json && grep -q '"exit": 5' half
 # A signal: nothing is printed, nothing is left behind.
 "$CLSATTN" bench --device 0:0 --model vit --batch 10 --json >stdout 2>stderr &
 pid=$!
-until grep -q compiling stderr || ! kill -0 $pid 2>/dev/null; do sleep 0.1; done
+await $pid grep -q compiling stderr
 sleep 0.5
 kill -INT $pid
 wait $pid

@@ -131,16 +131,12 @@ begin() { # begin NAME OPTION...: three ranks, in the background; $pid is mpirun
   mpirun "${@:2}" -n 3 bash -c 'exec 2>stderr.$OMPI_COMM_WORLD_RANK; echo $$ >pid$OMPI_COMM_WORLD_RANK; exec "$0" "$@"' \
     "$CLSATTN" "${long[@]}" --out "$1" >stdout 2>stderr &
   pid=$!
-  for _ in $(seq 600); do
-    [ ! -e "$1/checkpoint.safetensors" ] || break
-    sleep 0.05
-  done
-  [ -e "$1/checkpoint.safetensors" ] || fail "$1: no checkpoint: $(cat stderr*)"
+  await $pid test -e "$1/checkpoint.safetensors"
   rank0=$(cat pid0) rank1=$(cat pid1) rank2=$(cat pid2)
 }
 ended() { # ended NAME CODES TEXT: soon
   local got=0
-  for _ in $(seq 300); do
+  for _ in $(seq 1200); do
     kill -0 $pid 2>/dev/null || break
     sleep 0.1
   done

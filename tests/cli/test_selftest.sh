@@ -8,7 +8,7 @@ train=(train --data data --epochs 1 --batch 20 --device "${CLSATTN_DEVICE:-cpu0}
 
 # A model of one's own choice of kernels is tested once, and nothing is left of a run on faulty ones.
 SHARED_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}
-export XDG_CACHE_HOME=$WORK/cache POCL_CACHE_DIR=$WORK/pocl
+export XDG_CACHE_HOME=$WORK/cache POCL_CACHE_DIR=${POCL_CACHE_DIR:-$WORK/pocl}
 expect 0 "" "$CLSATTN" "${train[@]}" --out once
 grep -q 'self-test: [1-9][0-9]* kernels and products on .* held' stderr || fail "no self-test: $(cat stderr)"
 expect 0 "" "$CLSATTN" "${train[@]}" --out again --seed 1
@@ -30,7 +30,7 @@ expect_fault loss_collect loss.cl 'sum += losses' 'sum -= losses'
 expect_fault optimizer_adam optimizer.cl 'state->correction1 * first' 'state->correction2 * first'
 expect_fault gather_batch gather.cl '/ 255.0f' '/ 256.0f'
 
-# Where nothing can be kept it runs each time, says so once, and training goes on. (PoCL has to keep its own.)
+# Where nothing can be kept it runs each time, says so once, and training goes on. (PoCL keeps its own elsewhere.)
 touch no-folder
 XDG_CACHE_HOME=$WORK/no-folder expect 0 "" "$CLSATTN" "${train[@]}" --out unkept
 grep -q 'self-test: [1-9]' stderr || fail "an unwritable cache: no self-test: $(cat stderr)"
