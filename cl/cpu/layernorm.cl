@@ -27,13 +27,13 @@ static inline float add_lanes(const float16 v) {
   return (b.x + b.z) + (b.y + b.w);
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(storage, x), IN(float, gamma),
-                                                                             IN(float, beta), OUT(storage, y),
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(storage, x), IN(float, weight),
+                                                                             IN(float, bias), OUT(storage, y),
                                                                              OUT(float, stats), const int rows,
                                                                              const float epsilon) {
   OPEN_IN(storage, x);
-  OPEN_IN(float, gamma);
-  OPEN_IN(float, beta);
+  OPEN_IN(float, weight);
+  OPEN_IN(float, bias);
   OPEN_OUT(storage, y);
   OPEN_OUT(float, stats);
   FOR_ITEMS(chunk, (rows + CHUNK - 1) / CHUNK) {
@@ -57,11 +57,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(
       const float scale = 1.0f / sqrt(square / COLS + epsilon);
       for (int v = 0; v < VECTORS; v++) {
         const float16 h = (LOAD16(from, 16 * v) - mean) * scale;
-        STORE16(to, 16 * v, ACTIVATE(float16, LOAD16_float(gamma, 16 * v) * h + LOAD16_float(beta, 16 * v)));
+        STORE16(to, 16 * v, ACTIVATE(float16, LOAD16_float(weight, 16 * v) * h + LOAD16_float(bias, 16 * v)));
       }
       for (int c = TAIL; c < COLS; c++) {
         const float h = (LOAD(from, c) - mean) * scale;
-        STORE(to, c, ACTIVATE(float, gamma[c] * h + beta[c]));
+        STORE(to, c, ACTIVATE(float, weight[c] * h + bias[c]));
       }
       stats[2 * row] = mean;
       stats[2 * row + 1] = scale;
@@ -69,14 +69,14 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_forward(IN(
   }
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, gamma),
-                                                                              IN(float, beta), IN(float, stats),
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, weight),
+                                                                              IN(float, bias), IN(float, stats),
                                                                               SAME_IN(storage, dy), IN(storage, other),
                                                                               SAME_OUT(storage, dx), OUT(float, parts),
                                                                               const int rows, const int chunk_rows) {
   OPEN_IN(storage, x);
-  OPEN_IN(float, gamma);
-  OPEN_IN(float, beta);
+  OPEN_IN(float, weight);
+  OPEN_IN(float, bias);
   OPEN_IN(float, stats);
   OPEN_SAME_IN(storage, dy);
   OPEN_IN(storage, other);
@@ -85,8 +85,8 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN
   FOR_ITEMS(chunk, (rows + chunk_rows - 1) / chunk_rows) {
     float16 g[VECTORS + 1], h[VECTORS + 1]; /* of one row; + 1, since an array has a size */
     float g_tail[16], h_tail[16];
-    __global float *dgamma = parts + (long)chunk * 2 * COLS, *dbeta = dgamma + COLS;
-    for (int c = 0; c < 2 * COLS; c++) dgamma[c] = 0.0f;
+    __global float *dweight = parts + (long)chunk * 2 * COLS, *dbias = dweight + COLS;
+    for (int c = 0; c < 2 * COLS; c++) dweight[c] = 0.0f;
     for (int row = chunk * chunk_rows; row < min(rows, (chunk + 1) * chunk_rows); row++) {
       __global const storage *from = x + (long)row * COLS, *grad = dy + (long)row * COLS;
       __global storage *to = dx + (long)row * COLS;
@@ -96,11 +96,11 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN
         h[v] = (LOAD16(from, 16 * v) - mean) * scale;
         float16 d = LOAD16(grad, 16 * v);
 #ifdef RELU
-        d = select(d, (float16)0.0f, LOAD16_float(gamma, 16 * v) * h[v] + LOAD16_float(beta, 16 * v) <= 0.0f);
+        d = select(d, (float16)0.0f, LOAD16_float(weight, 16 * v) * h[v] + LOAD16_float(bias, 16 * v) <= 0.0f);
 #endif
-        g[v] = d * LOAD16_float(gamma, 16 * v);
-        STORE16_float(dgamma, 16 * v, LOAD16_float(dgamma, 16 * v) + d * h[v]);
-        STORE16_float(dbeta, 16 * v, LOAD16_float(dbeta, 16 * v) + d);
+        g[v] = d * LOAD16_float(weight, 16 * v);
+        STORE16_float(dweight, 16 * v, LOAD16_float(dweight, 16 * v) + d * h[v]);
+        STORE16_float(dbias, 16 * v, LOAD16_float(dbias, 16 * v) + d);
         sums += g[v];
         dots += g[v] * h[v];
       }
@@ -109,12 +109,12 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void layernorm_backward(IN
         const float normal = (LOAD(from, c) - mean) * scale;
         float d = LOAD(grad, c);
 #ifdef RELU
-        if (gamma[c] * normal + beta[c] <= 0.0f) d = 0.0f;
+        if (weight[c] * normal + bias[c] <= 0.0f) d = 0.0f;
 #endif
         h_tail[c - TAIL] = normal;
-        g_tail[c - TAIL] = d * gamma[c];
-        dgamma[c] += d * normal;
-        dbeta[c] += d;
+        g_tail[c - TAIL] = d * weight[c];
+        dweight[c] += d * normal;
+        dbias[c] += d;
         sum += g_tail[c - TAIL];
         dot_h += g_tail[c - TAIL] * normal;
       }

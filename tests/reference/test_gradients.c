@@ -113,12 +113,12 @@ static void test_linear(void **state) {
 
 typedef struct {
   csa_ref_layernorm size;
-  double *x, *gamma, *beta, *y, *dy;
+  double *x, *weight, *bias, *y, *dy;
 } layernorm_problem;
 
 static double layernorm_objective(const void *problem) {
   const layernorm_problem *const p = problem;
-  csa_ref_layernorm_forward(&p->size, p->x, p->gamma, p->beta, p->y);
+  csa_ref_layernorm_forward(&p->size, p->x, p->weight, p->bias, p->y);
   return dot(p->y, p->dy, p->size.rows * p->size.cols);
 }
 
@@ -126,18 +126,18 @@ static void check_layernorm(const csa_ref_layernorm *size, double scale) {
   const int64_t cols = size->cols, all = size->rows * cols;
   layernorm_problem p = {.size = {size->rows, cols, false}};
   p.x = random_array(all, scale);
-  p.gamma = random_array(cols, 1);
-  p.beta = random_array(cols, 1);
+  p.weight = random_array(cols, 1);
+  p.bias = random_array(cols, 1);
   p.y = fresh(all);
   p.dy = random_array(all, 1);
   for (layernorm_objective(&p); near_kink(p.y, all); layernorm_objective(&p)) draw(p.x, all, scale);
   p.size.relu = size->relu;
-  double *const dx = fresh(all), *const dgamma = fresh(cols), *const dbeta = fresh(cols);
+  double *const dx = fresh(all), *const dweight = fresh(cols), *const dbias = fresh(cols);
   layernorm_objective(&p);
-  csa_ref_layernorm_backward(&p.size, p.x, p.gamma, p.y, p.dy, dx, dgamma, dbeta);
+  csa_ref_layernorm_backward(&p.size, p.x, p.weight, p.y, p.dy, dx, dweight, dbias);
   check("layernorm dx", layernorm_objective, &p, p.x, dx, all);
-  check("layernorm dgamma", layernorm_objective, &p, p.gamma, dgamma, cols);
-  check("layernorm dbeta", layernorm_objective, &p, p.beta, dbeta, cols);
+  check("layernorm dweight", layernorm_objective, &p, p.weight, dweight, cols);
+  check("layernorm dbias", layernorm_objective, &p, p.bias, dbias, cols);
 }
 
 /* The small scale makes the variance as small as epsilon. */

@@ -25,9 +25,9 @@ static void test_gemm(void **state) {
 
 static void test_layernorm(void **state) {
   (void)state;
-  const double x[2] = {1, 3}, gamma[2] = {2, 2}, beta[2] = {1, 1}, z = 1 / sqrt(1 + 1e-5);
+  const double x[2] = {1, 3}, weight[2] = {2, 2}, bias[2] = {1, 1}, z = 1 / sqrt(1 + 1e-5);
   double y[2];
-  csa_ref_layernorm_forward(&(csa_ref_layernorm){1, 2, true}, x, gamma, beta, y);
+  csa_ref_layernorm_forward(&(csa_ref_layernorm){1, 2, true}, x, weight, bias, y);
   assert_true(y[0] == 0);
   assert_true(fabs(y[1] - (1 + 2 * z)) < 1e-15);
 }
