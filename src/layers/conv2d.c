@@ -1,8 +1,7 @@
 /* K x K convolution that keeps the image's size, K = 3 (padding 1) or 1, then + bias, ReLU or + in[1] where asked.
  * in [N, H, W, I], out and in[1] [N, H, W, O]; weights [K, K, I, O] on the device, [O, I, K, K] in files. 3 x 3 goes
- * by Winograd's filtering where that fits; else as matrix products over chunks of images, so that the rearranged input
- * (im2col) stays small. With K = 1 the input is that already; images of few channels go
- * directly. */
+ * directly for images of few channels, by Winograd's filtering where that fits; else as matrix products over chunks of
+ * images, so that the rearranged input (im2col) stays small. With K = 1 the input is that already. */
 #include "layers/conv2d.h"
 #include "device/gemm.h"
 #include "device/reduce.h"
@@ -28,18 +27,16 @@ static csa_status plan(csa_parameters *parameters, csa_layer *l) {
                          1);
 }
 
-csa_conv_sizes csa_conv_sizes_of(const csa_layer *l) {
+static csa_conv_sizes sizes_of(const csa_layer *l) {
   const csa_shape in = l->in[0]->shape;
-  return (csa_conv_sizes){.images = (int)in.dim[0],
-                          .height = (int)in.dim[1],
-                          .width = (int)in.dim[2],
-                          .inputs = (int)in.dim[3],
-                          .outputs = l->config.out,
-                          .taps = l->config.kernel * l->config.kernel};
-}
-
-double csa_conv_flops(const csa_conv_sizes *s) {
-  return 2.0 * s->images * s->height * s->width * s->taps * s->inputs * s->outputs;
+  csa_conv_sizes s = {.images = (int)in.dim[0],
+                      .height = (int)in.dim[1],
+                      .width = (int)in.dim[2],
+                      .inputs = (int)in.dim[3],
+                      .outputs = l->config.out,
+                      .taps = l->config.kernel * l->config.kernel};
+  s.flops = 2.0 * s.images * s.height * s.width * s.taps * s.inputs * s.outputs;
+  return s;
 }
 
 /* Images whose rearranged form is made at a time. */
@@ -92,7 +89,7 @@ static csa_status forward_chunk(csa_plan *p, csa_layer *l, const csa_conv_sizes 
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
-  const csa_conv_sizes s = csa_conv_sizes_of(l);
+  const csa_conv_sizes s = sizes_of(l);
   if (csa_few_fits(&s)) return csa_few_forward(p, l, &s);
   if (csa_winograd_fits(p, &s)) return csa_winograd_forward(p, l, &s);
   const int chunk = chunk_of(&s);
@@ -137,7 +134,7 @@ static csa_status input_chunk(csa_plan *p, csa_layer *l, const csa_conv_sizes *s
 }
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
-  const csa_conv_sizes s = csa_conv_sizes_of(l);
+  const csa_conv_sizes s = sizes_of(l);
   csa_tensor *dz = l->dout;
   if (l->config.relu) CSA_TRY(csa_layer_relu_backward(p, l, &dz));
   csa_tensor *dbias = l->dparam[CSA_CONV_BIAS];

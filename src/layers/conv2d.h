@@ -9,12 +9,9 @@ enum { CSA_CONV_WEIGHT, CSA_CONV_BIAS /* NULL: there is none */ };
 
 typedef struct {
   int images, height, width, inputs, outputs;
-  int taps; /* K^2 */
+  int taps;     /* K^2 */
+  double flops; /* of each of the three products, 2 per multiply-add, as the direct form counts them */
 } csa_conv_sizes;
-csa_conv_sizes csa_conv_sizes_of(const csa_layer *layer);
-
-/* Of each of the three products, 2 per multiply-add, as the direct form counts them. */
-double csa_conv_flops(const csa_conv_sizes *sizes);
 
 /* Directly, for images of few channels. The gradient of such an input goes the common way. */
 bool csa_few_fits(const csa_conv_sizes *sizes);
