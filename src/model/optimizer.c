@@ -1,7 +1,6 @@
 #include "model/optimizer.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "model/guard.h"
 #include "model/scaler.h"
