@@ -18,14 +18,14 @@ double *test_fresh(int64_t count) {
   return arrays[array_count++] = array;
 }
 
-void test_draw(double *array, int64_t count, double scale) {
+static void draw(double *array, int64_t count, double scale) {
   const csa_rng rng = {1, CSA_RNG_TEST, 0};
   for (int64_t i = 0; i < count; i++) array[i] = scale * (double)csa_rng_normal(&rng, drawn++);
 }
 
 double *test_random(int64_t count, double scale) {
   double *const array = test_fresh(count);
-  test_draw(array, count, scale);
+  draw(array, count, scale);
   return array;
 }
 
@@ -58,8 +58,16 @@ void assert_gradient(const char *what, test_objective *f, const void *problem, d
   if (!(error <= TOLERANCE * largest)) fail_msg("%s: off by %g of %g", what, error, largest);
 }
 
-bool test_near_kink(const double *y, int64_t count) {
+static bool near_kink(const double *y, int64_t count) {
   for (int64_t i = 0; i < count; i++)
     if (fabs(y[i]) < 1e-3) return true;
   return false;
+}
+
+void test_avoid_kink(test_objective *f, const void *problem, const double *y, int64_t y_count, double *x,
+                     int64_t x_count, double scale) {
+  for (f(problem); near_kink(y, y_count);) {
+    draw(x, x_count, scale);
+    f(problem);
+  }
 }

@@ -25,7 +25,7 @@ static void check_linear(const csa_ref_linear *size, bool residual) {
   p.y = test_fresh(rows * out);
   p.dy = test_random(rows * out, 1);
   if (residual) p.residual = test_random(rows * out, 1);
-  for (linear_objective(&p); test_near_kink(p.y, rows * out); linear_objective(&p)) test_draw(p.x, rows * in, 1);
+  test_avoid_kink(linear_objective, &p, p.y, rows * out, p.x, rows * in, 1);
   p.size.relu = size->relu;
   double *const dx = test_fresh(rows * in), *const dw = test_fresh(out * in), *const db = test_fresh(out);
   linear_objective(&p);
@@ -63,7 +63,7 @@ static void check_layernorm(const csa_ref_layernorm *size, double scale) {
   p.bias = test_random(cols, 1);
   p.y = test_fresh(all);
   p.dy = test_random(all, 1);
-  for (layernorm_objective(&p); test_near_kink(p.y, all); layernorm_objective(&p)) test_draw(p.x, all, scale);
+  test_avoid_kink(layernorm_objective, &p, p.y, all, p.x, all, scale);
   p.size.relu = size->relu;
   double *const dx = test_fresh(all), *const dweight = test_fresh(cols), *const dbias = test_fresh(cols);
   layernorm_objective(&p);
@@ -105,7 +105,7 @@ static void check_batchnorm(const csa_ref_batchnorm *size) {
   p.y = test_fresh(all);
   p.dy = test_random(all, 1);
   p.size.relu = false;
-  for (batchnorm_objective(&p); test_near_kink(p.y, all); batchnorm_objective(&p)) test_draw(p.x, all, 1);
+  test_avoid_kink(batchnorm_objective, &p, p.y, all, p.x, all, 1);
   p.size.relu = size->relu;
   double *const dx = test_fresh(all), *const dweight = test_fresh(cols), *const dbias = test_fresh(cols);
   batchnorm_objective(&p);
