@@ -2,8 +2,6 @@
 #ifndef CSA_DEVICE_APART_H
 #define CSA_DEVICE_APART_H
 
-#include <stdbool.h>
-
 #include "core/status.h"
 
 /* Names the program that is run; without it nothing is. The text is kept, not copied. */

@@ -2,7 +2,6 @@
 #include "core/embedded.h"
 #include "device/plan.h"
 
-#include "device/program.h"
 #include "layers/harness.h"
 
 #define CHAIN 6 /* launches, each reading what the one before it wrote */
