@@ -174,12 +174,12 @@ done:
   return status;
 }
 
-/* The rate of the last epoch, from the run's own record: a run that was finished before has none in this process. */
-static csa_status read_rate(csa_compared_run *run) {
+/* From the run's own record: one that was finished before has no rate in this process. */
+static csa_status read_figures(csa_compared_run *run) {
   csa_history history;
   CSA_TRY(csa_history_read(&history, run->folder));
   const csa_history_row *last = csa_history_last(&history);
-  if (last != NULL) run->images_per_s = last->figure[CSA_OF_IMAGES_PER_S];
+  if (last != NULL) memcpy(run->figure, last->figure, sizeof run->figure);
   csa_history_fini(&history);
   return CSA_OK;
 }
@@ -210,12 +210,8 @@ static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, cs
   CSA_TRY(status);
   csa_live_clear();
   if (csa_trainer_rate(t) > 0.0) CSA_TRY(csa_training_report(t)); /* else it has one */
-  run->train_loss = t->progress.train_loss;
-  run->test_loss = t->progress.test_loss;
-  run->test_accuracy = t->progress.test_accuracy;
-  run->seconds = t->progress.seconds;
   run->bytes = csa_trainer_bytes(t);
-  return read_rate(run);
+  return read_figures(run);
 }
 
 static void name_run(const csa_compared_model *model, const csa_compared_run *run, char name[64]) {

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/html.h"
@@ -117,6 +118,11 @@ void csa_plot_draw(FILE *out, const csa_plot *plot, int whole) {
     if (by_marks(&plot->lines[l])) draw_marks(out, &axes, &plot->lines[l], height);
 }
 
+void csa_plot_fini(csa_plot *plot) {
+  for (int l = 0; l < plot->count; l++) free(plot->lines[l].points);
+  *plot = (csa_plot){0};
+}
+
 /* ---- in a page */
 
 static json_t *points_of(const csa_line *line) {
@@ -170,6 +176,8 @@ csa_status csa_plot_print(FILE *out, const csa_plot *plot) {
   const int height = 300;
   json_t *figures = figures_of(plot);
   if (figures == NULL) return csa_fail(CSA_MEMORY, "plot: %s: the host has no more memory", plot->title);
+  fprintf(out, "<div class=\"card\">\n");
+  csa_html_element(out, "h3", "%s", plot->title);
   fprintf(out, "<div class=\"plot\">\n");
   print_legend(out, plot);
   fprintf(out, "<div class=\"area\" tabindex=\"0\" role=\"group\" aria-label=\"");
@@ -179,7 +187,7 @@ csa_status csa_plot_print(FILE *out, const csa_plot *plot) {
   csa_plot_draw(out, plot, height);
   fprintf(out, "</svg></div>\n<script type=\"application/json\">");
   json_dump_callback(figures, write_json, out, JSON_COMPACT | JSON_ENSURE_ASCII);
-  fprintf(out, "</script>\n</div>\n");
+  fprintf(out, "</script>\n</div>\n</div>\n");
   json_decref(figures);
   return CSA_OK;
 }
