@@ -12,7 +12,6 @@
 #include "cli/threads.h"
 #include "cli/training.h"
 #include "core/file.h"
-#include "train/history.h"
 
 #define EMBED_MAX 4096
 
@@ -174,16 +173,6 @@ done:
   return status;
 }
 
-/* From the run's own record: one that was finished before has no rate in this process. */
-static csa_status read_figures(csa_compared_run *run) {
-  csa_history history;
-  CSA_TRY(csa_history_read(&history, run->folder));
-  const csa_history_row *last = csa_history_last(&history);
-  if (last != NULL) memcpy(run->figure, last->figure, sizeof run->figure);
-  csa_history_fini(&history);
-  return CSA_OK;
-}
-
 static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, csa_compared_run *run, bool resume) {
   listener to = {.name = name, .trainer = t};
   t->observer = (csa_observer){.user = &to,
@@ -211,7 +200,10 @@ static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, cs
   csa_live_clear();
   if (csa_trainer_rate(t) > 0.0) CSA_TRY(csa_training_report(t)); /* else it has one */
   run->bytes = csa_trainer_bytes(t);
-  return read_figures(run);
+  CSA_TRY(csa_history_read(&run->history, run->folder)); /* one that was finished before has no rate in this process */
+  const csa_history_row *last = csa_history_last(&run->history);
+  if (last != NULL) memcpy(run->figure, last->figure, sizeof run->figure);
+  return CSA_OK;
 }
 
 static void name_run(const csa_compared_model *model, const csa_compared_run *run, char name[64]) {
@@ -311,7 +303,7 @@ static csa_status run(const compare_settings *s) {
   snprintf(c.result.device, sizeof c.result.device, "%s", c.device->info.device);
   status = compare(&c);
 done:
-  for (int m = 0; m < CSA_COMPARED; m++) free(c.result.models[m].runs);
+  csa_comparison_fini(&c.result);
   csa_device_close(c.device);
   csa_dataset_close(c.dataset);
   return status;

@@ -1,36 +1,11 @@
 /* `compare`'s page: verdict, table, curves of both models, and every run. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/compare_report.h"
 #include "core/file.h"
 #include "report/curves.h"
 #include "report/html.h"
-#include "train/history.h"
-
-/* How all runs of the two models went: [model, seed]. */
-typedef struct {
-  csa_history *histories;
-  int seeds;
-} courses;
-
-static csa_history *course_of(const courses *all, int model, int seed) {
-  return &all->histories[model * all->seeds + seed];
-}
-
-static csa_status read_courses(courses *all, const csa_comparison *c) {
-  *all = (courses){.seeds = c->seeds};
-  CSA_TRY(csa_new(&all->histories, (size_t)(CSA_COMPARED * c->seeds), sizeof *all->histories));
-  for (int m = 0; m < CSA_COMPARED; m++)
-    for (int s = 0; s < c->seeds; s++) CSA_TRY(csa_history_read(course_of(all, m, s), c->models[m].runs[s].folder));
-  return CSA_OK;
-}
-
-static void release_courses(courses *all) {
-  for (int i = 0; i < CSA_COMPARED * all->seeds && all->histories != NULL; i++) csa_history_fini(&all->histories[i]);
-  free(all->histories);
-}
 
 /* The figure at the end of `epoch`; NaN if the run did not come that far. */
 static double at_epoch(const csa_history *h, int epoch, csa_history_figure figure) {
@@ -40,13 +15,14 @@ static double at_epoch(const csa_history *h, int epoch, csa_history_figure figur
 }
 
 /* Mean over seeds and what they span, for the epochs that every seed has. */
-static csa_status take(csa_line *line, const courses *all, int model, int epochs, csa_history_figure figure) {
+static csa_status take(csa_line *line, const csa_comparison *c, int model, csa_history_figure figure) {
+  const int epochs = c->models[model].config.epochs;
   CSA_TRY(csa_new(&line->points, (size_t)epochs, sizeof *line->points));
   for (int epoch = 1; epoch <= epochs; epoch++) {
     csa_point p = {.x = epoch, .low = HUGE_VAL, .high = -HUGE_VAL};
-    for (int s = 0; s < all->seeds; s++) {
-      const double value = at_epoch(course_of(all, model, s), epoch, figure);
-      p.y += value / all->seeds;
+    for (int s = 0; s < c->seeds; s++) {
+      const double value = at_epoch(&c->models[model].runs[s].history, epoch, figure);
+      p.y += value / c->seeds;
       p.low = fmin(p.low, value);
       p.high = fmax(p.high, value);
     }
@@ -56,29 +32,29 @@ static csa_status take(csa_line *line, const courses *all, int model, int epochs
 }
 
 /* Every model's line of `figure`, or a thin one of what it says in training. */
-static csa_status add_lines(csa_plot *plot, const csa_comparison *c, const courses *all, csa_history_figure figure,
-                            bool training, char names[CSA_COMPARED][2 * CSA_ARCHITECTURE_TITLE]) {
+static csa_status add_lines(csa_plot *plot, const csa_comparison *c, csa_history_figure figure, bool training,
+                            char names[CSA_COMPARED][2 * CSA_ARCHITECTURE_TITLE]) {
   for (int m = 0; m < CSA_COMPARED; m++) {
     csa_line *line = &plot->lines[plot->count++];
     char title[CSA_ARCHITECTURE_TITLE];
     csa_architecture_title(&c->models[m].config.architecture, title);
     snprintf(names[m], sizeof names[m], "%s%s", title, training ? ", training" : "");
     *line = (csa_line){.name = names[m], .colour = m + 1, .faint = training, .band = !training && c->seeds > 1};
-    CSA_TRY(take(line, all, m, c->models[m].config.epochs, figure));
+    CSA_TRY(take(line, c, m, figure));
   }
   return CSA_OK;
 }
 
-static csa_status print_plots(csa_plot plots[2], const csa_comparison *c, const courses *all, FILE *out) {
+static csa_status print_plots(csa_plot plots[2], const csa_comparison *c, FILE *out) {
   char names[3][CSA_COMPARED][2 * CSA_ARCHITECTURE_TITLE];
-  CSA_TRY(add_lines(&plots[0], c, all, CSA_OF_TEST_ACCURACY, false, names[0]));
-  CSA_TRY(add_lines(&plots[1], c, all, CSA_OF_TEST_LOSS, false, names[1]));
-  CSA_TRY(add_lines(&plots[1], c, all, CSA_OF_TRAIN_LOSS, true, names[2]));
+  CSA_TRY(add_lines(&plots[0], c, CSA_OF_TEST_ACCURACY, false, names[0]));
+  CSA_TRY(add_lines(&plots[1], c, CSA_OF_TEST_LOSS, false, names[1]));
+  CSA_TRY(add_lines(&plots[1], c, CSA_OF_TRAIN_LOSS, true, names[2]));
   for (int i = 0; i < 2; i++) CSA_TRY(csa_plot_print(out, &plots[i]));
   return CSA_OK;
 }
 
-static csa_status print_curves(const csa_comparison *c, const courses *all, FILE *out) {
+static csa_status print_curves(const csa_comparison *c, FILE *out) {
   csa_plot plots[2] = {
       {.title = "Accuracy, test", .x_name = "epoch", .unit = " %", .scale = 100.0, .most = 1.0},
       {.title = "Loss, test", .x_name = "epoch", .unit = "", .scale = 1.0},
@@ -88,7 +64,7 @@ static csa_status print_curves(const csa_comparison *c, const courses *all, FILE
     csa_html_element(out, "p class=\"soft\"",
                      "Lines are means over %d seeds; the bands reach from the least to the most.", c->seeds);
   fprintf(out, "<div class=\"grid\">\n");
-  const csa_status status = print_plots(plots, c, all, out);
+  const csa_status status = print_plots(plots, c, out);
   for (int i = 0; i < 2; i++) csa_plot_fini(&plots[i]);
   fprintf(out, "</div>\n</section>\n");
   return status;
@@ -142,9 +118,9 @@ static void print_runs(const csa_comparison *c, FILE *out) {
   fprintf(out, "</div>\n</section>\n");
 }
 
-static csa_status print_page(const csa_comparison *c, const courses *all, FILE *out) {
+static csa_status print_page(const csa_comparison *c, FILE *out) {
   print_head(c, out);
-  CSA_TRY(print_curves(c, all, out));
+  CSA_TRY(print_curves(c, out));
   print_figures(c, out);
   print_runs(c, out);
   csa_html_element(out, "footer", "clsattn %s, commit %s. The verdict is computed from the figures.", csa_version(),
@@ -155,13 +131,7 @@ static csa_status print_page(const csa_comparison *c, const courses *all, FILE *
 }
 
 csa_status csa_comparison_page(const csa_comparison *c, const char *path) {
-  courses all = {0};
   csa_file_writer *writer = NULL;
-  csa_status status;
-  CSA_GO(read_courses(&all, c));
-  CSA_GO(csa_file_begin(&writer, path));
-  status = csa_file_close(writer, print_page(c, &all, csa_file_stream(writer)));
-done:
-  release_courses(&all);
-  return status;
+  CSA_TRY(csa_file_begin(&writer, path));
+  return csa_file_close(writer, print_page(c, csa_file_stream(writer)));
 }

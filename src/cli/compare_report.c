@@ -1,6 +1,7 @@
 #include "cli/compare_report.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* A figure that every run has: how it is called in JSON, and how the table shows it. */
 typedef struct {
@@ -32,6 +33,13 @@ static summary summarise(const csa_comparison *c, int model, csa_history_figure 
     s.deviation += (runs[i].figure[of] - s.mean) * (runs[i].figure[of] - s.mean) / (c->seeds - 1);
   s.deviation = sqrt(s.deviation);
   return s;
+}
+
+void csa_comparison_fini(csa_comparison *c) {
+  for (int m = 0; m < CSA_COMPARED; m++) {
+    for (int i = 0; i < c->seeds && c->models[m].runs != NULL; i++) csa_history_fini(&c->models[m].runs[i].history);
+    free(c->models[m].runs);
+  }
 }
 
 static const char *name_of(const csa_comparison *c, int model) { return c->models[model].config.architecture.model; }

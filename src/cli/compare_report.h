@@ -14,6 +14,7 @@
 typedef struct {
   uint64_t seed;
   char folder[CSA_PATH];
+  csa_history history;
   double figure[CSA_OF_ALL]; /* of its last epoch */
   uint64_t bytes;
 } csa_compared_run;
@@ -32,6 +33,8 @@ typedef struct {
   int64_t train_images, test_images;
   const char *format; /* of the data */
 } csa_comparison;
+
+void csa_comparison_fini(csa_comparison *comparison);
 
 #define CSA_COMPARED_TEXT 512
 #define CSA_COMPARED_VERDICT 3
