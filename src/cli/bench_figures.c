@@ -56,7 +56,9 @@ const csa_bench_device *csa_bench_fullest(const csa_bench *b) {
   return most;
 }
 
-bool csa_bench_has_figures(const csa_bench_device *d) { return d->model_count > 0 || d->product_count > 0; }
+bool csa_bench_has_figures(const csa_bench_device *d) {
+  return d->status == CSA_OK || d->model_count > 0 || d->product_count > 0;
+}
 
 int64_t csa_bench_epoch_steps(const csa_bench *b, const csa_bench_model *m) {
   return (b->epoch_images + m->speed.batch - 1) / m->speed.batch;

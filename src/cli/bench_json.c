@@ -90,7 +90,7 @@ static json_t *document(const csa_bench *b, const csa_bench_device *d) {
     json_object_set_new(root, "error", json_string(d->error));
     json_object_set_new(root, "exit", json_integer(csa_exit_code(d->status)));
   }
-  if (d->status == CSA_OK || csa_bench_has_figures(d)) add_figures(b, d, root);
+  if (csa_bench_has_figures(d)) add_figures(b, d, root);
   return root;
 }
 

@@ -86,7 +86,7 @@ const csa_bench_model *csa_bench_model_named(const csa_bench_device *device, con
 /* The device that has most models, as what fails ends the list. */
 const csa_bench_device *csa_bench_fullest(const csa_bench *bench);
 
-/* Whether anything was measured, be it that the device failed later. */
+/* Whether it worked, or something was measured before it failed. */
 bool csa_bench_has_figures(const csa_bench_device *device);
 
 /* Steps of an epoch: fewer, or more, were measured. */
