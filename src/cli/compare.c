@@ -1,5 +1,4 @@
 /* clsattn compare: trains both models on the same data and settings, and says how they differ. */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -1,5 +1,4 @@
 /* Layers on trial: each contender has a graph of its own, with the layer alone in it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "measure/tuner_trial.h"

@@ -1,7 +1,6 @@
 #include "report/curves.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/file.h"
