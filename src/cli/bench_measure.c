@@ -109,8 +109,8 @@ static csa_status measure_model(csa_bench_model *m, csa_device *device, const cs
 static csa_status measure_peak(csa_bench_device *d, const csa_peak *peak) {
   double gflops, gbytes_per_s;
   CSA_TRY(csa_peak_measure(peak, PEAK_RUNS, &gflops, &gbytes_per_s));
-  if (gflops > d->gflops) d->gflops = gflops;
-  if (gbytes_per_s > d->gbytes_per_s) d->gbytes_per_s = gbytes_per_s;
+  if (gflops > d->peak.gflops) d->peak.gflops = gflops;
+  if (gbytes_per_s > d->peak.gbytes_per_s) d->peak.gbytes_per_s = gbytes_per_s;
   return CSA_OK;
 }
 

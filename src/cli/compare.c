@@ -1,5 +1,4 @@
 /* clsattn compare: trains both models on the same data and settings, and says how they differ. */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +11,6 @@
 #include "cli/threads.h"
 #include "cli/training.h"
 #include "core/file.h"
-#include "train/history.h"
 
 #define EMBED_MAX 4096
 
@@ -174,16 +172,6 @@ done:
   return status;
 }
 
-/* The rate of the last epoch, from the run's own record: a run that was finished before has none in this process. */
-static csa_status read_rate(csa_compared_run *run) {
-  csa_history history;
-  CSA_TRY(csa_history_read(&history, run->folder));
-  const csa_history_row *last = csa_history_last(&history);
-  if (last != NULL) run->images_per_s = last->figure[CSA_OF_IMAGES_PER_S];
-  csa_history_fini(&history);
-  return CSA_OK;
-}
-
 static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, csa_compared_run *run, bool resume) {
   listener to = {.name = name, .trainer = t};
   t->observer = (csa_observer){.user = &to,
@@ -210,12 +198,11 @@ static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, cs
   CSA_TRY(status);
   csa_live_clear();
   if (csa_trainer_rate(t) > 0.0) CSA_TRY(csa_training_report(t)); /* else it has one */
-  run->train_loss = t->progress.train_loss;
-  run->test_loss = t->progress.test_loss;
-  run->test_accuracy = t->progress.test_accuracy;
-  run->seconds = t->progress.seconds;
   run->bytes = csa_trainer_bytes(t);
-  return read_rate(run);
+  CSA_TRY(csa_history_read(&run->history, run->folder)); /* one that was finished before has no rate in this process */
+  const csa_history_row *last = csa_history_last(&run->history);
+  if (last != NULL) memcpy(run->figure, last->figure, sizeof run->figure);
+  return CSA_OK;
 }
 
 static void name_run(const csa_compared_model *model, const csa_compared_run *run, char name[64]) {
@@ -315,7 +302,7 @@ static csa_status run(const compare_settings *s) {
   snprintf(c.result.device, sizeof c.result.device, "%s", c.device->info.device);
   status = compare(&c);
 done:
-  for (int m = 0; m < CSA_COMPARED; m++) free(c.result.models[m].runs);
+  csa_comparison_fini(&c.result);
   csa_device_close(c.device);
   csa_dataset_close(c.dataset);
   return status;

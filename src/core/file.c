@@ -157,6 +157,12 @@ void csa_file_drop(csa_file_writer *writer) {
   free(writer);
 }
 
+csa_status csa_file_close(csa_file_writer *writer, csa_status content) {
+  if (content == CSA_OK) return csa_file_end(writer);
+  csa_file_drop(writer);
+  return content;
+}
+
 void csa_file_sweep(const char *folder, const char *name) {
   const size_t length = strlen(name);
   DIR *entries = opendir(folder);

@@ -19,13 +19,15 @@ csa_status csa_file_read_own(const char *path, uint64_t limit, uint8_t **data, s
  * flushed. On failure (CSA_OUTPUT) an old file stays as it was and nothing is left behind. */
 csa_status csa_file_replace(const char *path, const void *data, size_t size);
 
-/* The same for content that is produced piece by piece: begin gives a stream; end flushes and renames; drop forgets.
- * `end` releases the writer in any case; `drop` accepts NULL. */
+/* The same for content that is produced piece by piece: begin gives a stream; end flushes and renames; drop forgets;
+ * close does one of the two, by what became of the content, and returns that. `end` and `close` release the writer in
+ * any case; `drop` accepts NULL. */
 typedef struct csa_file_writer csa_file_writer;
 csa_status csa_file_begin(csa_file_writer **writer, const char *path);
 FILE *csa_file_stream(csa_file_writer *writer);
 csa_status csa_file_end(csa_file_writer *writer);
 void csa_file_drop(csa_file_writer *writer);
+csa_status csa_file_close(csa_file_writer *writer, csa_status content);
 
 /* Removes what processes that were killed while they wrote `name` in `folder` left there, so far as that can be done.
  * Only for who knows that nobody writes it now. */

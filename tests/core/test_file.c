@@ -167,6 +167,9 @@ static void test_writer(void **state) {
   fputs("forgotten", csa_file_stream(writer));
   csa_file_drop(writer);
   csa_file_drop(NULL);
+  assert_ok(csa_file_begin(&writer, path));
+  fputs("bad", csa_file_stream(writer));
+  assert_int_equal(csa_file_close(writer, CSA_INPUT), CSA_INPUT);
   assert_content(path, "new");
   assert_int_equal(entries(folder), 1);
   assert_fails(CSA_OUTPUT, "no/file", csa_file_begin(&writer, test_path(folder, "no/file")));
