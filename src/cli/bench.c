@@ -225,7 +225,7 @@ csa_status csa_command_bench(int argc, char **argv) {
        false},
       CSA_CHOICE_OPTIONS(s.texts),
       {"target-accuracy", "X", CSA_OPTION_REAL, &s.target,
-       "also train until this accuracy on the last tenth of the training images, held back for it", false},
+       "also train until this accuracy on a tenth of the training images, held back for it", false},
       {"max-epochs", "N", CSA_OPTION_INT, &s.max_epochs, "or so long (default 20)", false},
       {"data", "PATH", CSA_OPTION_TEXT, &s.data, "what is trained on, and whose size an epoch has (default cifar10)",
        false},

@@ -126,10 +126,10 @@ static void print_start(const csa_trainer *t) {
   }
   if (csa_ranks_count() > 1) fprintf(stderr, ", the first of %d ranks", csa_ranks_count());
   fprintf(stderr, ", %s: %lld training and %lld test images, %lld parameters\n", t->dataset->format,
-          (long long)t->train.count, (long long)t->dataset->test.count,
+          (long long)t->train_images, (long long)t->dataset->test.count,
           (long long)csa_graph_parameter_count(t->replicas[0].graph));
-  if (t->validation.count > 0)
-    fprintf(stderr, "%lld training images are held back to validate on\n", (long long)t->validation.count);
+  if (t->validation_images > 0)
+    fprintf(stderr, "%lld training images are held back to validate on\n", (long long)t->validation_images);
   const int tuned = csa_tuning_used(t->replicas[0].graph->plan->tuning);
   if (tuned > 0) fprintf(stderr, "tuned: %d sets of parameters, kept in config.json\n", tuned);
   fprintf(stderr, "run folder: %s", t->folder);
