@@ -143,10 +143,7 @@ void csa_live_say(const char *what) {
   draw(-1.0, parts, 1);
 }
 
-void csa_live_interval(double loss) {
-  live.loss = loss;
-  csa_live_clear();
-}
+void csa_live_loss(double loss) { live.loss = loss; }
 
 void csa_live_clear(void) {
   if (!live.drawn) return;

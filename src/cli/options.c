@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/output.h"
+
+/* What getopt_long returns, beyond all characters: ':' and '?' are its own. */
+enum { HELP = 256, FIRST };
+
 static csa_status bad_value(const char *name, const char *text, const char *wanted) {
   return csa_fail(CSA_USAGE, "--%s: %s: must be %s", name, text, wanted);
 }
@@ -97,16 +102,25 @@ static void print_help(const csa_command_line *line) {
 
 static void to_getopt(const csa_command_line *line, struct option table[CSA_COMMAND_OPTIONS]) {
   for (int i = 0; i < line->count; i++)
-    table[i] = (struct option){line->options[i].name, line->options[i].kind != CSA_OPTION_FLAG, NULL, i};
-  table[line->count] = (struct option){"help", no_argument, NULL, 'h' + CSA_COMMAND_OPTIONS};
+    table[i] = (struct option){line->options[i].name, line->options[i].kind != CSA_OPTION_FLAG, NULL, FIRST + i};
+  table[line->count] = (struct option){"help", no_argument, NULL, HELP};
   table[line->count + 1] = (struct option){NULL, 0, NULL, 0};
 }
 
-csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv, int *positional, bool *help) {
+csa_status csa_options_words(const csa_command_line *line, char **words, int least, int most) {
+  int count = 0;
+  while (words[count] != NULL) count++;
+  if (count > most)
+    return csa_fail(CSA_USAGE, "%s: %s: not expected\n  see clsattn %s --help", line->name, words[most], line->name);
+  if (count >= least) return CSA_OK;
+  return csa_fail(CSA_USAGE, "%s: %s is missing\n  see clsattn %s --help", line->name, line->synopsis, line->name);
+}
+
+csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv, int least, int most, char ***words) {
   struct option table[CSA_COMMAND_OPTIONS];
   if (line->count + 2 > CSA_COMMAND_OPTIONS) return csa_fail(CSA_FAILED, "%s: too many options", line->name);
   to_getopt(line, table);
-  *help = false;
+  *words = NULL;
   opterr = 0; /* our own sentences */
   optind = 1;
   for (int code; (code = getopt_long(argc, argv, ":", table, NULL)) != -1;) {
@@ -115,15 +129,14 @@ csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv
     if (code == '?')
       return csa_fail(CSA_USAGE, "%s: unknown option of %s\n  see clsattn %s --help", argv[optind - 1], line->name,
                       line->name);
-    if (code == 'h' + CSA_COMMAND_OPTIONS) {
+    if (code == HELP) {
       print_help(line);
-      *help = true;
-      return CSA_OK;
+      return csa_flush_output();
     }
-    CSA_TRY(set_value(&line->options[code], optarg));
+    CSA_TRY(set_value(&line->options[code - FIRST], optarg));
   }
-  *positional = optind;
-  return CSA_OK;
+  *words = argv + optind;
+  return csa_options_words(line, *words, least, most);
 }
 
 bool csa_option_given(const csa_command_line *line, const char *name) {
@@ -132,10 +145,8 @@ bool csa_option_given(const csa_command_line *line, const char *name) {
   return false;
 }
 
-csa_status csa_options_positionals(const csa_command_line *line, int argc, char **argv, int positional, int wanted) {
-  if (argc - positional == wanted) return CSA_OK;
-  if (argc - positional > wanted)
-    return csa_fail(CSA_USAGE, "%s: %s: not expected\n  see clsattn %s --help", line->name, argv[positional + wanted],
-                    line->name);
-  return csa_fail(CSA_USAGE, "%s: %s is missing\n  see clsattn %s --help", line->name, line->synopsis, line->name);
+csa_status csa_take_path(const char *name, const char *text, char path[CSA_PATH]) {
+  if (strlen(text) >= CSA_PATH) return csa_fail(CSA_USAGE, "%s: a path of %zu bytes is too long", name, strlen(text));
+  memcpy(path, text, strlen(text) + 1);
+  return CSA_OK;
 }

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/device_set.h"
 #include "cli/fetch.h"
+#include "cli/listener.h"
 #include "cli/live.h"
 #include "cli/output.h"
 #include "cli/stop.h"
@@ -20,33 +21,6 @@ typedef struct {
   bool dry_run, json;
 } train_settings;
 
-/* Who hears of a run, and where its log goes: stdout, or stderr where stdout is for JSON. */
-typedef struct {
-  FILE *log;
-  const csa_trainer *trainer;
-  double next_curves; /* csa_seconds() */
-} listener;
-
-static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
-  const listener *to = user;
-  (void)images_per_s;
-  csa_live_interval(loss);
-  fprintf(to->log, "[%d, %5lld] loss: %.3f\n", epoch, (long long)batch, loss);
-  fflush(to->log);
-}
-
-static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
-  listener *to = user;
-  csa_live_clear();
-  fprintf(to->log, "epoch %d: train loss %.3f, ", epoch, p->train_loss);
-  if (p->best_epoch > 0)
-    fprintf(to->log, "validation loss %.3f, accuracy %.2f %%, ", p->val_loss, 100.0 * p->val_accuracy);
-  fprintf(to->log, "test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", p->test_loss, 100.0 * p->test_accuracy,
-          images_per_s);
-  fflush(to->log);
-  csa_training_curves(to->trainer, &to->next_curves);
-}
-
 /* The model that the weights are of, where they say it. */
 static csa_status model_of(const char *path, csa_architecture *a) {
   csa_safetensors *file;
@@ -60,7 +34,7 @@ static csa_status model_of(const char *path, csa_architecture *a) {
 static csa_status to_config(const train_settings *s, csa_config *c) {
   char init[CSA_PATH];
   CSA_TRY(csa_training_config(&s->common, s->model, c));
-  CSA_TRY(csa_take_existing("init", s->init != NULL ? s->init : c->init, init));
+  CSA_TRY(csa_take_existing("--init", s->init != NULL ? s->init : c->init, init));
   memcpy(c->init, init, sizeof init);
   const bool asked = s->model != NULL || s->common.config != NULL || s->common.patches != NULL;
   return s->init != NULL && !asked ? model_of(c->init, &c->architecture) : CSA_OK;
@@ -146,22 +120,10 @@ static csa_status print_plans(const csa_trainer *t, const csa_dataset *d) {
   return csa_flush_output();
 }
 
-/* One rank tells of the run. */
-static void watch(csa_trainer *t, listener *to) {
-  if (csa_ranks_own() > 0) return;
-  to->trainer = t;
-  t->observer = (csa_observer){.user = to,
-                               .on_interval = print_interval,
-                               .on_epoch = print_epoch,
-                               .on_step = csa_live_step,
-                               .on_test = csa_live_test};
-  csa_live_begin("", t);
-  csa_live_say("compiling and testing kernels");
-}
-
 static csa_status train(const train_settings *s, const csa_config *config, const csa_device_set *set,
                         csa_dataset *dataset) {
-  listener to = {.log = s->json ? stderr : stdout};
+  FILE *log = s->json ? stderr : stdout;
+  csa_listener listener;
   csa_trainer *t = NULL;
   csa_status status;
   char folder[CSA_PATH];
@@ -170,16 +132,13 @@ static csa_status train(const train_settings *s, const csa_config *config, const
     status = print_plans(t, dataset);
     goto done;
   }
-  watch(t, &to);
+  if (csa_ranks_own() == 0) csa_listen(&listener, t, log, "");
   CSA_GO(csa_trainer_prepare(t));
   csa_live_clear();
   if (s->resume != NULL) {
     CSA_GO(csa_trainer_resume(t, s->resume));
   } else {
-    if (s->out != NULL)
-      CSA_GO(csa_take_path("out", s->out, folder));
-    else
-      csa_default_folder(config->architecture.model, set->devices[0], folder);
+    CSA_GO(csa_training_folder(s->out, config->architecture.model, set->devices[0], folder));
     CSA_GO(csa_trainer_start(t, folder));
   }
   t->stop = csa_stop_catch();
@@ -187,9 +146,8 @@ static csa_status train(const train_settings *s, const csa_config *config, const
   status = csa_trainer_run(t);
   if (status == CSA_INTERRUPTED) csa_stop_too(t->stopped_by);
   if (status != CSA_OK || csa_ranks_own() > 0) goto done;
-  csa_live_clear();
-  CSA_GO(csa_training_report(t));
-  status = print_result(t, to.log, s->json);
+  CSA_GO(csa_listener_report(&listener));
+  status = print_result(t, log, s->json);
 done:
   csa_live_clear();
   csa_trainer_destroy(t);
@@ -260,11 +218,9 @@ csa_status csa_command_train(int argc, char **argv) {
       "  clsattn train --data pets/ --init runs/strong/model.safetensors --freeze 'conv1.*,bn1.*' --val-split 0.1\n",
       options,
       count};
-  bool help;
-  int positional;
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  char **words;
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 0, &words));
+  if (words == NULL) return CSA_OK;
   if (s.dry_run && s.json) return csa_fail(CSA_USAGE, "--dry-run: prints text; not together with --json");
   return run(&s, &line);
 }

@@ -8,6 +8,8 @@
 
 #include "core/status.h"
 
+#define CSA_PATH 1024 /* bytes of a path that is kept in a struct */
+
 /* Reads the whole of `path` into *data (released with free(); one NUL byte follows the *size bytes). A missing or
  * unreadable file, or one above `limit` bytes, is CSA_INPUT. */
 csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_t *size);
