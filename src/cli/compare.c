@@ -5,7 +5,6 @@
 
 #include "cli/commands.h"
 #include "cli/compare_report.h"
-#include "cli/fetch.h"
 #include "cli/listener.h"
 #include "cli/live.h"
 #include "cli/output.h"
@@ -275,10 +274,7 @@ static csa_status run(const compare_settings *s) {
   csa_status status;
   CSA_GO(csa_training_config(&s->common, NULL, &config));
   csa_threads_limit(config.threads);
-  CSA_GO(csa_fetch_and_open(
-      &c.dataset, config.data,
-      (csa_dataset_limits){
-          .train = config.limit_train, .test = config.limit_test, .image = config.architecture.image}));
+  CSA_GO(csa_training_data(&config, &c.dataset));
   CSA_GO(csa_device_open(&c.device, s->common.device));
   c.result.format = c.dataset->format;
   c.result.train_images = c.dataset->train.count;

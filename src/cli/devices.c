@@ -113,7 +113,7 @@ csa_status csa_command_devices(int argc, char **argv) {
   char **words;
   csa_option options[] = {{"check", NULL, CSA_OPTION_FLAG, &diagnose,
                            "diagnose the set-up: drivers, cards, permissions; try every device", false},
-                          {"json", NULL, CSA_OPTION_FLAG, &json, "print a JSON document", false}};
+                          CSA_JSON_OPTION(&json)};
   const csa_command_line line = {"devices",
                                  "",
                                  "Lists every OpenCL device, with the name that --device takes.",

@@ -5,13 +5,13 @@
 
 #include "cli/commands.h"
 #include "cli/device_set.h"
-#include "cli/fetch.h"
 #include "cli/listener.h"
 #include "cli/live.h"
 #include "cli/output.h"
 #include "cli/stop.h"
 #include "cli/threads.h"
 #include "cli/training.h"
+#include "device/plan_print.h"
 #include "model/weights.h"
 #include "train/ranks.h"
 
@@ -112,11 +112,18 @@ static void print_start(const csa_trainer *t) {
 }
 
 /* Plan and memory, of this rank's devices. */
-static csa_status print_plans(const csa_trainer *t, const csa_dataset *d) {
-  for (int i = 0; i < t->replica_count; i++) csa_plan_print(t->replicas[i].graph->plan, stdout);
-  const int64_t images = d->train.count + d->test.count;
-  printf("  beside it: %lld B of images, kept on the device where they fit\n",
-         (long long)(images * d->channels * d->height * d->width));
+static csa_status print_plans(const csa_trainer *t, bool json) {
+  const csa_dataset *d = t->dataset;
+  const int64_t bytes = (d->train.count + d->test.count) * d->channels * d->height * d->width;
+  json_t *plans = json_array();
+  for (int i = 0; i < t->replica_count; i++)
+    if (json)
+      json_array_append_new(plans, csa_plan_json(t->replicas[i].graph->plan));
+    else
+      csa_plan_print(t->replicas[i].graph->plan, stdout);
+  if (json) return csa_print_json(json_pack("{s:o, s:I}", "plans", plans, "image_bytes", (json_int_t)bytes));
+  json_decref(plans);
+  printf("  beside it: %lld B of images, kept on the device where they fit\n", (long long)bytes);
   return csa_flush_output();
 }
 
@@ -129,7 +136,7 @@ static csa_status train(const train_settings *s, const csa_config *config, const
   char folder[CSA_PATH];
   CSA_GO(csa_trainer_create(&t, config, set->devices, set->count, dataset));
   if (s->dry_run) {
-    status = print_plans(t, dataset);
+    status = print_plans(t, s->json);
     goto done;
   }
   if (csa_ranks_own() == 0) csa_listen(&listener, t, log, "");
@@ -173,10 +180,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
     CSA_GO(csa_device_set_reopen(&set, &before, &config));
   else
     CSA_GO(csa_device_set_open(&set, s->common.device));
-  CSA_GO(csa_fetch_and_open(
-      &dataset, config.data,
-      (csa_dataset_limits){
-          .train = config.limit_train, .test = config.limit_test, .image = config.architecture.image}));
+  CSA_GO(csa_training_data(&config, &dataset));
   if (!resume) config.architecture.classes = dataset->classes;
   if (resume) csa_device_set_adopt(&set, &before, &config);
   status = train(s, &config, &set, dataset);
@@ -198,7 +202,8 @@ csa_status csa_command_train(int argc, char **argv) {
       {"init", "FILE", CSA_OPTION_TEXT, &s.init,
        "start from these weights, safetensors of the same model; for other classes all but fc is taken", false},
       {"dry-run", NULL, CSA_OPTION_FLAG, &s.dry_run, "print tensors, launches and memory, and stop", false},
-      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print the result as one JSON document; the log goes to stderr", false}};
+      {"json", NULL, CSA_OPTION_FLAG, &s.json,
+       "print the result, or the plan, as one JSON document; the log goes to stderr", false}};
   csa_option options[CSA_COMMAND_OPTIONS] = {{"model", "vit|cnn", CSA_OPTION_TEXT, &s.model,
                                               "Vision Transformer, or CNN with non-local attention (default vit)",
                                               false}};
@@ -221,6 +226,5 @@ csa_status csa_command_train(int argc, char **argv) {
   char **words;
   CSA_TRY(csa_options_parse(&line, argc, argv, 0, 0, &words));
   if (words == NULL) return CSA_OK;
-  if (s.dry_run && s.json) return csa_fail(CSA_USAGE, "--dry-run: prints text; not together with --json");
   return run(&s, &line);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/fetch.h"
 #include "data/known.h"
 
 csa_status csa_take_existing(const char *name, const char *text, char path[CSA_PATH]) {
@@ -69,6 +70,12 @@ csa_status csa_training_config(const csa_training *t, const char *model, csa_con
   CSA_TRY(csa_take_existing("--data", t->data != NULL ? t->data : c->data, data));
   memcpy(c->data, data, sizeof data);
   return CSA_OK;
+}
+
+csa_status csa_training_data(const csa_config *c, csa_dataset **dataset) {
+  return csa_fetch_and_open(
+      dataset, c->data,
+      (csa_dataset_limits){.train = c->limit_train, .test = c->limit_test, .image = c->architecture.image});
 }
 
 csa_status csa_training_folder(const char *out, const char *name, const csa_device *device, char folder[CSA_PATH]) {

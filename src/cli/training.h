@@ -22,6 +22,9 @@ int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS
  * says, else the ViT. What cannot be is CSA_USAGE. */
 csa_status csa_training_config(const csa_training *training, const char *model, csa_config *config);
 
+/* Opens the data that `config` names, which is fetched where it has to be, within its limits. */
+csa_status csa_training_data(const csa_config *config, csa_dataset **dataset);
+
 /* csa_take_path of one that exists: absolute, so that a run can be resumed from any folder; names of data sets stay. */
 csa_status csa_take_existing(const char *name, const char *text, char path[CSA_PATH]);
 

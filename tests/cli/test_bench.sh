@@ -162,9 +162,9 @@ grep -q "CL_MEM_OBJECT_ALLOCATION_FAILURE" half.json && grep -q '"exit": 5' half
 pid=$!
 until grep -q compiling stderr || ! kill -0 $pid 2>/dev/null; do sleep 0.1; done
 sleep 0.5
-kill -INT $pid
+kill -TERM $pid # INT bash has it ignore
 wait $pid
 code=$?
-[ $code = 130 ] || fail "stopped: exit $code: $(cat stderr)"
+[ $code = 143 ] || fail "stopped: exit $code: $(cat stderr)"
 [ ! -s stdout ] && [ -z "$(ls -A tmp)" ] || fail "stopped: $(cat stdout; ls -A tmp)"
 finish
