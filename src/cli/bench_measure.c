@@ -86,7 +86,7 @@ static csa_status measure_target(csa_bench_model *m, csa_device *device, const c
   CSA_GO(csa_scratch_make(folder));
   status = csa_target_measure(&m->target, s->target, &config, device, dataset, folder, observer, stop);
 done:
-  csa_scratch_remove(folder);
+  csa_folder_remove(folder);
   return status == CSA_INTERRUPTED ? check_stop(stop) : status;
 }
 

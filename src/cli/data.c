@@ -1,7 +1,7 @@
 /* clsattn data list | info | fetch: which data sets there are, what is in one (data_info.c), and getting one. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/fetch.h"
@@ -10,11 +10,6 @@
 #include "data/formats.h"
 #include "data/known.h"
 
-static bool is_there(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0;
-}
-
 static csa_status list_json(void) {
   json_t *sets = json_array(), *formats = json_array();
   for (int i = 0; csa_known_at(i) != NULL; i++) {
@@ -22,7 +17,7 @@ static csa_status list_json(void) {
     char path[PATH_MAX];
     csa_known_path(k->name, path);
     json_array_append_new(sets, json_pack("{s:s, s:s, s:s, s:b, s:s}", "name", k->name, "what", k->what, "path", path,
-                                          "there", is_there(path), "how", k->how));
+                                          "there", access(path, F_OK) == 0, "how", k->how));
   }
   for (int i = 0; csa_format_at(i) != NULL; i++)
     json_array_append_new(formats,
@@ -36,7 +31,7 @@ static csa_status list_text(void) {
     char path[PATH_MAX];
     csa_known_path(k->name, path);
     printf("%-14s %s\n%-14s ", k->name, k->what, "");
-    if (is_there(path))
+    if (access(path, F_OK) == 0)
       printf("in %s\n", path);
     else
       printf("not in %s; %s\n", path, k->how);
