@@ -299,7 +299,6 @@ csa_status csa_command_compare(int argc, char **argv) {
        "folder of the runs; those it has are gone on with (default runs/compare-DEVICE-DATE)", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document in place of the table", false}};
   csa_option options[CSA_COMMAND_OPTIONS];
-  csa_training_init(&s.common);
   int count = csa_training_options(&s.common, options, 0);
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) options[count++] = own[i];
   const csa_command_line line = {

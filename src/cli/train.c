@@ -207,7 +207,6 @@ csa_status csa_command_train(int argc, char **argv) {
   csa_option options[CSA_COMMAND_OPTIONS] = {{"model", "vit|cnn", CSA_OPTION_TEXT, &s.model,
                                               "Vision Transformer, or CNN with non-local attention (default vit)",
                                               false}};
-  csa_training_init(&s.common);
   int count = csa_training_options(&s.common, options, 1);
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) options[count++] = own[i];
   const csa_command_line line = {

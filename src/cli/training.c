@@ -14,8 +14,6 @@ csa_status csa_take_existing(const char *name, const char *text, char path[CSA_P
   return status;
 }
 
-void csa_training_init(csa_training *t) { *t = (csa_training){.limit_train = -1, .limit_test = -1}; }
-
 /* Without the dashes, and kept for good. */
 static const char *option_name(int setting) {
   static char names[CSA_SETTINGS][CSA_SETTING_OPTION];
@@ -39,6 +37,7 @@ int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS
       {"limit-train", "N", CSA_OPTION_COUNT, &t->limit_train, "only the first N training images (default: all)", false},
       {"limit-test", "N", CSA_OPTION_COUNT, &t->limit_test, "only the first N test images (default: all)", false},
       CSA_CHOICE_OPTIONS(t->choices)};
+  *t = (csa_training){.limit_train = -1, .limit_test = -1};
   for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) options[count++] = before[i];
   for (int i = 0; i < CSA_SETTINGS; i++)
     options[count++] = (csa_option){option_name(i),  csa_settings[i].option, CSA_OPTION_TEXT,

@@ -12,10 +12,8 @@ typedef struct {
   int64_t limit_train, limit_test; /* -1: not given */
 } csa_training;
 
-/* No option of `t` given. */
-void csa_training_init(csa_training *t);
-
-/* Writes the rows of an option table that set `t` behind its `count` rows; the number of all rows. */
+/* Writes the rows of an option table that set `t`, of which none is given yet, behind its `count` rows; the number of
+ * all rows. */
 int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS], int count);
 
 /* The settings as those of a run: defaults, then --config, then what else was given. `model`: NULL for what --config
