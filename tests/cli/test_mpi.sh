@@ -104,6 +104,11 @@ ranks 2 "--epochs: 0: must be" 3 train --epochs 0
 ranks 2 "eval: started as 2 processes" 2 eval --weights one/model.safetensors --data data
 ranks 1 "rank 0: run: one: there is a run in it already" 2 "${vit[@]}" --out one
 
+# Threads are each rank's own: PoCL, which has one here anyway, computes the same bits.
+mixed 0 "" "--threads 1"
+cmp two/model.safetensors mixed/model.safetensors || fail "--threads 1: other weights"
+rm -r mixed
+
 # A rank whose device fails in the middle, and one whose parameters part, end all.
 around="env CLSATTN_FAIL=clWaitForEvents:8+ OPENCL_LAYERS=$CLSATTN_TEST_FAIL_OPENCL" mixed 4 "rank 1: train: after step [1-9].*: the device failed" ""
 grep -q "is saved; go on with: clsattn train --resume mixed\|nothing was saved yet" stderr || fail "no way on: $(cat stderr)"

@@ -1,6 +1,6 @@
 /* Plans: lives and places of tensors, what they may not be, and kernels that do not fit their launches. */
 #include "core/embedded.h"
-#include "device/plan.h"
+#include "device/plan_print.h"
 
 #include "layers/harness.h"
 
