@@ -49,7 +49,8 @@ static csa_status build(csa_trial *t, const csa_trial_case *c, csa_tensor **resi
   if (c->joins) CSA_TRY(csa_plan_tensor(g->plan, CSA_DATA, in->dtype, c->in, &g->gradients[0].gradient, "other"));
   t->other = g->gradients[0].gradient;
   if (c->residual.rank > 0) CSA_TRY(csa_plan_tensor(g->plan, CSA_DATA, in->dtype, c->residual, residual, "residual"));
-  csa_graph_add(g, c->ops, c->config, in, *residual, "layer");
+  csa_tensor *out = csa_graph_add(g, c->ops, c->config, in, *residual, "layer");
+  if (c->in_place) csa_graph_add(g, &csa_layer_dropout, (csa_layer_config){.rate = 0.0f}, out, NULL, "above");
   CSA_TRY(csa_graph_record(g));
   t->layer = &g->layers[0];
   t->gradient = t->layer->din != NULL ? g->gradients[0].gradient : NULL;
@@ -102,7 +103,7 @@ static void take_ones(double *values, csa_shape shape) {
 
 static csa_status collect(csa_trial *t, csa_device *device, const csa_trial_case *c) {
   const csa_layer *l = t->layer;
-  CSA_TRY(csa_tensor_read_doubles(device, l->out, &t->out));
+  CSA_TRY(csa_tensor_read_doubles(device, t->graph->out, &t->out));
   if (t->gradient != NULL) {
     CSA_TRY(csa_tensor_read_doubles(device, t->gradient, &t->din));
     if (t->other != NULL) take_ones(t->din, t->gradient->shape);
@@ -123,7 +124,7 @@ csa_status csa_trial_run(csa_trial *t, csa_device *device, csa_choices choices, 
                                    .training = true,
                                    .accumulate = c->accumulate,
                                    .input_gradient = c->input_gradient,
-                                   .keep_all = true};
+                                   .keep_all = !c->in_place};
   CSA_TRY(csa_graph_create(&t->graph, device, config));
   CSA_TRY(build(t, c, &residual));
   CSA_TRY(set_inputs(t, device, c, residual));

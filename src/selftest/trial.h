@@ -13,6 +13,7 @@ typedef struct {
   bool joins;             /* so is the input's, as if another reader of it had gone backward before */
   bool input_gradient;
   bool evaluates; /* it is no step of training: forward of an evaluation, and its gradients */
+  bool in_place;  /* another layer is above, no tensor is kept, and din is where dout was, of a layer that can */
   int active;     /* images that count; 0: all */
 } csa_trial_case;
 

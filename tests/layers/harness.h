@@ -32,21 +32,11 @@ void test_small_limits(void (*check)(const test_variant *variant));
  * number of cases is printed at exit, and a program that left out all of them fails. */
 bool test_skips(const test_variant *variant, int64_t work);
 
-/* A layer with everything around it, and all that it computed. */
-typedef csa_trial test_layer;
+/* Runs the case, the input's gradient with it, and compares all that came out with what the reference expects. Of a
+ * layer that says it can work in place, gradients are the same when it does. */
+void test_layer_case(const test_variant *variant, csa_trial_case c);
 
-/* Runs `ops` on a random input of `shape` (and a residual of `residual_shape`, where that has a rank). With
- * `accumulate` gradients of parameters, and the input's of a layer that joins, are added to ones, which are then taken
- * off again. */
-void test_layer_run(test_layer *t, const test_variant *variant, const csa_layer_ops *ops, csa_layer_config config,
-                    csa_shape shape, csa_shape residual_shape, bool accumulate);
-void test_layer_fini(test_layer *t);
-
-/* Runs the case, and compares all that came out with what the reference expects. */
-void test_layer_case(const test_variant *variant, const csa_trial_case *c);
-
-/* Largest |got - want| is at most `tolerance` times the largest |want| (or times 1, if that is smaller). Where the last
- * layer was run with halves, CSA_TRIAL_HALF_TOLERANCE is granted at least. */
+/* Largest |got - want| is at most `tolerance` times the largest |want| (or times 1, if that is smaller). */
 void assert_close(const char *what, const double *got, const double *want, int64_t count, double tolerance);
 
 /* A heap array of `count` zeros. */

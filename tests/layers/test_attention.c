@@ -1,7 +1,4 @@
 #include "layers/harness.h"
-#include "reference/reference.h"
-
-enum { PARAMETERS = 4 };
 
 typedef struct {
   int images, tokens, channels, heads;
@@ -17,31 +14,15 @@ static const attention_case cases[] = {
     {1, 5, 1024, 1, false, false, false}, /* the longest head, and more columns than the CPU kernel takes */
 };
 
-static int param_size(const test_layer *t, int slot) { return (int)csa_elements(t->layer->param[slot]->shape); }
-
 static void check(const test_variant *variant, const attention_case *c) {
-  test_layer t;
+  const int queries = c->class_only ? 1 : c->tokens;
   if (test_skips(variant, (int64_t)c->images * c->tokens * (c->tokens + c->channels) * c->channels)) return;
-  const int queries = c->class_only ? 1 : c->tokens, outputs = c->images * queries * c->channels;
-  const int inputs = c->images * c->tokens * c->channels;
-  const csa_shape residual = c->residual ? csa_shape3(c->images, queries, c->channels) : csa_shape0();
-  test_layer_run(&t, variant, &csa_layer_attention, (csa_layer_config){.heads = c->heads, .class_only = c->class_only},
-                 csa_shape3(c->images, c->tokens, c->channels), residual, c->accumulate);
-  const csa_ref_attention s = {c->images, queries, c->tokens, c->channels, c->heads};
-  const int d = c->channels; /* of the first two parameters, the query's rows come before the others */
-  const csa_ref_mha_params p = {t.param[0], t.param[1], t.param[0] + d * d, t.param[1] + d, t.param[2], t.param[3]};
-  double *y = test_zeros(outputs), *dx = test_zeros(inputs), *grads[PARAMETERS];
-  for (int i = 0; i < PARAMETERS; i++) grads[i] = test_zeros(param_size(&t, i));
-  assert_ok(csa_ref_mha_forward(&s, &p, t.in, t.residual, y));
-  assert_close("y", t.out, y, outputs, 1e-5);
-  const csa_ref_mha_grads g = {grads[0], grads[1], grads[0] + d * d, grads[1] + d, grads[2], grads[3]};
-  assert_ok(csa_ref_mha_backward(&s, &p, t.in, t.dout, dx, &g));
-  assert_close("dx", t.din, dx, inputs, 3e-5);
-  static const char *const names[] = {"dwqkv", "dbqkv", "dwo", "dbo"};
-  for (int i = 0; i < PARAMETERS; i++) assert_close(names[i], t.dparam[i], grads[i], param_size(&t, i), 3e-5);
-  for (int i = 0; i < PARAMETERS; i++) free(grads[i]);
-  free(y), free(dx);
-  test_layer_fini(&t);
+  test_layer_case(variant,
+                  (csa_trial_case){.ops = &csa_layer_attention,
+                                   .config = {.heads = c->heads, .class_only = c->class_only},
+                                   .in = csa_shape3(c->images, c->tokens, c->channels),
+                                   .residual = c->residual ? csa_shape3(c->images, queries, c->channels) : csa_shape0(),
+                                   .accumulate = c->accumulate});
 }
 
 /* Kernels of the CPU family for devices whose vectors are shorter than this one's. */
@@ -71,13 +52,8 @@ static void test_limits(void **state) {
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < test_variant_count; v++)
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-      const attention_case *c = &cases[i];
-      if (!test_takes(&test_variants[v], i)) continue;
-      print_message("%s: %d images, %d tokens, %d channels, %d heads\n", test_variants[v].name, c->images, c->tokens,
-                    c->channels, c->heads);
-      check(&test_variants[v], c);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+      if (test_takes(&test_variants[v], i)) check(&test_variants[v], &cases[i]);
 }
 
 int main(void) {

@@ -1,7 +1,6 @@
 #include <math.h>
 
 #include "layers/harness.h"
-#include "reference/reference.h"
 
 typedef struct {
   int rows, in, out;
@@ -15,32 +14,18 @@ static const linear_case cases[] = {
 };
 
 static void check(const test_variant *variant, const linear_case *c) {
-  test_layer t;
   if (test_skips(variant, (int64_t)c->rows * c->in * c->out)) return;
-  const csa_shape residual = c->residual ? csa_shape2(c->rows, c->out) : csa_shape0();
-  test_layer_run(&t, variant, &csa_layer_linear, (csa_layer_config){.out = c->out, .relu = c->relu},
-                 csa_shape2(c->rows, c->in), residual, c->accumulate);
-  const csa_ref_linear s = {c->rows, c->in, c->out, c->relu};
-  double *y = test_zeros(c->rows * c->out), *dx = test_zeros(c->rows * c->in);
-  double *dw = test_zeros(c->out * c->in), *db = test_zeros(c->out);
-  csa_ref_linear_forward(&s, t.in, t.param[0], t.param[1], t.residual, y);
-  assert_close("y", t.out, y, c->rows * c->out, 2e-6);
-  /* where the two disagree on the sign of a number near 0, the device's own mask counts */
-  csa_ref_linear_backward(&s, t.in, t.param[0], t.out, t.dout, dx, dw, db);
-  assert_close("dx", t.din, dx, c->rows * c->in, 2e-6);
-  assert_close("dw", t.dparam[0], dw, c->out * c->in, 5e-6);
-  assert_close("db", t.dparam[1], db, c->out, 5e-6);
-  free(y), free(dx), free(dw), free(db);
-  test_layer_fini(&t);
+  test_layer_case(variant, (csa_trial_case){.ops = &csa_layer_linear,
+                                            .config = {.out = c->out, .relu = c->relu},
+                                            .in = csa_shape2(c->rows, c->in),
+                                            .residual = c->residual ? csa_shape2(c->rows, c->out) : csa_shape0(),
+                                            .accumulate = c->accumulate});
 }
 
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < test_variant_count; v++)
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-      print_message("%s: %d x %d -> %d\n", test_variants[v].name, cases[i].rows, cases[i].in, cases[i].out);
-      check(&test_variants[v], &cases[i]);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check(&test_variants[v], &cases[i]);
 }
 
 /* A NaN goes through ReLU, as in PyTorch: a run that went wrong must not look well. */

@@ -1,7 +1,4 @@
 #include "layers/harness.h"
-#include "reference/reference.h"
-
-enum { PARAMETERS = 4 };
 
 typedef struct {
   int images, height, width, channels, reduction;
@@ -15,30 +12,12 @@ static const nonlocal_case cases[] = {{1, 2, 2, 1, 1, false},
                                       {1, 16, 16, 128, 8, true}};
 
 static void check(const test_variant *variant, const nonlocal_case *c) {
-  test_layer t;
-  const int n = c->images * c->height * c->width * c->channels;
-  if (test_skips(variant, (int64_t)n * (c->channels + c->height * c->width))) return;
-  test_layer_run(&t, variant, &csa_layer_nonlocal, (csa_layer_config){.reduction = c->reduction},
-                 csa_shape4(c->images, c->height, c->width, c->channels), csa_shape0(), c->accumulate);
-  const csa_ref_nonlocal s = {c->images, c->height, c->width, c->channels, c->reduction};
-  const int d = c->channels / c->reduction; /* of the first two parameters, theta's rows come before phi's and g's */
-  const csa_ref_nonlocal_params p = {t.param[0],     t.param[1], t.param[0] + d * c->channels,
-                                     t.param[1] + d, t.param[2], t.param[3]};
-  double *y = test_zeros(n), *dx = test_zeros(n), *g[PARAMETERS];
-  for (int i = 0; i < PARAMETERS; i++) g[i] = test_zeros(csa_elements(t.layer->param[i]->shape));
-  const csa_ref_nonlocal_grads grads = {g[0], g[1], g[0] + d * c->channels, g[1] + d, g[2], g[3]};
-  assert_ok(csa_ref_nonlocal_forward(&s, &p, t.in, y));
-  /* halves round what scores are made of more coarsely */
-  const double tolerance = variant->choices.precision == CSA_PRECISION_F16 ? 1e-2 : 1e-4;
-  assert_close("y", t.out, y, n, tolerance);
-  assert_ok(csa_ref_nonlocal_backward(&s, &p, t.in, t.dout, dx, &grads));
-  assert_close("dx", t.din, dx, n, tolerance);
-  static const char *const names[] = {"dtheta, dphi, dg", "dtheta, dphi, dg bias", "do", "do bias"};
-  for (int i = 0; i < PARAMETERS; i++)
-    assert_close(names[i], t.dparam[i], g[i], csa_elements(t.layer->param[i]->shape), tolerance);
-  for (int i = 0; i < PARAMETERS; i++) free(g[i]);
-  free(y), free(dx);
-  test_layer_fini(&t);
+  const csa_shape in = csa_shape4(c->images, c->height, c->width, c->channels);
+  if (test_skips(variant, csa_elements(in) * (c->channels + c->height * c->width))) return;
+  test_layer_case(
+      variant,
+      (csa_trial_case){
+          .ops = &csa_layer_nonlocal, .config = {.reduction = c->reduction}, .in = in, .accumulate = c->accumulate});
 }
 
 /* Kernels of the CPU family for devices whose vectors are shorter than this one's. */
@@ -58,13 +37,8 @@ static void test_widths(void **state) {
 static void test_all(void **state) {
   (void)state;
   for (int v = 0; v < test_variant_count; v++)
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-      const nonlocal_case *c = &cases[i];
-      if (!test_takes(&test_variants[v], i)) continue;
-      print_message("%s: %d x %d x %d x %d / %d\n", test_variants[v].name, c->images, c->height, c->width, c->channels,
-                    c->reduction);
-      check(&test_variants[v], c);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+      if (test_takes(&test_variants[v], i)) check(&test_variants[v], &cases[i]);
 }
 
 int main(void) {

@@ -1,31 +1,20 @@
 #include "layers/harness.h"
-#include "reference/reference.h"
 
-static const struct {
-  int images, side, channels, patch;
-  bool grid;
-} cases[] = {{1, 1, 1, 1, false}, {1, 1, 1, 1, true},   {3, 6, 2, 3, false}, {3, 6, 2, 3, true},
-             {2, 9, 5, 3, true},  {5, 32, 3, 4, false}, {5, 32, 3, 4, true}};
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+#define RUNS(side) .ops = &csa_layer_patches, .config = {.patch = side}
+#define SQUARES(side) .ops = &csa_layer_patches, .config = {.patch = side, .grid = true}
 
 static void test_all(void **state) {
   (void)state;
-  for (int v = 0; v < 4; v++)
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-      test_layer t;
-      const int side = cases[i].side, channels = cases[i].channels, n = cases[i].images * side * side * channels;
-      if (test_skips(&test_variants[v], n)) continue;
-      test_layer_run(&t, &test_variants[v], &csa_layer_patches,
-                     (csa_layer_config){.patch = cases[i].patch, .grid = cases[i].grid},
-                     csa_shape4(cases[i].images, side, side, channels), csa_shape0(), false);
-      const csa_ref_patches s = {cases[i].images, side, side, channels, cases[i].patch, cases[i].grid};
-      double *y = test_zeros(n), *dx = test_zeros(n);
-      csa_ref_patches_forward(&s, t.in, y);
-      csa_ref_patches_backward(&s, t.dout, dx);
-      assert_close("y", t.out, y, n, 1e-7);
-      assert_close("dx", t.din, dx, n, 1e-7);
-      free(y), free(dx);
-      test_layer_fini(&t);
-    }
+  const csa_trial_case cases[] = {
+      {RUNS(1), .in = csa_shape4(1, 1, 1, 1)},      {SQUARES(1), .in = csa_shape4(1, 1, 1, 1)},
+      {RUNS(3), .in = csa_shape4(3, 6, 6, 2)},      {SQUARES(3), .in = csa_shape4(3, 6, 6, 2)},
+      {SQUARES(3), .in = csa_shape4(2, 9, 9, 5)},   {RUNS(4), .in = csa_shape4(5, 32, 32, 3)},
+      {SQUARES(4), .in = csa_shape4(5, 32, 32, 3)},
+  };
+  for (int v = 0; v < 4; v++) /* no products here, so these are all there is */
+    for (size_t i = 0; i < LENGTH(cases); i++)
+      if (!test_skips(&test_variants[v], csa_elements(cases[i].in))) test_layer_case(&test_variants[v], cases[i]);
 }
 
 static void test_impossible(void **state) {
