@@ -156,7 +156,7 @@ csa_status csa_bench_compile(const csa_bench_settings *s, const char *device, co
   CSA_GO(compile_once(s, device, model, e, s->no_cold ? &ignored : cold_s, stop));
   if (!s->no_cold) status = compile_once(s, device, model, e, warm_s, stop);
 done:
-  csa_scratch_remove(folder);
+  csa_folder_remove(folder);
   free(e);
   return status;
 }

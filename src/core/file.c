@@ -232,6 +232,6 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
   return remove(path);
 }
 
-void csa_scratch_remove(const char *path) {
+void csa_folder_remove(const char *path) {
   if (path[0] != '\0') nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -8,6 +8,8 @@
 
 #include "core/status.h"
 
+#define CSA_PATH 1024 /* bytes of a path that is kept in a struct */
+
 /* Reads the whole of `path` into *data (released with free(); one NUL byte follows the *size bytes). A missing or
  * unreadable file, or one above `limit` bytes, is CSA_INPUT. */
 csa_status csa_file_read(const char *path, uint64_t limit, uint8_t **data, size_t *size);
@@ -44,10 +46,11 @@ csa_status csa_folder_make(const char *path, unsigned mode);
  * CSA_OUTPUT. */
 csa_status csa_folder_private(const char *path);
 
-/* A new empty folder for the user alone, below $TMPDIR or /tmp, in `path`; and its end, with all that is in it. An
- * empty path is accepted, and nothing is removed then. */
+/* A new empty folder for the user alone, below $TMPDIR or /tmp, in `path`, which is empty after a failure. */
 #define CSA_SCRATCH 512
 csa_status csa_scratch_make(char path[CSA_SCRATCH]);
-void csa_scratch_remove(const char *path);
+
+/* Removes a folder with all that is in it, so far as that can be done. An empty path is accepted. */
+void csa_folder_remove(const char *path);
 
 #endif

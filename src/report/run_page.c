@@ -36,8 +36,8 @@ static void print_head(const run_page *p, FILE *out) {
   const time_t now = time(NULL);
   struct tm parts;
   char title[CSA_TITLE], date[32], held[64] = "";
-  if (t->validation.count > 0)
-    snprintf(held, sizeof held, ", %lld held back for validation", (long long)t->validation.count);
+  if (t->validation_images > 0)
+    snprintf(held, sizeof held, ", %lld held back for validation", (long long)t->validation_images);
   csa_curves_title(&t->config, title);
   localtime_r(&now, &parts);
   strftime(date, sizeof date, "%Y-%m-%d %H:%M", &parts);
@@ -45,7 +45,7 @@ static void print_head(const run_page *p, FILE *out) {
   fprintf(out, "<header>\n");
   csa_html_element(out, "h1", "%s", title);
   csa_html_element(out, "p class=\"soft\"", "%s, %lld training and %lld test images%s · clsattn %s, commit %s · %s",
-                   t->dataset->format, (long long)t->train.count, (long long)t->dataset->test.count, held,
+                   t->dataset->format, (long long)t->train_images, (long long)t->dataset->test.count, held,
                    csa_version(), csa_commit(), date);
   for (int i = 0; i < t->replica_count; i++) {
     const csa_device_info *info = &t->replicas[i].device->info;
@@ -155,7 +155,7 @@ csa_status csa_run_page_write(csa_trainer *t) {
   CSA_GO(csa_curves_make(&p.curves, &p.history));
   CSA_GO(load_weights(t));
   CSA_GO(csa_evaluate(&p.evaluation, &(csa_evaluator){t->replicas[0].graph, t->replicas[0].test_feed}, 1,
-                      &t->dataset->test));
+                      t->dataset->test.count));
   status = write_page(&p);
 done:
   csa_benchmark_fini(&p.profile);

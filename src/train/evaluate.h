@@ -19,20 +19,20 @@ typedef struct {
   csa_guess *guesses; /* [images] */
 } csa_evaluation;
 
-/* A model on a device, with a feed of the split. */
+/* A model on a device, with a feed of the images. */
 typedef struct {
   csa_graph *graph;
   csa_feed *feed;
 } csa_evaluator;
 
-/* Runs every image of `split` forward, through `count` copies of the model, each of which takes its batch by turns.
- * Released by csa_evaluation_fini. */
-csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count, const csa_split *split);
+/* Runs so many images forward, in the feeds' order, through `count` copies of the model, each of which takes its batch
+ * by turns. Released by csa_evaluation_fini. */
+csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count, int64_t images);
 
 /* The same by all ranks: this one's copies run images from `first` on, up to `last`, for which alone there are guesses.
  */
-csa_status csa_evaluate_part(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count,
-                             const csa_split *split, int64_t first, int64_t last);
+csa_status csa_evaluate_part(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count, int64_t images,
+                             int64_t first, int64_t last);
 void csa_evaluation_fini(csa_evaluation *evaluation);
 
 #endif

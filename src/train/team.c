@@ -59,8 +59,7 @@ void csa_team_fini(csa_trainer *t) {
 }
 
 csa_status csa_team_prepare(csa_trainer *t) {
-  for (int i = 0; i < t->replica_count; i++)
-    CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset, &t->train, &t->validation));
+  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset));
   return csa_team_join(t);
 }
 
