@@ -10,11 +10,8 @@
 /* Who still answers, to the front, in the same order; the lost ones behind them. */
 static int sort_out(csa_trainer *t, char lost[128]) {
   csa_replica gone[CSA_REPLICAS_MAX] = {{0}};
-  csa_config_replica choices[CSA_REPLICAS_MAX]; /* by replica: config.further lacks the first */
   int kept = 0, gone_count = 0;
   lost[0] = '\0';
-  choices[0].choices = t->config.choices;
-  memcpy(choices + 1, t->config.further, sizeof t->config.further);
   for (int i = 0; i < t->replica_count; i++) {
     const csa_replica r = t->replicas[i];
     if (!csa_replica_answers(&r)) {
@@ -23,12 +20,10 @@ static int sort_out(csa_trainer *t, char lost[128]) {
       gone[gone_count++] = r;
       continue;
     }
-    choices[kept] = choices[i];
+    t->config.replicas[kept] = t->config.replicas[i];
     t->replicas[kept++] = r;
   }
   memcpy(t->replicas + kept, gone, (size_t)gone_count * sizeof *gone);
-  if (kept > 0) t->config.choices = choices[0].choices;
-  memcpy(t->config.further, choices + 1, sizeof t->config.further);
   return kept;
 }
 
@@ -49,11 +44,11 @@ static csa_status make_team(csa_trainer *t, int count) {
   for (int i = 0; i < count && status == CSA_OK; i++) {
     devices[i] = t->replicas[i].device;
     status = csa_tuning_create(&tunings[i], t->replicas[i].graph->plan->tuning);
-    (i == 0 ? &t->config.choices : &t->config.further[i - 1].choices)->tuning = tunings[i];
+    t->config.replicas[i].choices.tuning = tunings[i];
   }
   csa_team_fini(t);
   t->config.shares[0] = '\0';
-  t->config.further_count = count - 1;
+  t->config.replica_count = count;
   if (status == CSA_OK) status = csa_team_create(t, devices, count);
   for (int i = 0; i < count; i++) csa_tuning_destroy(tunings[i]);
   return status;

@@ -24,27 +24,22 @@ static csa_status share_out(csa_trainer *t, csa_device *const *devices, int coun
   return CSA_OK;
 }
 
-static csa_choices *choices_of(csa_trainer *t, int index) {
-  return index == 0 ? &t->config.choices : &t->config.further[index - 1].choices;
-}
-
 static csa_status add(csa_trainer *t, csa_device *device, int index) {
   csa_replica *r = &t->replicas[index];
-  csa_choices *choices = choices_of(t, index);
+  csa_config_replica *own = &t->config.replicas[index];
   const int batch = csa_shares_turn(t->shares.images[t->first_share + index], t->config.accumulate);
   t->replica_count = index + 1;
-  CSA_TRY(csa_replica_create(r, device, &t->config, *choices, batch));
-  *choices = r->graph->plan->choices;
-  if (index > 0) t->config.further[index - 1].device = csa_config_device_of(&device->info);
+  CSA_TRY(csa_replica_create(r, device, &t->config, own->choices, batch));
+  own->choices = r->graph->plan->choices;
+  own->device = csa_config_device_of(&device->info);
   return CSA_OK;
 }
 
 csa_status csa_team_create(csa_trainer *t, csa_device *const *devices, int count) {
-  for (int i = 1 + t->config.further_count; i < count; i++) /* as asked for, for all */
-    t->config.further[i - 1] =
-        (csa_config_replica){.choices = {t->config.choices.kernels, t->config.choices.gemm, t->config.choices.conv,
-                                         t->config.choices.precision, NULL}};
-  t->config.further_count = count - 1;
+  csa_choices asked = t->config.replicas[0].choices;
+  asked.tuning = NULL;
+  for (int i = t->config.replica_count; i < count; i++) t->config.replicas[i] = (csa_config_replica){.choices = asked};
+  t->config.replica_count = count;
   CSA_TRY(share_out(t, devices, count));
   for (int i = 0; i < count; i++) CSA_TRY(add(t, devices[i], i));
   return CSA_OK;
