@@ -56,7 +56,11 @@ void csa_trainer_destroy(csa_trainer *t) {
   free(t);
 }
 
-csa_status csa_trainer_prepare(csa_trainer *t) { return csa_team_prepare(t); }
+csa_status csa_trainer_prepare(csa_trainer *t) {
+  for (int i = 0; i < t->replica_count; i++)
+    CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset, &t->train, &t->validation));
+  return csa_team_join(t);
+}
 
 static int64_t batches_per_epoch(const csa_trainer *t) {
   return (t->train.count + t->config.batch - 1) / t->config.batch;
