@@ -95,7 +95,7 @@ static void vote(const csa_trainer *t, float votes[CSA_VOTES]) {
   const bool keeps_time = csa_ranks_own() == 0;
   votes[CSA_VOTE_STOP] = t->stop != NULL && *t->stop != 0;
   votes[CSA_VOTE_SAVE] = keeps_time && checkpoint_due(t);
-  votes[CSA_VOTE_FETCH] = keeps_time && (csa_seconds() - t->last_drain >= 1.0 || checkpoint_due(t));
+  votes[CSA_VOTE_FETCH] = keeps_time && (csa_seconds() - t->last_fetch >= 1.0 || checkpoint_due(t));
 }
 
 static csa_status train_step(csa_trainer *t) {
