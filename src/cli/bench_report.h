@@ -8,7 +8,7 @@
 #include "core/machine.h"
 #include "device/chip.h"
 #include "measure/benchmark.h"
-#include "train/target.h"
+#include "measure/target.h"
 
 #define CSA_BENCH_MODELS 2
 #define CSA_BENCH_PRODUCTS 48

@@ -148,8 +148,8 @@ csa_status csa_run_page_write(csa_trainer *t) {
   if (csa_history_last(&p.history) == NULL) goto done;
   CSA_GO(csa_curves_make(&p.curves, &p.history));
   CSA_GO(load_weights(t));
-  CSA_GO(csa_evaluate(&p.evaluation, &(csa_evaluator){t->replicas[0].graph, t->replicas[0].test_feed}, 1,
-                      &t->dataset->test));
+  CSA_GO(
+      csa_evaluate(&p.evaluation, &(csa_evaluator){t->replicas[0].graph, t->replicas[0].test_feed}, &t->dataset->test));
   status = write_page(&p);
 done:
   csa_benchmark_fini(&p.profile);

@@ -110,9 +110,9 @@ static csa_status finish(csa_evaluation *e, csa_status status, double start) {
   return CSA_OK;
 }
 
-csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split) {
+csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, const csa_split *split) {
   const double start = csa_seconds();
-  return finish(e, run(e, by, count, split, 0, split->count), start);
+  return finish(e, run(e, by, 1, split, 0, split->count), start);
 }
 
 csa_status csa_evaluate_part(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split,

@@ -25,12 +25,11 @@ typedef struct {
   csa_feed *feed;
 } csa_evaluator;
 
-/* Runs every image of `split` forward, through `count` copies of the model, each of which takes its batch by turns.
- * Released by csa_evaluation_fini. */
-csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count, const csa_split *split);
+/* Runs every image of `split` forward. Released by csa_evaluation_fini. */
+csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluator, const csa_split *split);
 
-/* The same by all ranks: this one's copies run images from `first` on, up to `last`, for which alone there are guesses.
- */
+/* The same by all ranks: images from `first` on, up to `last`, for which alone there are guesses, go through this one's
+ * `count` copies of the model, each of which takes its batch by turns. */
 csa_status csa_evaluate_part(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count,
                              const csa_split *split, int64_t first, int64_t last);
 void csa_evaluation_fini(csa_evaluation *evaluation);

@@ -1,4 +1,4 @@
-#include "train/target.h"
+#include "measure/target.h"
 
 #define VALIDATION 10 /* one image in so many, the last ones */
 
