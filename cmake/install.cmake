@@ -4,7 +4,9 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS clsattn)
+file(GLOB CSA_GUIDES CONFIGURE_DEPENDS doc/*.md doc/*.png)
 install(FILES README.md CHANGELOG.md TYPE DOC)
+install(FILES ${CSA_GUIDES} DESTINATION ${CMAKE_INSTALL_DOCDIR}/doc)
 if(NOT CMAKE_CROSSCOMPILING) # the program itself says what is in them
   set(CSA_DOCUMENTS ${CMAKE_BINARY_DIR}/doc/clsattn.1 ${CMAKE_BINARY_DIR}/doc/clsattn.bash
                     ${CMAKE_BINARY_DIR}/doc/_clsattn)

@@ -202,7 +202,8 @@ CSA_API int64_t csa_parameter_count(const csa_model *model);
 CSA_API void csa_learning_rate(csa_model *model, float lr);
 
 /* One step of training on images [n, C, H, W] with labels [n], 1 <= n <= batch. *loss, where not NULL, is their mean
- * loss before the step; asking for it waits for the device. Both arrays may be reused at once. */
+ * loss before the step; asking for it waits for the device. Where loss or gradients are not finite, nothing is updated.
+ * Both arrays may be reused at once. */
 CSA_API csa_status csa_train_step(csa_model *model, const uint8_t *images, const int32_t *labels, int n, float *loss);
 
 /* The likeliest class of each of images [n, C, H, W], any n > 0, into classes [n]; logits [n, number of classes] may be

@@ -1,5 +1,7 @@
 /* The public header: its models are the command line's, bit for bit; what cannot be is said at the build; weights go
  * out and in. */
+#include <math.h>
+
 #include "layers/harness.h"
 #include "model/architecture.h"
 #include "model/feed.h"
@@ -128,6 +130,22 @@ static void test_learning_rate(void **unused) {
   assert_ok(csa_train_step(m, images, labels, BATCH, NULL));
   assert_ok(csa_predict(m, images, BATCH, classes, after));
   assert_memory_not_equal(before, after, sizeof after);
+  csa_model_destroy(m);
+}
+
+/* Steps whose loss is not finite update nothing: the weights still load, as those that are NaN would not. */
+static void test_numbers_gone_wrong(void **unused) {
+  (void)unused;
+  const char *path = test_path(test_folder(), "wrong.safetensors");
+  float loss = 0.0f;
+  csa_model *m = new_model();
+  small_cnn(m);
+  assert_ok(build(m));
+  csa_learning_rate(m, 1e30f);
+  for (int step = 0; step < 3; step++) assert_ok(csa_train_step(m, images, labels, BATCH, &loss));
+  assert_false(isfinite(loss));
+  assert_ok(csa_weights_save(m, path));
+  assert_ok(csa_weights_load(m, path));
   csa_model_destroy(m);
 }
 
@@ -287,6 +305,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_models),
                                      cmocka_unit_test(test_learns_and_predicts),
                                      cmocka_unit_test(test_learning_rate),
+                                     cmocka_unit_test(test_numbers_gone_wrong),
                                      cmocka_unit_test(test_weights),
                                      cmocka_unit_test(test_training_and_prediction),
                                      cmocka_unit_test(test_models_that_cannot_be),

@@ -55,12 +55,12 @@ touch "$WORK/weights.safetensors" && mkdir "$WORK/folder"
 offers "$WORK/folder $WORK/weights.safetensors" clsattn eval --weights "$WORK/"
 offers "$WORK/folder" clsattn train --resume "$WORK/f"
 
-# what the program looks at and what it leaves: in the man page and the README
-readme=$(dirname "$KERNELS")/README.md
+# what the program looks at and what it leaves: in the man page and the guide
+guide=$(dirname "$KERNELS")/doc/training.md
 for name in CLSATTN_DEVICE CLSATTN_DATA CLSATTN_CIFAR10_URL CLSATTN_CIFAR100_URL CLSATTN_KERNEL_DIR NO_COLOR XDG_CACHE_HOME \
   XDG_DATA_HOME OCL_ICD_VENDORS POCL_AFFINITY config.json metrics.jsonl model.safetensors best.safetensors checkpoint.safetensors \
   curves.svg report.html compare.md compare.json compare.html; do
-  for file in "$documents/clsattn.1" "$readme"; do grep -qwF "$name" "$file" || fail "$file lacks $name"; done
+  for file in "$documents/clsattn.1" "$guide"; do grep -qwF "$name" "$file" || fail "$file lacks $name"; done
 done
 
 if command -v mandoc >/dev/null; then

@@ -58,11 +58,11 @@ for component in "" "COMPONENTS static"; do
 done
 run_example "$WORK/build/bars"
 
-# The README shows this example, not an older one.
-awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$SOURCE/README.md" >"$WORK/shown.c"
+# The guide shows this example, not an older one.
+awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$SOURCE/doc/library.md" >"$WORK/shown.c"
 while IFS= read -r line; do
-  grep -qF -- "$line" "$SOURCE/examples/bars.c" || fail "README.md shows a line that examples/bars.c lacks: $line"
+  grep -qF -- "$line" "$SOURCE/examples/bars.c" || fail "doc/library.md shows a line that examples/bars.c lacks: $line"
 done <"$WORK/shown.c"
-[ -s "$WORK/shown.c" ] || fail "README.md shows no example"
+[ -s "$WORK/shown.c" ] || fail "doc/library.md shows no example"
 
 finish
