@@ -50,6 +50,7 @@ done
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/run" --epochs 3
 
 # Another one while those that are left make themselves ready: cpu0, which is ahead of the others in a step, or cpu2.
+expect 0 "Accuracy" "$CLSATTN" "${train[@]}" --device cpu0,cpu1,cpu2 --out "$WORK/three" # the self-test of parts of this size, too
 at=$((commands * 45 / 100)) anew=0
 for other in 0:25 0:32 0:39 0:46 0:53 2:-55 2:-48 2:-41 2:-34 2:-27; do
   both=0:1:$at,0:${other%:*}:$((at + ${other#*:})) code=0
