@@ -58,9 +58,8 @@ typedef struct {
   int log_every;
   double checkpoint_every; /* seconds */
   /* the rest */
-  char init[CSA_PATH]; /* weight file to start from; empty: drawn */
-  csa_config_replica
-      replicas[CSA_REPLICAS_MAX]; /* before there are devices, the first has what is asked for, for all */
+  char init[CSA_PATH];                           /* weight file to start from; empty: drawn */
+  csa_config_replica replicas[CSA_REPLICAS_MAX]; /* before there are devices: what is asked for, of all, in the first */
   int replica_count;
 } csa_config;
 
