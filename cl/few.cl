@@ -7,15 +7,6 @@
  *
  * An item makes one of the n elements of y or parts. HEIGHT, WIDTH: H, W; CI; CO. */
 
-#define PIXELS (HEIGHT * WIDTH)
-
-/* The element of x that tap (ky, kx) of pixel p reads, channel 0, or -1 outside the image. */
-static inline long tap(const long image, const int p, const int ky, const int kx) {
-  const int y = p / WIDTH + ky - 1, x = p % WIDTH + kx - 1;
-  if (y < 0 || y >= HEIGHT || x < 0 || x >= WIDTH) return -1;
-  return (image * PIXELS + y * WIDTH + x) * CI;
-}
-
 kernel void few_forward(IN(storage, x), IN(float, w), IN(float, bias), IN(storage, residual), OUT(storage, y),
                         const int n) {
   OPEN_IN(storage, x);
@@ -25,16 +16,16 @@ kernel void few_forward(IN(storage, x), IN(float, w), IN(float, bias), IN(storag
   OPEN_OUT(storage, y);
   const int i = (int)get_global_id(0);
   if (i >= n) return;
-  const int o = i % CO, pixel = i / CO;
+  const int o = i % CO;
 #ifdef BIAS
   float sum = bias[o];
 #else
   float sum = 0.0f;
 #endif
   for (int k = 0; k < 9; k++) {
-    const long from = tap(pixel / PIXELS, pixel % PIXELS, k / 3, k % 3);
+    const int from = tap(i / CO, k, HEIGHT, WIDTH);
     if (from < 0) continue;
-    for (int c = 0; c < CI; c++) sum += LOAD(x, from + c) * w[(k * CI + c) * CO + o];
+    for (int c = 0; c < CI; c++) sum += LOAD(x, (long)from * CI + c) * w[(k * CI + c) * CO + o];
   }
 #ifdef RELU
   sum = sum < 0.0f ? 0.0f : sum; /* keeps NaN */
@@ -56,8 +47,8 @@ kernel void few_weights(IN(storage, x), IN(storage, dy), OUT(float, parts), cons
   const int end = min(rows, (chunk + 1) * chunk_rows) * WIDTH;
   float sum = 0.0f;
   for (int pixel = chunk * chunk_rows * WIDTH; pixel < end; pixel++) {
-    const long from = tap(pixel / PIXELS, pixel % PIXELS, k / 3, k % 3);
-    if (from >= 0) sum += LOAD(x, from + c) * LOAD(dy, (long)pixel * CO + o);
+    const int from = tap(pixel, k, HEIGHT, WIDTH);
+    if (from >= 0) sum += LOAD(x, (long)from * CI + c) * LOAD(dy, (long)pixel * CO + o);
   }
   parts[i] = sum;
 }

@@ -4,9 +4,9 @@
  * (b / 255 - 0.5) / 0.5 by real divisions, as PyTorch's ToTensor and Normalize(0.5, 0.5) make it. Images beyond the
  * active ones are zeros of class 0. PIXELS: H * W; CHANNELS: C; RUN: pixels of a work-item, which divides PIXELS.
  *
- * AUGMENT: each image is cropped from within a black frame of CROP pixels, mirrored where FLIP is 1 and the draw says
- * so, and a square of CUTOUT pixels becomes 0, as data/augment.h says it; WIDTH: W. The draw is that of the image's
- * number in the step, state.first + n: the same, however devices share the step. */
+ * AUGMENT: in a step of training each image is cropped from within a black frame of CROP pixels, mirrored where FLIP is
+ * 1 and the draw says so, and a square of CUTOUT pixels becomes 0, as data/augment.h says it; WIDTH: W. The draw is
+ * that of the image's number in the step, state.first + n: the same, however devices share the step. */
 
 static inline float normalized(const float byte) { return (byte / 255.0f - 0.5f) / 0.5f; }
 
@@ -48,10 +48,9 @@ kernel void gather_batch(IN(uchar, images), IN(int, all_labels), IN(int, indices
 #endif
   for (int i = pixel; i < pixel + RUN; i++)
     for (int c = 0; c < CHANNELS; c++) {
+      float value = normalized((float)from[c * PIXELS + i]);
 #ifdef AUGMENT
-      const float value = drawn(from + c * PIXELS, draw, i / WIDTH, i % WIDTH);
-#else
-      const float value = normalized((float)from[c * PIXELS + i]);
+      if (state->training != 0) value = drawn(from + c * PIXELS, draw, i / WIDTH, i % WIDTH);
 #endif
       STORE(x, ((long)image * PIXELS + i) * CHANNELS + c, active ? value : 0.0f);
     }

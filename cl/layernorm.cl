@@ -1,11 +1,11 @@
 /* Layer normalisation over the last dimension (Ba et al. 2016), with an optional ReLU after it. x, y [rows, COLS].
  *
- * forward:   h = (x - mean) / sqrt(var + eps),  y = gamma * h + beta,  then max(y, 0) if RELU is defined;
+ * forward:   h = (x - mean) / sqrt(var + eps),  y = weight * h + bias,  then max(y, 0) if RELU is defined;
  *            stats [rows, 2] keeps mean and 1 / sqrt(var + eps) for backward.
- * backward:  d = dy (0 where RELU cut),  g = d * gamma,
+ * backward:  d = dy (0 where RELU cut),  g = d * weight,
  *            dx = (g - mean(g) - h * mean(g * h)) / sqrt(var + eps), + other, the rest of the gradient of x, if
  *            JOIN_OTHER is defined; dx may be dy;
- *            parts [chunks * GROUP_ROWS, 2 * COLS]: sums of d * h and of d, for dgamma and dbeta. A group takes a
+ *            parts [chunks * GROUP_ROWS, 2 * COLS]: sums of d * h and of d, for dweight and dbias. A group takes a
  *            chunk of rows, GROUP_ROWS at a time; every GROUP_ROWS-th row of a chunk goes into the same sums.
  *
  * A row belongs to ROW_ITEMS work-items (common.clh), each of which takes every ROW_ITEMS-th column. COLS: any. */
@@ -17,13 +17,13 @@
 #define EACH_COLUMN for (int j = 0; j < PER_ITEM; j++)
 #endif
 
-kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN(storage, x), IN(float, gamma),
-                                                                              IN(float, beta), OUT(storage, y),
+kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN(storage, x), IN(float, weight),
+                                                                              IN(float, bias), OUT(storage, y),
                                                                               OUT(float, stats), const int rows,
                                                                               const float epsilon) {
   OPEN_IN(storage, x);
-  OPEN_IN(float, gamma);
-  OPEN_IN(float, beta);
+  OPEN_IN(float, weight);
+  OPEN_IN(float, bias);
   OPEN_OUT(storage, y);
   OPEN_OUT(float, stats);
   __local float scratch[WG];
@@ -47,7 +47,7 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN
     EACH_COLUMN {
       const int c = item + j * ROW_ITEMS;
       if (!there || c >= COLS) continue;
-      const float v = gamma[c] * (d[j] * scale) + beta[c];
+      const float v = weight[c] * (d[j] * scale) + bias[c];
 #ifdef RELU
       STORE(y, at + c, v < 0.0f ? 0.0f : v); /* keeps NaN */
 #else
@@ -61,14 +61,14 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_forward(IN
   }
 }
 
-kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, gamma),
-                                                                               IN(float, beta), IN(float, stats),
+kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(IN(storage, x), IN(float, weight),
+                                                                               IN(float, bias), IN(float, stats),
                                                                                SAME_IN(storage, dy), IN(storage, other),
                                                                                SAME_OUT(storage, dx), OUT(float, parts),
                                                                                const int rows, const int chunk_rows) {
   OPEN_IN(storage, x);
-  OPEN_IN(float, gamma);
-  OPEN_IN(float, beta);
+  OPEN_IN(float, weight);
+  OPEN_IN(float, bias);
   OPEN_IN(float, stats);
   OPEN_SAME_IN(storage, dy);
   OPEN_IN(storage, other);
@@ -78,8 +78,8 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(I
   const int me = (int)get_local_id(0), item = me % ROW_ITEMS;
   FOR_ITEMS(chunk, (rows + chunk_rows - 1) / chunk_rows) {
     const int end = min(rows, (chunk + 1) * chunk_rows);
-    float dgamma[PER_ITEM], dbeta[PER_ITEM];
-    EACH_COLUMN dgamma[j] = dbeta[j] = 0.0f;
+    float dweight[PER_ITEM], dbias[PER_ITEM];
+    EACH_COLUMN dweight[j] = dbias[j] = 0.0f;
     for (int first = chunk * chunk_rows; first < end; first += GROUP_ROWS) {
       const int row = first + me / ROW_ITEMS;
       const bool there = row < end;
@@ -92,11 +92,11 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(I
         h[j] = inside ? (LOAD(x, at + c) - mean) * scale : 0.0f;
         float d = inside ? LOAD(dy, at + c) : 0.0f;
 #ifdef RELU
-        if (inside && gamma[c] * h[j] + beta[c] <= 0.0f) d = 0.0f;
+        if (inside && weight[c] * h[j] + bias[c] <= 0.0f) d = 0.0f;
 #endif
-        g[j] = inside ? d * gamma[c] : 0.0f;
-        dgamma[j] += d * h[j];
-        dbeta[j] += d;
+        g[j] = inside ? d * weight[c] : 0.0f;
+        dweight[j] += d * h[j];
+        dbias[j] += d;
         sum += g[j];
         dot_h += g[j] * h[j];
       }
@@ -116,8 +116,8 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void layernorm_backward(I
     EACH_COLUMN {
       const int c = item + j * ROW_ITEMS;
       if (c >= COLS) continue;
-      part[c] = dgamma[j];
-      part[COLS + c] = dbeta[j];
+      part[c] = dweight[j];
+      part[COLS + c] = dbias[j];
     }
   }
 }

@@ -45,10 +45,11 @@ kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void loss_forward(IN(stor
 #else
     const float smoothing = 0.0f;
 #endif
-    const float weight = n < state->active ? state->scale / (float)state->images : 0.0f;
+    const float weight = state->scale / (float)state->images;
     for (int c = item; c < CLASSES && n < images; c += ROW_ITEMS) {
       const float p = exp(LOAD(x, at + c) - most) / total;
-      STORE(dx, at + c, (p - (c == label ? 1.0f - smoothing : 0.0f) - smoothing / CLASSES) * weight);
+      const float d = (p - (c == label ? 1.0f - smoothing : 0.0f) - smoothing / CLASSES) * weight;
+      STORE(dx, at + c, n < state->active ? d : 0.0f); /* d may be NaN there */
     }
     if (n < images && item == 0) {
       const float logit = LOAD(x, at + label);

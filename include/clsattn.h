@@ -58,9 +58,9 @@ typedef struct csa_device csa_device;
 
 /* Opens the device called `name`: a short name ("cpu0", "nv0", "amd0", "intel0", as `clsattn devices` lists them) or
  * "PLATFORM:DEVICE" by number; NULL: $CLSATTN_DEVICE if set, else the first GPU, else the first CPU. CSA_DEVICE, with a
- * list of what there is, where there is none of that name. On CPUs by PoCL, two variables in the environment before
- * the first call help: POCL_AFFINITY=1 keeps its threads on cores of their own, POCL_WORK_GROUP_SPECIALIZATION=0 keeps
- * it from compiling every kernel twice. */
+ * list of what there is, where there is none of that name; CSA_USAGE for several names. On CPUs by PoCL, two variables
+ * in the environment before the first call help: POCL_AFFINITY=1 keeps its threads on cores of their own,
+ * POCL_WORK_GROUP_SPECIALIZATION=0 keeps it from compiling every kernel twice. */
 CSA_API csa_status csa_device_open(csa_device **device, const char *name);
 
 /* Waits for all that was queued and releases the device; its models must be destroyed before. Accepts NULL. */

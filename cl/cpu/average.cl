@@ -1,16 +1,21 @@
-/* Global average pooling: see cl/average.cl. One work-item takes an image, and reads it as it lies. */
+/* Global average pooling: see cl/average.cl. One work-item takes an image, STRIP columns at a time, as they lie. */
+
+#define STRIP 1024
 
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void average_forward(IN(storage, x), OUT(storage, y),
                                                                            const int images) {
   OPEN_IN(storage, x);
   OPEN_OUT(storage, y);
-  float sum[COLS];
   FOR_ITEMS(image, images) {
-    __global const storage *from = x + (long)image * PIXELS * COLS;
-    for (int c = 0; c < COLS; c++) sum[c] = 0.0f;
-    for (int p = 0; p < PIXELS; p++)
-      for (int c = 0; c < COLS; c++) sum[c] += LOAD(from, (long)p * COLS + c);
-    for (int c = 0; c < COLS; c++) STORE(y, (long)image * COLS + c, sum[c] / PIXELS);
+    for (int first = 0; first < COLS; first += STRIP) {
+      __global const storage *from = x + (long)image * PIXELS * COLS + first;
+      const int cols = min(STRIP, COLS - first);
+      float sum[STRIP];
+      for (int c = 0; c < cols; c++) sum[c] = 0.0f;
+      for (int p = 0; p < PIXELS; p++)
+        for (int c = 0; c < cols; c++) sum[c] += LOAD(from, (long)p * COLS + c);
+      for (int c = 0; c < cols; c++) STORE(y, (long)image * COLS + first + c, sum[c] / PIXELS);
+    }
   }
 }
 
@@ -18,11 +23,10 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void average_backward(IN(s
                                                                             const int images) {
   OPEN_IN(storage, dy);
   OPEN_OUT(storage, dx);
-  float grad[COLS];
   FOR_ITEMS(image, images) {
+    __global const storage *from = dy + (long)image * COLS;
     __global storage *to = dx + (long)image * PIXELS * COLS;
-    for (int c = 0; c < COLS; c++) grad[c] = LOAD(dy, (long)image * COLS + c) / PIXELS;
     for (int p = 0; p < PIXELS; p++)
-      for (int c = 0; c < COLS; c++) STORE(to, (long)p * COLS + c, grad[c]);
+      for (int c = 0; c < COLS; c++) STORE(to, (long)p * COLS + c, LOAD(from, c) / PIXELS);
   }
 }

@@ -172,7 +172,7 @@ csa_status csa_command_attend(int argc, char **argv) {
        "cnn: the pixel that looks, of the image as the model sees it (default: the middle)", false},
       {"layer", "NAME", CSA_OPTION_TEXT, &s.layer, "this layer alone, as sa1 or encoder.layers.0.2 (default: all)",
        false},
-      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
+      CSA_JSON_OPTION(&s.json)};
   const csa_command_line line = {
       "attend",
       "IMAGE",
@@ -182,15 +182,14 @@ csa_status csa_command_attend(int argc, char **argv) {
       "  clsattn attend --weights runs/vit/model.safetensors --data fashion-mnist --index 7 --out seven.png --json\n",
       options,
       sizeof options / sizeof options[0]};
-  bool help;
-  int positional;
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, s.data != NULL ? 0 : 1));
+  char **words;
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 1, &words));
+  if (words == NULL) return CSA_OK;
+  CSA_TRY(csa_options_words(&line, words, s.data == NULL, s.data == NULL));
   if (s.data == NULL && csa_option_given(&line, "index"))
     return csa_fail(CSA_USAGE, "--index: goes with --data, and there is none");
   if (s.out == NULL)
     return csa_fail(CSA_USAGE, "attend: --out is missing: where is the picture to go?\n  see clsattn attend --help");
-  s.image = s.data == NULL ? argv[positional] : NULL;
+  s.image = words[0];
   return run(&s);
 }

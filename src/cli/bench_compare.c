@@ -15,6 +15,10 @@ static const char *text_of(const json_t *object, const char *key) {
   return text != NULL ? text : "not known";
 }
 
+static long long whole_of(const json_t *object, const char *key) {
+  return json_integer_value(json_object_get(object, key));
+}
+
 /* ---- reading */
 
 static csa_status refuse(const char *path, const char *why) {
@@ -27,14 +31,13 @@ static bool has_failed(const json_t *d) {
 }
 
 /* A device's document, or what a failed device left. */
-static csa_status check_device(const json_t *d, const char *path) {
+static csa_status check_device(json_t *d, const char *path) {
   const char *name;
   json_t *model;
-  if (!json_is_object(json_object_get(d, "device"))) return refuse(path, "a device's document has no \"device\"");
-  if (has_failed(d)) return CSA_OK;
-  if (!json_is_object(json_object_get(d, "peak"))) return refuse(path, "a device's document has no \"peak\"");
-  if (!json_is_object(json_object_get(d, "models"))) return refuse(path, "a device's document has no \"models\"");
-  if (!json_is_array(json_object_get(d, "gemm"))) return refuse(path, "a device's document has no \"gemm\"");
+  json_error_t error;
+  if (json_unpack_ex(d, &error, JSON_VALIDATE_ONLY, has_failed(d) ? "{s:{}}" : "{s:{}, s:{}, s:{}, s:[]}", "device",
+                     "peak", "models", "gemm") != 0)
+    return refuse(path, error.text);
   json_object_foreach(json_object_get(d, "models"), name, model) {
     if (!json_is_array(json_object_get(model, "kernels"))) return refuse(path, "a model has no \"kernels\"");
   }
@@ -114,9 +117,7 @@ static void compare_model(json_t *rows, json_t *warnings, const char *name, cons
   size_t i;
   json_t *kernel;
   if (!json_equal(json_object_get(a, "batch"), json_object_get(b, "batch")))
-    warn(warnings, "%s: other batches: %lld and %lld images", name,
-         (long long)json_integer_value(json_object_get(a, "batch")),
-         (long long)json_integer_value(json_object_get(b, "batch")));
+    warn(warnings, "%s: other batches: %lld and %lld images", name, whole_of(a, "batch"), whole_of(b, "batch"));
   warn_of_choices(warnings, name, json_object_get(a, "choices"), json_object_get(b, "choices"));
   warn_of_tuning(warnings, name, json_object_get(a, "tuning"), json_object_get(b, "tuning"));
   for (int f = 0; f < CSA_BENCH_FIGURES; f++) {
@@ -142,11 +143,8 @@ static void compare_products(json_t *rows, const json_t *a, const json_t *b) {
   json_t *product, *other;
   json_array_foreach(a, i, product) {
     char what[128];
-    snprintf(what, sizeof what, "%lld x %lld x %lld, %s, %s",
-             (long long)json_integer_value(json_object_get(product, "m")),
-             (long long)json_integer_value(json_object_get(product, "n")),
-             (long long)json_integer_value(json_object_get(product, "k")), text_of(product, "form"),
-             text_of(product, "provider"));
+    snprintf(what, sizeof what, "%lld x %lld x %lld, %s, %s", whole_of(product, "m"), whole_of(product, "n"),
+             whole_of(product, "k"), text_of(product, "form"), text_of(product, "provider"));
     json_array_foreach(b, j, other) if (same_product(product, other))
         add_row(rows, NULL, what, "GFLOP/s", json_object_get(product, "gflops"), json_object_get(other, "gflops"));
   }
@@ -175,32 +173,21 @@ static json_t *compare_devices(json_t *warnings, const json_t *a, const json_t *
                    rows);
 }
 
-/* The n-th device of that platform and name; NULL: none. */
-static const json_t *device_like(const json_t *devices, const json_t *wanted, int n) {
-  const json_t *x = json_object_get(wanted, "device");
-  size_t i;
-  json_t *d;
-  json_array_foreach(devices, i, d) {
-    const json_t *y = json_object_get(d, "device");
-    if (strcmp(text_of(x, "device"), text_of(y, "device")) == 0 &&
-        strcmp(text_of(x, "platform"), text_of(y, "platform")) == 0 && n-- == 0)
-      return d;
-  }
-  return NULL;
+static bool are_alike(const json_t *a, const json_t *b) {
+  const json_t *x = json_object_get(a, "device"), *y = json_object_get(b, "device");
+  return strcmp(text_of(x, "device"), text_of(y, "device")) == 0 &&
+         strcmp(text_of(x, "platform"), text_of(y, "platform")) == 0;
 }
 
-/* How many devices before this one are called the same. */
-static int earlier_like(const json_t *devices, size_t index) {
-  int n = 0;
-  const json_t *wanted = json_array_get(devices, index);
-  while (device_like(devices, wanted, n) != wanted) n++;
-  return n;
-}
-
-/* A's device beside B's of the same name; where each file has one device only, these two, whatever they are. */
+/* B's device of the same platform and name, of several the one in the same place among those; where each file has one
+ * device only, these two, whatever they are. */
 static const json_t *partner_of(const json_t *a, size_t index, const json_t *b) {
+  size_t i, earlier = 0;
+  json_t *d;
   if (json_array_size(a) == 1 && json_array_size(b) == 1) return json_array_get(b, 0);
-  return device_like(b, json_array_get(a, index), earlier_like(a, index));
+  for (i = 0; i < index; i++) earlier += are_alike(json_array_get(a, i), json_array_get(a, index));
+  json_array_foreach(b, i, d) if (are_alike(d, json_array_get(a, index)) && earlier-- == 0) return d;
+  return NULL;
 }
 
 static void warn_of_missing(json_t *warnings, const json_t *here, const json_t *there, const char *which) {
@@ -217,11 +204,15 @@ static void warn_of_missing(json_t *warnings, const json_t *here, const json_t *
   }
 }
 
+static json_t *side_json(const json_t *devices, const char *path) {
+  const json_t *first = json_array_get(devices, 0);
+  return json_pack("{s:s, s:s, s:s}", "file", path, "date", text_of(first, "date"), "commit", text_of(first, "commit"));
+}
+
 static json_t *compare(const json_t *a, const json_t *b, const char *path_a, const char *path_b) {
   json_t *warnings = json_array(), *devices = json_array();
   size_t i;
   json_t *d;
-  const json_t *first_a = json_array_get(a, 0), *first_b = json_array_get(b, 0);
   json_array_foreach(a, i, d) {
     const json_t *partner = partner_of(a, i, b);
     if (partner == NULL || has_failed(d) || has_failed(partner)) continue;
@@ -229,10 +220,8 @@ static json_t *compare(const json_t *a, const json_t *b, const char *path_a, con
   }
   warn_of_missing(warnings, a, b, "A");
   warn_of_missing(warnings, b, a, "B");
-  return json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s}, s:o, s:o}", "a", "file", path_a, "date",
-                   text_of(first_a, "date"), "commit", text_of(first_a, "commit"), "b", "file", path_b, "date",
-                   text_of(first_b, "date"), "commit", text_of(first_b, "commit"), "warnings", warnings, "devices",
-                   devices);
+  return json_pack("{s:o, s:o, s:o, s:o}", "a", side_json(a, path_a), "b", side_json(b, path_b), "warnings", warnings,
+                   "devices", devices);
 }
 
 /* ---- Markdown */

@@ -1,18 +1,15 @@
-/* `bench`'s report as JSON: design's document for each device, with more in it; and a step as a timeline. */
-#include <stdlib.h>
-#include <string.h>
-
+/* `bench`'s report as JSON: design's document for each device, with more in it. */
 #include "cli/bench_report.h"
-#include "core/file.h"
 
 static json_t *kernels_json(const csa_bench_device *d, const csa_benchmark *m) {
   json_t *kernels = json_array();
   for (size_t i = 0; i < m->kernel_count; i++) {
     const csa_kernel_figures *k = &m->kernels[i];
-    json_array_append_new(kernels, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:s}", "name", k->name, "calls", k->calls,
-                                             "ms", 1e3 * k->seconds, "gflops", csa_bench_rate(k->flops, k->seconds),
-                                             "gbytes_per_s", csa_bench_rate(k->bytes, k->seconds), "of_peak",
-                                             csa_bench_of_peak(d, k), "bound", csa_bench_bound(d, k)));
+    json_array_append_new(
+        kernels,
+        json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:s}", "name", k->name, "calls", k->calls, "ms", 1e3 * k->seconds,
+                  "gflops", csa_giga_rate(k->flops, k->seconds), "gbytes_per_s", csa_giga_rate(k->bytes, k->seconds),
+                  "of_peak", csa_roofline_share(&d->peak, k), "bound", csa_roofline_bound(&d->peak, k)));
   }
   return kernels;
 }
@@ -29,17 +26,15 @@ static json_t *target_json(const csa_bench *b, const csa_target *t) {
                    "data", b->data);
 }
 
-static json_t *model_json(const csa_bench *b, int device, int model) {
-  const csa_bench_device *d = &b->devices[device];
-  const csa_bench_model *m = &d->models[model];
+static json_t *model_json(const csa_bench *b, const csa_bench_device *d, const csa_bench_model *m) {
   json_t *root =
       json_pack("{s:i, s:f, s:f, s:o, s:o, s:{s:I, s:I}, s:o}", "batch", m->speed.batch, "compile_s",
                 m->speed.compile_s, "kernels_ms", 1e3 * m->speed.kernels_s, "train", rate_json(&m->speed.train), "eval",
                 rate_json(&m->speed.eval), "epoch", "images", (json_int_t)b->epoch_images, "steps",
-                (json_int_t)csa_bench_epoch_steps(b, &m->speed), "kernels", kernels_json(d, &m->speed));
+                (json_int_t)csa_bench_epoch_steps(b, m), "kernels", kernels_json(d, &m->speed));
   for (int f = 0; f < CSA_BENCH_FIGURES; f++) {
     double value;
-    if (!csa_bench_value(b, device, model, f, &value)) continue;
+    if (!csa_bench_value(b, d, m, f, &value)) continue;
     json_object_set_new(root, csa_bench_figures[f].key,
                         f == CSA_BENCH_MEMORY ? json_integer((json_int_t)value) : json_real(value));
   }
@@ -72,83 +67,50 @@ static void add_circumstances(const csa_bench *b, const csa_bench_device *d, jso
   json_object_set_new(root, "machine", machine);
 }
 
-static void add_figures(const csa_bench *b, int device, json_t *root) {
-  const csa_bench_device *d = &b->devices[device];
+static void add_figures(const csa_bench *b, const csa_bench_device *d, json_t *root) {
   json_t *models = json_object(), *products = json_array();
-  for (int i = 0; i < d->model_count; i++) json_object_set_new(models, d->models[i].name, model_json(b, device, i));
+  for (int i = 0; i < d->model_count; i++)
+    json_object_set_new(models, d->models[i].name, model_json(b, d, &d->models[i]));
   for (int i = 0; i < d->product_count; i++) {
     const csa_product *p = &d->products[i];
     json_array_append_new(
         products, json_pack("{s:i, s:i, s:i, s:s, s:s, s:f}", "m", p->m, "n", p->n, "k", p->k, "form",
                             csa_product_form(p), "provider", csa_product_provider(p), "gflops", d->product_gflops[i]));
   }
-  json_object_set_new(root, "peak", json_pack("{s:f, s:f}", "gflops", d->gflops, "gbytes_per_s", d->gbytes_per_s));
+  json_object_set_new(root, "peak",
+                      json_pack("{s:f, s:f}", "gflops", d->peak.gflops, "gbytes_per_s", d->peak.gbytes_per_s));
   json_object_set_new(root, "models", models);
   json_object_set_new(root, "gemm", products);
 }
 
-static json_t *document(const csa_bench *b, int device) {
-  const csa_bench_device *d = &b->devices[device];
+static json_t *document(const csa_bench *b, const csa_bench_device *d) {
   json_t *root = json_pack("{s:o}", "device", device_json(d));
   add_circumstances(b, d, root);
   if (d->status != CSA_OK) {
     json_object_set_new(root, "error", json_string(d->error));
     json_object_set_new(root, "exit", json_integer(csa_exit_code(d->status)));
   }
-  if (d->status == CSA_OK || csa_bench_has_figures(d)) add_figures(b, device, root);
+  if (csa_bench_has_figures(d)) add_figures(b, d, root);
   return root;
 }
 
-static void add_chip(void *list, const char *names, const char *chip) {
-  json_t *array = json_array();
-  for (const char *at = names; *at != '\0';) {
-    const size_t length = strcspn(at, ",");
-    json_array_append_new(array, json_stringn(at, length));
-    at += length + strspn(at + length, ", ");
+/* Devices that share a chip with others. */
+static json_t *chips_json(const csa_bench *b) {
+  json_t *chips = json_array();
+  for (int first = 0; first < b->count; first++) {
+    json_t *names = json_array();
+    for (int i = first; i < b->count; i++)
+      if (csa_bench_same_chip(b, i) == first) json_array_append_new(names, json_string(b->devices[i].info.name));
+    if (json_array_size(names) > 1)
+      json_array_append_new(chips, json_pack("{s:s, s:O}", "chip", b->devices[first].chip, "devices", names));
+    json_decref(names);
   }
-  json_array_append_new(list, json_pack("{s:s, s:o}", "chip", chip, "devices", array));
+  return chips;
 }
 
 json_t *csa_bench_json(const csa_bench *b) {
-  if (b->count == 1) return document(b, 0);
-  json_t *devices = json_array(), *chips = json_array();
-  for (int i = 0; i < b->count; i++) json_array_append_new(devices, document(b, i));
-  csa_bench_chips(b, add_chip, chips);
-  return json_pack("{s:o, s:o}", "devices", devices, "same_chip", chips);
-}
-
-/* ---- timeline */
-
-static json_t *name_json(const char *what, int process, int row, const char *name) {
-  return json_pack("{s:s, s:s, s:i, s:i, s:{s:s}}", "name", what, "ph", "M", "pid", process, "tid", row, "args", "name",
-                   name);
-}
-
-static void add_events(json_t *events, const csa_bench_device *d, int process) {
-  char title[300];
-  snprintf(title, sizeof title, "%s: %s, %s", d->info.name, d->info.device, d->info.platform);
-  json_array_append_new(events, name_json("process_name", process, 0, title));
-  for (int m = 0; m < d->model_count; m++) {
-    const csa_benchmark *speed = &d->models[m].speed;
-    json_array_append_new(events, name_json("thread_name", process, m + 1, d->models[m].name));
-    for (size_t i = 0; i < speed->launch_count; i++) {
-      const csa_launch_figures *l = &speed->launches[i];
-      json_array_append_new(
-          events, json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i}", "name", l->label, "cat", l->name, "ph", "X", "ts",
-                            1e6 * l->span.begin, "dur", 1e6 * l->span.seconds, "pid", process, "tid", m + 1));
-    }
-  }
-}
-
-csa_status csa_bench_write_trace(const csa_bench *b, const char *path) {
-  json_t *events = json_array();
-  for (int i = 0; i < b->count; i++)
-    if (csa_bench_has_figures(&b->devices[i])) add_events(events, &b->devices[i], i + 1);
-  json_t *root = json_pack("{s:o}", "traceEvents", events);
-  char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-  json_decref(root);
-  if (text == NULL) return csa_fail(CSA_MEMORY, "--trace: the host has no more memory");
-  const csa_status status = csa_file_replace(path, text, strlen(text));
-  free(text);
-  return status;
+  if (b->count == 1) return document(b, b->devices);
+  json_t *devices = json_array();
+  for (int i = 0; i < b->count; i++) json_array_append_new(devices, document(b, &b->devices[i]));
+  return json_pack("{s:o, s:o}", "devices", devices, "same_chip", chips_json(b));
 }

@@ -63,7 +63,7 @@ csa_status csa_bench_config(const csa_bench_settings *s, const char *model, csa_
 
 static void print_epoch(void *name, int epoch, const csa_progress *p, double images_per_s) {
   fprintf(stderr, "%s: epoch %d: train loss %.3f, validation accuracy %.2f %%, %.0f images/s\n", (const char *)name,
-          epoch, p->train_loss, 100.0 * p->test_accuracy, images_per_s);
+          epoch, p->train_loss, 100.0 * p->val_accuracy, images_per_s);
 }
 
 /* With the settings of `train` by default. */
@@ -86,7 +86,7 @@ static csa_status measure_target(csa_bench_model *m, csa_device *device, const c
   CSA_GO(csa_scratch_make(folder));
   status = csa_target_measure(&m->target, s->target, &config, device, dataset, folder, observer, stop);
 done:
-  csa_scratch_remove(folder);
+  csa_folder_remove(folder);
   return status == CSA_INTERRUPTED ? check_stop(stop) : status;
 }
 
@@ -109,8 +109,8 @@ static csa_status measure_model(csa_bench_model *m, csa_device *device, const cs
 static csa_status measure_peak(csa_bench_device *d, const csa_peak *peak) {
   double gflops, gbytes_per_s;
   CSA_TRY(csa_peak_measure(peak, PEAK_RUNS, &gflops, &gbytes_per_s));
-  if (gflops > d->gflops) d->gflops = gflops;
-  if (gbytes_per_s > d->gbytes_per_s) d->gbytes_per_s = gbytes_per_s;
+  if (gflops > d->peak.gflops) d->peak.gflops = gflops;
+  if (gbytes_per_s > d->peak.gbytes_per_s) d->peak.gbytes_per_s = gbytes_per_s;
   return CSA_OK;
 }
 

@@ -7,12 +7,14 @@
 
 #include "core/machine.h"
 #include "device/chip.h"
-#include "measure/benchmark.h"
+#include "measure/roofline.h"
 #include "measure/target.h"
+#include "report/table.h"
 
 #define CSA_BENCH_MODELS 2
 #define CSA_BENCH_PRODUCTS 48
 #define CSA_BENCH_ERROR 1024
+#define CSA_BENCH_TEXT 1280 /* bytes of a sentence */
 
 typedef struct {
   const char *name; /* "vit", "cnn" */
@@ -29,7 +31,7 @@ typedef struct {
   double load;         /* of the machine before; below 0: not known */
   csa_status status;
   char error[CSA_BENCH_ERROR]; /* why it failed; what was measured before is there */
-  double gflops, gbytes_per_s; /* the device's measured peak */
+  csa_roofline peak;           /* measured */
   csa_bench_model models[CSA_BENCH_MODELS];
   int model_count;
   csa_product products[CSA_BENCH_PRODUCTS];
@@ -70,42 +72,49 @@ enum {
 };
 extern const csa_bench_figure csa_bench_figures[CSA_BENCH_FIGURES];
 
-/* The figure by its number, unscaled; false where it was not measured, or the target not reached. */
-bool csa_bench_value(const csa_bench *bench, int device, int model, int figure, double *value);
+/* The figure by its number, unscaled; false where it was not measured, or the target not reached, and of no model. */
+bool csa_bench_value(const csa_bench *bench, const csa_bench_device *device, const csa_bench_model *model, int figure,
+                     double *value);
 
-/* The roofline: the shortest time that a kernel's arithmetic at the device's peak, or its bytes at the rate of copying,
- * would take, whichever is longer; as a share of what it took. Above 1 where caches spare the memory its bytes. */
-double csa_bench_of_peak(const csa_bench_device *device, const csa_kernel_figures *kernel);
-const char *csa_bench_bound(const csa_bench_device *device, const csa_kernel_figures *kernel); /* "compute", "memory" */
+/* The same as it is shown, without its unit: "-" where it was not measured. */
+bool csa_bench_value_text(const csa_bench *bench, const csa_bench_device *device, const csa_bench_model *model,
+                          int figure, char text[32]);
 
-/* 10^9 a second. */
-double csa_bench_rate(double amount, double seconds);
+/* The model of that name; NULL where it was not measured. */
+const csa_bench_model *csa_bench_model_named(const csa_bench_device *device, const char *name);
 
-/* Steps of an epoch, and whether as many were measured. */
-int64_t csa_bench_epoch_steps(const csa_bench *bench, const csa_benchmark *model);
+/* The device that has most models, as what fails ends the list. */
+const csa_bench_device *csa_bench_fullest(const csa_bench *bench);
+
+/* Whether it worked, or something was measured before it failed. */
+bool csa_bench_has_figures(const csa_bench_device *device);
+
+/* Steps of an epoch: fewer, or more, were measured. */
+int64_t csa_bench_epoch_steps(const csa_bench *bench, const csa_bench_model *model);
 
 /* "NN", "NT" or "TN"; "clblast" or "native". */
 const char *csa_product_form(const csa_product *product);
 const char *csa_product_provider(const csa_product *product);
 
-/* "cpu kernels, products by native, winograd convolutions, activations in f32" */
-void csa_bench_choices_text(const csa_benchmark *benchmark, char text[256]);
+void csa_bench_print_products(const csa_bench_device *device, csa_form form, FILE *out);
+
+/* ---- sentences, without an end */
+
+/* "cpu kernels, products by native, winograd convolutions, activations in f32, untuned" */
+void csa_bench_choices_text(const csa_bench_model *model, char text[CSA_BENCH_TEXT]);
 
 /* "accuracy 0.500 on … reached after 3 epochs, 12.1 s of training …", or what was reached instead. */
-void csa_bench_target_text(const csa_target *target, char text[256]);
-
-/* Whether anything was measured, be it that the device failed later. */
-bool csa_bench_has_figures(const csa_bench_device *device);
+void csa_bench_target_text(const csa_target *target, char text[CSA_BENCH_TEXT]);
 
 /* "the machine was busy before (load 3.1 on 2 processors): …"; false, and no text, where it was not, or nobody knows.
  */
-bool csa_bench_busy_text(const csa_bench *bench, char text[256]);
+bool csa_bench_busy_text(const csa_bench *bench, char text[CSA_BENCH_TEXT]);
 
-/* The first device before this one that is the same chip; -1: none is known to be. */
+/* The first device that is the same chip as this one: itself, where none before it is known to be. */
 int csa_bench_same_chip(const csa_bench *bench, int device);
 
-/* "cpu0, cpu1" are the same chip: calls `say` for each group of more than one. */
-void csa_bench_chips(const csa_bench *bench, void (*say)(void *user, const char *names, const char *chip), void *user);
+/* "cpu0, cpu1 are the same chip (…): …"; false, and no text, where `first` is not the first one of several. */
+bool csa_bench_chip_text(const csa_bench *bench, int first, char text[CSA_BENCH_TEXT]);
 
 /* ---- forms */
 

@@ -35,10 +35,10 @@ static csa_status clear(const char *folder, bool json) {
 }
 
 csa_status csa_command_cache(int argc, char **argv) {
-  bool json = false, help;
-  int positional;
+  bool json = false;
+  char **words;
   char folder[CSA_CACHE_FOLDER];
-  csa_option options[] = {{"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
+  csa_option options[] = {CSA_JSON_OPTION(&json)};
   const csa_command_line line = {
       "cache",
       "[show|clear]",
@@ -47,12 +47,11 @@ csa_status csa_command_cache(int argc, char **argv) {
       "  clsattn cache\n  clsattn cache clear\n",
       options,
       sizeof options / sizeof options[0]};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  const char *action = argv[positional];
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, action != NULL ? 1 : 0));
-  if (action != NULL && strcmp(action, "show") != 0 && strcmp(action, "clear") != 0)
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 1, &words));
+  if (words == NULL) return CSA_OK;
+  const char *action = words[0] != NULL ? words[0] : "show";
+  if (strcmp(action, "show") != 0 && strcmp(action, "clear") != 0)
     return csa_fail(CSA_USAGE, "cache: %s: must be show or clear\n  see clsattn cache --help", action);
   CSA_TRY(csa_cache_folder(folder));
-  return action != NULL && strcmp(action, "clear") == 0 ? clear(folder, json) : show(folder, json);
+  return strcmp(action, "clear") == 0 ? clear(folder, json) : show(folder, json);
 }

@@ -1,18 +1,16 @@
 /* clsattn compare: trains both models on the same data and settings, and says how they differ. */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/compare_report.h"
-#include "cli/fetch.h"
+#include "cli/listener.h"
 #include "cli/live.h"
 #include "cli/output.h"
 #include "cli/stop.h"
 #include "cli/threads.h"
 #include "cli/training.h"
 #include "core/file.h"
-#include "train/history.h"
 
 #define EMBED_MAX 4096
 
@@ -32,27 +30,6 @@ typedef struct {
   char folder[CSA_PATH];
   csa_comparison result;
 } comparison;
-
-/* Who hears of a run. Its log is on stderr, behind its name: stdout is for the table. */
-typedef struct {
-  const char *name;
-  const csa_trainer *trainer;
-  double next_curves; /* csa_seconds() */
-} listener;
-
-static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
-  const listener *to = user;
-  csa_live_interval(loss);
-  fprintf(stderr, "%s: [%d, %5lld] loss: %.3f, %.0f images/s\n", to->name, epoch, (long long)batch, loss, images_per_s);
-}
-
-static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
-  listener *to = user;
-  csa_live_clear();
-  fprintf(stderr, "%s: epoch %d: train loss %.3f, test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", to->name,
-          epoch, p->train_loss, p->test_loss, 100.0 * p->test_accuracy, images_per_s);
-  csa_training_curves(to->trainer, &to->next_curves);
-}
 
 static csa_status graph_of(const comparison *c, const csa_architecture *a, csa_graph **graph) {
   const csa_graph_config config = {.batch = 1, .training = true};
@@ -172,26 +149,10 @@ done:
   return status;
 }
 
-/* The rate of the last epoch, from the run's own record: a run that was finished before has none in this process. */
-static csa_status read_rate(csa_compared_run *run) {
-  csa_history history;
-  CSA_TRY(csa_history_read(&history, run->folder));
-  const csa_history_row *last = csa_history_last(&history);
-  if (last != NULL) run->images_per_s = last->figure[CSA_OF_IMAGES_PER_S];
-  csa_history_fini(&history);
-  return CSA_OK;
-}
-
 static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, csa_compared_run *run, bool resume) {
-  listener to = {.name = name, .trainer = t};
-  t->observer = (csa_observer){.user = &to,
-                               .on_interval = print_interval,
-                               .on_epoch = print_epoch,
-                               .on_step = csa_live_step,
-                               .on_test = csa_live_test};
+  csa_listener listener;
+  csa_listen(&listener, t, stderr, name); /* stdout is for the table */
   t->stop = c->stop;
-  csa_live_begin(name, t);
-  csa_live_say("compiling and testing kernels");
   CSA_TRY(csa_trainer_prepare(t));
   csa_live_clear();
   CSA_TRY((resume ? csa_trainer_resume : csa_trainer_start)(t, run->folder));
@@ -207,13 +168,12 @@ static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, cs
                     (int)*c->stop, run->folder, c->folder);
   CSA_TRY(status);
   csa_live_clear();
-  if (csa_trainer_rate(t) > 0.0) CSA_TRY(csa_training_report(t)); /* else it has one */
-  run->train_loss = t->progress.train_loss;
-  run->test_loss = t->progress.test_loss;
-  run->test_accuracy = t->progress.test_accuracy;
-  run->seconds = t->progress.seconds;
+  if (csa_trainer_rate(t) > 0.0) CSA_TRY(csa_listener_report(&listener)); /* else it has one */
   run->bytes = csa_trainer_bytes(t);
-  return read_rate(run);
+  CSA_TRY(csa_history_read(&run->history, run->folder)); /* one that was finished before has no rate in this process */
+  const csa_history_row *last = csa_history_last(&run->history);
+  if (last != NULL) memcpy(run->figure, last->figure, sizeof run->figure);
+  return CSA_OK;
 }
 
 static void name_run(const csa_compared_model *model, const csa_compared_run *run, char name[64]) {
@@ -274,10 +234,7 @@ static csa_status write_report(const comparison *c, const char *name, bool json)
 
 static csa_status compare(comparison *c) {
   const compare_settings *s = c->settings;
-  if (s->out != NULL)
-    CSA_TRY(csa_take_path("out", s->out, c->folder));
-  else
-    csa_default_folder("compare", c->device, c->folder);
+  CSA_TRY(csa_training_folder(s->out, "compare", c->device, c->folder));
   CSA_TRY(configure(c));
   for (int m = 0; m < CSA_COMPARED; m++) CSA_TRY(place_runs(c, &c->result.models[m]));
   fprintf(stderr, "%lld and %lld parameters; runs go to %s\n", (long long)c->result.models[0].parameters,
@@ -302,10 +259,7 @@ static csa_status run(const compare_settings *s) {
   csa_status status;
   CSA_GO(csa_training_config(&s->common, NULL, &config));
   csa_threads_limit(config.threads);
-  CSA_GO(csa_fetch_and_open(
-      &c.dataset, config.data,
-      (csa_dataset_limits){
-          .train = config.limit_train, .test = config.limit_test, .image = config.architecture.image}));
+  CSA_GO(csa_training_data(&config, &c.dataset));
   CSA_GO(csa_device_open(&c.device, s->common.device));
   c.result.format = c.dataset->format;
   c.result.train_images = c.dataset->train.count;
@@ -313,7 +267,7 @@ static csa_status run(const compare_settings *s) {
   snprintf(c.result.device, sizeof c.result.device, "%s", c.device->info.device);
   status = compare(&c);
 done:
-  for (int m = 0; m < CSA_COMPARED; m++) free(c.result.models[m].runs);
+  csa_comparison_fini(&c.result);
   csa_device_close(c.device);
   csa_dataset_close(c.dataset);
   return status;
@@ -330,7 +284,6 @@ csa_status csa_command_compare(int argc, char **argv) {
        "folder of the runs; those it has are gone on with (default runs/compare-DEVICE-DATE)", false},
       {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document in place of the table", false}};
   csa_option options[CSA_COMMAND_OPTIONS];
-  csa_training_init(&s.common);
   int count = csa_training_options(&s.common, options, 0);
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) options[count++] = own[i];
   const csa_command_line line = {
@@ -342,11 +295,9 @@ csa_status csa_command_compare(int argc, char **argv) {
       "  clsattn compare --seeds 3 --match-params --out runs/matched\n",
       options,
       count};
-  bool help;
-  int positional;
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  char **words;
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 0, &words));
+  if (words == NULL) return CSA_OK;
   if (s.seeds > 1000) return csa_fail(CSA_USAGE, "--seeds: %d: must be a whole number from 1 to 1000", s.seeds);
   return run(&s);
 }

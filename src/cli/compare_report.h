@@ -1,10 +1,12 @@
-/* What `compare` found, and the table and document that tell it. */
+/* What `compare` found, and the forms in which it is told. */
 #ifndef CSA_CLI_COMPARE_REPORT_H
 #define CSA_CLI_COMPARE_REPORT_H
 
 #include <jansson.h>
 #include <stdio.h>
 
+#include "report/table.h"
+#include "train/history.h"
 #include "train/trainer.h"
 
 #define CSA_COMPARED 2 /* cnn and vit */
@@ -12,7 +14,8 @@
 typedef struct {
   uint64_t seed;
   char folder[CSA_PATH];
-  double train_loss, test_loss, test_accuracy, images_per_s, seconds;
+  csa_history history;
+  double figure[CSA_OF_ALL]; /* of its last epoch */
   uint64_t bytes;
 } csa_compared_run;
 
@@ -31,22 +34,20 @@ typedef struct {
   const char *format; /* of the data */
 } csa_comparison;
 
-#define CSA_COMPARED_TEXT 64
+void csa_comparison_fini(csa_comparison *comparison);
 
-/* "vit (rows)" */
-void csa_comparison_name(const csa_comparison *comparison, int model, char name[CSA_COMPARED_TEXT]);
+#define CSA_COMPARED_TEXT 512
+#define CSA_COMPARED_VERDICT 3
 
-/* On what data, with which settings, where: a line without its end. */
-void csa_comparison_settings(const csa_comparison *comparison, FILE *out);
+/* On what data, with which settings, where. */
+void csa_comparison_settings(const csa_comparison *comparison, char text[CSA_COMPARED_TEXT]);
 
-/* Row 0, 1, ... of the table: a figure's name and, for each model, its mean ± sample standard deviation over seeds.
- * False after the last. */
-bool csa_comparison_row(const csa_comparison *comparison, int row, const char **title,
-                        char cells[CSA_COMPARED][CSA_COMPARED_TEXT]);
+/* A row for each figure, a column for each model: means over seeds ± sample standard deviation. */
+void csa_comparison_table(const csa_comparison *comparison, csa_form form, FILE *out);
 
-/* What the figures say in words, a sentence a line: who is more accurate, and whether that is beyond the spread over
- * seeds; who is faster; what accuracy costs. */
-void csa_comparison_verdict(const csa_comparison *comparison, FILE *out);
+/* What the figures say in words: who is more accurate, and whether that is beyond the spread over seeds; who is faster;
+ * what accuracy costs. The number of sentences. */
+int csa_comparison_verdict(const csa_comparison *comparison, char sentences[CSA_COMPARED_VERDICT][CSA_COMPARED_TEXT]);
 
 /* Markdown: settings, table, verdict. */
 void csa_comparison_print(const csa_comparison *comparison, FILE *out);

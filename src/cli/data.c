@@ -1,7 +1,7 @@
 /* clsattn data list | info | fetch: which data sets there are, what is in one (data_info.c), and getting one. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/fetch.h"
@@ -10,11 +10,6 @@
 #include "data/formats.h"
 #include "data/known.h"
 
-static bool is_there(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0;
-}
-
 static csa_status list_json(void) {
   json_t *sets = json_array(), *formats = json_array();
   for (int i = 0; csa_known_at(i) != NULL; i++) {
@@ -22,7 +17,7 @@ static csa_status list_json(void) {
     char path[PATH_MAX];
     csa_known_path(k->name, path);
     json_array_append_new(sets, json_pack("{s:s, s:s, s:s, s:b, s:s}", "name", k->name, "what", k->what, "path", path,
-                                          "there", is_there(path), "how", k->how));
+                                          "there", access(path, F_OK) == 0, "how", k->how));
   }
   for (int i = 0; csa_format_at(i) != NULL; i++)
     json_array_append_new(formats,
@@ -36,7 +31,7 @@ static csa_status list_text(void) {
     char path[PATH_MAX];
     csa_known_path(k->name, path);
     printf("%-14s %s\n%-14s ", k->name, k->what, "");
-    if (is_there(path))
+    if (access(path, F_OK) == 0)
       printf("in %s\n", path);
     else
       printf("not in %s; %s\n", path, k->how);
@@ -53,30 +48,29 @@ static csa_status list_text(void) {
 }
 
 static csa_status run_list(int argc, char **argv) {
-  bool json = false, help;
-  int positional;
-  csa_option options[] = {{"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
+  bool json = false;
+  char **words;
+  csa_option options[] = {CSA_JSON_OPTION(&json)};
   const csa_command_line line = {"data list",
                                  "",
                                  "Lists the data sets that have a name, and the formats that --data takes.",
                                  "  clsattn data list\n",
                                  options,
                                  sizeof options / sizeof options[0]};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 0, &words));
+  if (words == NULL) return CSA_OK;
   return json ? list_json() : list_text();
 }
 
 static csa_status run_fetch(int argc, char **argv) {
-  bool json = false, help;
-  int positional;
+  bool json = false;
+  char **words;
   const char *url = NULL;
   csa_fetched fetched;
   csa_option options[] = {
       {"url", "URL", CSA_OPTION_TEXT, &url,
        "of another copy (default $CLSATTN_CIFAR10_URL or $CLSATTN_CIFAR100_URL, else the publisher's)", false},
-      {"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
+      CSA_JSON_OPTION(&json)};
   const csa_command_line line = {
       "data fetch",
       "NAME",
@@ -86,12 +80,10 @@ static csa_status run_fetch(int argc, char **argv) {
       "  clsattn data fetch cifar10 --url https://mirror/cifar-10-binary.tar.gz\n",
       options,
       sizeof options / sizeof options[0]};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 1));
-  const csa_known_dataset *known = csa_known_find(argv[positional]);
-  if (known == NULL)
-    return csa_fail(CSA_USAGE, "fetch: %s: no such data set\n  see clsattn data list", argv[positional]);
+  CSA_TRY(csa_options_parse(&line, argc, argv, 1, 1, &words));
+  if (words == NULL) return CSA_OK;
+  const csa_known_dataset *known = csa_known_find(words[0]);
+  if (known == NULL) return csa_fail(CSA_USAGE, "fetch: %s: no such data set\n  see clsattn data list", words[0]);
   if (!known->fetched) return csa_fail(CSA_USAGE, "fetch: %s: comes another way: %s", known->name, known->how);
   CSA_TRY(csa_fetch(known->name, url, &fetched));
   if (json)

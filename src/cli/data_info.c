@@ -133,11 +133,12 @@ done:
 }
 
 csa_status csa_data_info(int argc, char **argv) {
-  bool json = false, help;
-  int positional, image = 0;
+  bool json = false;
+  char **words;
+  int image = 0;
   csa_option options[] = {{"image", "N", CSA_OPTION_INT, &image,
                            "side that images in files of their own are resized to (default 32)", false},
-                          {"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
+                          CSA_JSON_OPTION(&json)};
   const csa_command_line line = {
       "data info",
       "PATH",
@@ -148,8 +149,7 @@ csa_status csa_data_info(int argc, char **argv) {
       "  clsattn data info photos --image 64\n",
       options,
       sizeof options / sizeof options[0]};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 1));
-  return info(argv[positional], image, json);
+  CSA_TRY(csa_options_parse(&line, argc, argv, 1, 1, &words));
+  if (words == NULL) return CSA_OK;
+  return info(words[0], image, json);
 }

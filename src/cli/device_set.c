@@ -13,12 +13,6 @@ static csa_status add(csa_device_set *set, const csa_device_list *list, int inde
   return CSA_OK;
 }
 
-static csa_status add_default(csa_device_set *set, const csa_device_list *list) {
-  int index;
-  CSA_TRY(csa_device_choose(list, NULL, &index));
-  return add(set, list, index);
-}
-
 static csa_status add_named(csa_device_set *set, const csa_device_list *list, const char *name) {
   int index;
   if (set->count == CSA_REPLICAS_MAX)
@@ -30,8 +24,10 @@ static csa_status add_named(csa_device_set *set, const csa_device_list *list, co
   return add(set, list, index);
 }
 
+/* NULL: those of $CLSATTN_DEVICE. */
 static csa_status add_all(csa_device_set *set, const csa_device_list *list, const char *names) {
-  if (names == NULL || names[0] == '\0') return add_default(set, list);
+  if (names == NULL) names = getenv("CLSATTN_DEVICE");
+  if (names == NULL || names[0] == '\0') return add_named(set, list, ""); /* the default */
   while (true) {
     char name[64];
     const size_t length = strcspn(names, ",");
@@ -48,7 +44,7 @@ csa_status csa_device_set_open(csa_device_set *set, const char *names) {
   csa_device_list list;
   *set = (csa_device_set){0};
   CSA_TRY(csa_device_list_init(&list));
-  const csa_status status = add_all(set, &list, names != NULL ? names : getenv("CLSATTN_DEVICE"));
+  const csa_status status = add_all(set, &list, names);
   csa_device_list_fini(&list);
   return status;
 }
@@ -71,7 +67,7 @@ static csa_status add_before(csa_device_set *set, const csa_device_list *list, c
     const int index = find(list, taken, &config->replicas[i].device);
     if (index >= 0) CSA_GO(add(set, list, index));
   }
-  if (set->count == 0) status = add_default(set, list);
+  if (set->count == 0) status = add_all(set, list, NULL);
 done:
   free(taken);
   return status;

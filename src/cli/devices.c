@@ -109,19 +109,18 @@ static csa_status list_devices(bool json) {
 }
 
 csa_status csa_command_devices(int argc, char **argv) {
-  bool json = false, diagnose = false, help;
-  int positional;
+  bool json = false, diagnose = false;
+  char **words;
   csa_option options[] = {{"check", NULL, CSA_OPTION_FLAG, &diagnose,
                            "diagnose the set-up: drivers, cards, permissions; try every device", false},
-                          {"json", NULL, CSA_OPTION_FLAG, &json, "print a JSON document", false}};
+                          CSA_JSON_OPTION(&json)};
   const csa_command_line line = {"devices",
                                  "",
                                  "Lists every OpenCL device, with the name that --device takes.",
                                  "  clsattn devices\n  clsattn devices --check\n  clsattn devices --json\n",
                                  options,
                                  sizeof options / sizeof options[0]};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 0, &words));
+  if (words == NULL) return CSA_OK;
   return diagnose ? check(json) : list_devices(json);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/stop.h"
+#include "core/clock.h"
 #include "core/log.h"
 
 #define BYTES_MAX ((int64_t)2 << 30) /* no data set that is fetched has more; a server may send without end */
@@ -34,15 +35,9 @@ typedef struct {
   char why[CURL_ERROR_SIZE];
 } transfer;
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A line that is drawn over itself on a terminal; elsewhere one for each tenth. */
 static void show(transfer *t) {
-  const double time = now(), seconds = time - t->start;
+  const double time = csa_seconds(), seconds = time - t->start;
   if (t->total <= 0) return;
   const int64_t percent = 100 * t->have / t->total;
   const bool live = isatty(STDERR_FILENO), end = t->have == t->total;
@@ -113,7 +108,7 @@ static CURLcode request(transfer *t) {
   curl_easy_setopt(t->curl, CURLOPT_RANGE, t->have > 0 ? range : NULL);
   t->answered = false;
   t->why[0] = '\0';
-  t->start = now();
+  t->start = csa_seconds();
   t->at_start = t->have;
   return curl_easy_perform(t->curl);
 }

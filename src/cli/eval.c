@@ -75,7 +75,7 @@ static csa_status run(const eval_settings *s) {
   CSA_GO(csa_device_open(&device, s->trained.device));
   CSA_GO(csa_trained_build(&trained, device, config));
   CSA_GO(csa_feed_create(&feed, trained.graph, dataset, &dataset->test, NULL, 0));
-  CSA_GO(csa_evaluate(&result, &(csa_evaluator){trained.graph, feed}, &dataset->test));
+  CSA_GO(csa_evaluate(&result, &(csa_evaluator){trained.graph, feed}, dataset->test.count));
   status = s->json ? print_json(&result, dataset, device) : print_text(&result, dataset);
 done:
   csa_evaluation_fini(&result);
@@ -94,7 +94,7 @@ csa_status csa_command_eval(int argc, char **argv) {
        "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images at a time (default 100)", false},
       {"limit-test", "N", CSA_OPTION_COUNT, &s.limit, "only the first N test images (default: all)", false},
-      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
+      CSA_JSON_OPTION(&s.json)};
   const csa_command_line line = {
       "eval",
       "",
@@ -103,10 +103,8 @@ csa_status csa_command_eval(int argc, char **argv) {
       "  clsattn eval --weights pytorch.safetensors --model vit --patches rows --json\n",
       options,
       sizeof options / sizeof options[0]};
-  bool help;
-  int positional;
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  char **words;
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 0, &words));
+  if (words == NULL) return CSA_OK;
   return run(&s);
 }

@@ -3,26 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "data/known.h"
-
-static bool is_there(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0;
-}
 
 #ifdef CSA_HAVE_CURL
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <md5.h>
 #include <sha2.h>
 #include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli/download.h"
 #include "cli/stop.h"
@@ -119,7 +112,7 @@ static csa_status compute_sums(const char *path, sums *found) {
 /* Has `part` made the wanted file. One that is whole already, after a run that was killed, takes no network. */
 static csa_status get_part(const char *url, const sums *wanted, const char *part) {
   sums found;
-  if (is_there(part)) {
+  if (access(part, F_OK) == 0) {
     CSA_TRY(compute_sums(part, &found));
     if (same_sums(&found, wanted)) return CSA_OK;
   }
@@ -133,27 +126,18 @@ static csa_status get_part(const char *url, const sums *wanted, const char *part
                   url, found.md5, wanted->md5, found.sha256, wanted->sha256);
 }
 
-/* Removes a folder of files, if it is there. */
-static void remove_folder(const char *folder) {
-  DIR *open = opendir(folder);
-  if (open == NULL) return;
-  for (const struct dirent *entry; (entry = readdir(open)) != NULL;) unlinkat(dirfd(open), entry->d_name, 0);
-  closedir(open);
-  rmdir(folder);
-}
-
 /* The folder gets its name once all in it is on the disk and can be read as a data set. */
 static csa_status install(const char *part, const char *folder, const char *path) {
   csa_dataset *d = NULL;
   csa_status status;
-  remove_folder(folder); /* of a run that was killed */
+  csa_folder_remove(folder); /* of a run that was killed */
   CSA_GO(csa_folder_make(folder, 0777));
   CSA_GO(csa_dataset_unpack(part, folder));
   CSA_GO(csa_dataset_open(&d, folder, (csa_dataset_limits){0}));
   CSA_GO(csa_folder_rename(folder, path));
 done:
   csa_dataset_close(d);
-  remove_folder(folder);
+  csa_folder_remove(folder);
   return status;
 }
 
@@ -162,7 +146,7 @@ static csa_status with_advice(csa_status status, const char *part) {
   char *sentence = NULL;
   if (status != CSA_INPUT || csa_copy_text(&sentence, csa_last_error()) != CSA_OK) return status;
   csa_fail(status, "%s\n%s" CSA_OTHER_DATA, sentence,
-           is_there(part) ? "  what has come is kept: the same again goes on from there;\n" : "");
+           access(part, F_OK) == 0 ? "  what has come is kept: the same again goes on from there;\n" : "");
   free(sentence);
   return status;
 }
@@ -170,7 +154,7 @@ static csa_status with_advice(csa_status status, const char *part) {
 static csa_status fetch_locked(const source *s, const char *url, const sums *wanted, const char *home,
                                csa_fetched *fetched) {
   char part[PATH_MAX + 64], folder[PATH_MAX + 64];
-  if (is_there(fetched->path)) return CSA_OK; /* another has fetched it while this one waited */
+  if (access(fetched->path, F_OK) == 0) return CSA_OK; /* another has fetched it while this one waited */
   snprintf(part, sizeof part, "%s/%s.part", home, s->file);
   snprintf(folder, sizeof folder, "%s/.%s.part", home, s->name);
   csa_log("%s: not there yet, and fetched once (%s): from %s to %s", s->name, s->size, url, fetched->path);
@@ -201,7 +185,7 @@ csa_status csa_fetch(const char *name, const char *given, csa_fetched *fetched) 
   fetched->fetched = false;
   csa_known_home(home);
   snprintf(fetched->path, sizeof fetched->path, "%.*s/%s", PATH_MAX - 16, home, s->name);
-  if (is_there(fetched->path)) return CSA_OK;
+  if (access(fetched->path, F_OK) == 0) return CSA_OK;
   CSA_GO(choose_url(s, given, &url, &wanted));
   CSA_GO(lock(home, &descriptor));
   status = fetch_locked(s, url, &wanted, home, fetched);
@@ -232,7 +216,7 @@ static csa_status fetch_missing(const char *name) {
   const char *chosen = getenv("CLSATTN_DATA");
   const csa_known_dataset *known = csa_known_find(name);
   csa_known_path(name, path);
-  if (known == NULL || !known->fetched || is_there(path)) return CSA_OK;
+  if (known == NULL || !known->fetched || access(path, F_OK) == 0) return CSA_OK;
   if (strcmp(name, "cifar10") == 0 && chosen != NULL && chosen[0] != '\0') return CSA_OK;
 #ifdef CSA_HAVE_CURL
   csa_fetched fetched;

@@ -51,7 +51,7 @@ static int columns(void) {
  * step's work an image. */
 static double seconds_left(const csa_trainer *t, double images_per_s) {
   const csa_progress *p = &t->progress;
-  const int64_t train = t->train.count, test = t->dataset->test.count;
+  const int64_t train = t->train_images, test = t->dataset->test.count;
   const int64_t done = p->batch * t->config.batch < train ? p->batch * t->config.batch : train;
   const int epochs = t->config.epochs - p->epoch;
   const double evaluation = live.tested > 0.0 ? live.tested : (double)test / (3.0 * images_per_s);
@@ -125,7 +125,7 @@ void csa_live_step(void *user, const csa_progress *p, double images_per_s) {
   if (p->interval_batches > 0) live.loss = p->interval_sum / (double)p->interval_batches;
   if (p->epoch > 0) live.accuracy = p->test_accuracy;
   const csa_trainer *t = live.trainer;
-  const double batches = (double)t->train.count / t->config.batch;
+  const double batches = (double)t->train_images / t->config.batch;
   const double done = (double)p->batch / batches;
   draw(done < 1.0 ? done : 1.0, parts, make_parts(parts, images_per_s));
 }
@@ -143,10 +143,7 @@ void csa_live_say(const char *what) {
   draw(-1.0, parts, 1);
 }
 
-void csa_live_interval(double loss) {
-  live.loss = loss;
-  csa_live_clear();
-}
+void csa_live_loss(double loss) { live.loss = loss; }
 
 void csa_live_clear(void) {
   if (!live.drawn) return;

@@ -15,8 +15,8 @@ void csa_live_test(void *user);
 /* Says what is being done where there are no figures yet. */
 void csa_live_say(const char *what);
 
-/* An interval ended with this loss, which stands until the next batches' is known; and csa_live_clear. */
-void csa_live_interval(double loss);
+/* An interval ended with this loss, which stands until the next batches' is known. */
+void csa_live_loss(double loss);
 
 /* Takes the line away: before anything else is printed, and at the end. */
 void csa_live_clear(void);

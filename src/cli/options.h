@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/status.h"
+#include "core/file.h"
 
 typedef enum {
   CSA_OPTION_FLAG,    /* bool */
@@ -37,14 +37,27 @@ typedef struct {
   int count;
 } csa_command_line;
 
-/* Parses argv[1 ..] (argv[0] is the command's name). *positional is the index of the first argument that is no option.
- * *help is set if --help was among them, and then has been printed to stdout. Errors are CSA_USAGE. */
-csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv, int *positional, bool *help);
+/* Rows that several tables have. */
+#define CSA_JSON_OPTION(target) \
+  { "json", NULL, CSA_OPTION_FLAG, target, "print one JSON document", false }
+#define CSA_DEVICE_OPTION(target)                                                                        \
+  {                                                                                                      \
+    "device", "DEVICE", CSA_OPTION_TEXT, target,                                                         \
+        "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false \
+  }
+
+/* Parses argv[1 ..] (argv[0] is the command's name). *words is what is no option, `least` to `most` words with a NULL
+ * behind them; itself NULL where --help was asked for, which is on stdout then, and all there is to do. Errors are
+ * CSA_USAGE. */
+csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv, int least, int most, char ***words);
+
+/* CSA_USAGE unless there are so many words: again, where options decide it. */
+csa_status csa_options_words(const csa_command_line *line, char **words, int least, int most);
 
 /* Whether option `name` was given. */
 bool csa_option_given(const csa_command_line *line, const char *name);
 
-/* CSA_USAGE unless there are exactly `wanted` positional arguments. */
-csa_status csa_options_positionals(const csa_command_line *line, int argc, char **argv, int positional, int wanted);
+/* A path that is kept; one that is too long is CSA_USAGE, "NAME: ...". */
+csa_status csa_take_path(const char *name, const char *text, char path[CSA_PATH]);
 
 #endif

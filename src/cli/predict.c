@@ -1,4 +1,5 @@
 /* clsattn predict: what a trained model takes images for. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,7 @@ csa_status csa_command_predict(int argc, char **argv) {
       CSA_TRAINED_OPTIONS(s.trained),
       {"top", "N", CSA_OPTION_INT, &s.top, "so many classes, the most probable first (default 5)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images at a time (default 16, or 1 of a single image)", false},
-      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
+      CSA_JSON_OPTION(&s.json)};
   const csa_command_line line = {
       "predict",
       "IMAGE...",
@@ -122,13 +123,10 @@ csa_status csa_command_predict(int argc, char **argv) {
       "  clsattn predict --weights runs/first/model.safetensors --top 1 --json photos/*.jpg\n",
       options,
       sizeof options / sizeof options[0]};
-  bool help;
-  int positional;
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  if (positional == argc) return csa_options_positionals(&line, argc, argv, positional, 1);
-  s.paths = argv + positional;
-  s.count = argc - positional;
+  char **words;
+  CSA_TRY(csa_options_parse(&line, argc, argv, 1, INT_MAX, &words));
+  if (words == NULL) return CSA_OK;
+  for (s.paths = words; words[s.count] != NULL;) s.count++;
   if (s.count == 1 && !csa_option_given(&line, "batch")) s.batch = 1;
   return run(&s);
 }

@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/output.h"
-#include "cli/training.h"
 #include "core/file.h"
 #include "train/checkpoint.h"
 #include "train/history.h"
@@ -199,9 +199,9 @@ done:
 }
 
 csa_status csa_command_runs(int argc, char **argv) {
-  bool json = false, help;
-  int positional;
-  csa_option options[] = {{"json", NULL, CSA_OPTION_FLAG, &json, "print one JSON document", false}};
+  bool json = false;
+  char **words;
+  csa_option options[] = {CSA_JSON_OPTION(&json)};
   const csa_command_line line = {
       "runs",
       "[FOLDER]",
@@ -210,12 +210,10 @@ csa_status csa_command_runs(int argc, char **argv) {
       "  clsattn runs\n  clsattn runs ~/experiments --json\n",
       options,
       sizeof options / sizeof options[0]};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  const char *given = argv[positional];
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, given != NULL ? 1 : 0));
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 1, &words));
+  if (words == NULL) return CSA_OK;
   char folder[CSA_PATH];
-  CSA_TRY(csa_take_path("FOLDER", given != NULL ? given : "runs", folder));
+  CSA_TRY(csa_take_path("FOLDER", words[0] != NULL ? words[0] : "runs", folder));
   for (size_t length = strlen(folder); length > 1 && folder[length - 1] == '/';) folder[--length] = '\0';
   return list_runs(folder, json);
 }

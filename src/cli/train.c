@@ -5,12 +5,13 @@
 
 #include "cli/commands.h"
 #include "cli/device_set.h"
-#include "cli/fetch.h"
+#include "cli/listener.h"
 #include "cli/live.h"
 #include "cli/output.h"
 #include "cli/stop.h"
 #include "cli/threads.h"
 #include "cli/training.h"
+#include "device/plan_print.h"
 #include "model/weights.h"
 #include "train/ranks.h"
 
@@ -19,33 +20,6 @@ typedef struct {
   const char *model, *out, *resume, *init;
   bool dry_run, json;
 } train_settings;
-
-/* Who hears of a run, and where its log goes: stdout, or stderr where stdout is for JSON. */
-typedef struct {
-  FILE *log;
-  const csa_trainer *trainer;
-  double next_curves; /* csa_seconds() */
-} listener;
-
-static void print_interval(void *user, int epoch, int64_t batch, double loss, double images_per_s) {
-  const listener *to = user;
-  (void)images_per_s;
-  csa_live_interval(loss);
-  fprintf(to->log, "[%d, %5lld] loss: %.3f\n", epoch, (long long)batch, loss);
-  fflush(to->log);
-}
-
-static void print_epoch(void *user, int epoch, const csa_progress *p, double images_per_s) {
-  listener *to = user;
-  csa_live_clear();
-  fprintf(to->log, "epoch %d: train loss %.3f, ", epoch, p->train_loss);
-  if (p->best_epoch > 0)
-    fprintf(to->log, "validation loss %.3f, accuracy %.2f %%, ", p->val_loss, 100.0 * p->val_accuracy);
-  fprintf(to->log, "test loss %.3f, test accuracy %.2f %%, %.0f images/s\n", p->test_loss, 100.0 * p->test_accuracy,
-          images_per_s);
-  fflush(to->log);
-  csa_training_curves(to->trainer, &to->next_curves);
-}
 
 /* The model that the weights are of, where they say it. */
 static csa_status model_of(const char *path, csa_architecture *a) {
@@ -60,7 +34,7 @@ static csa_status model_of(const char *path, csa_architecture *a) {
 static csa_status to_config(const train_settings *s, csa_config *c) {
   char init[CSA_PATH];
   CSA_TRY(csa_training_config(&s->common, s->model, c));
-  CSA_TRY(csa_take_existing("init", s->init != NULL ? s->init : c->init, init));
+  CSA_TRY(csa_take_existing("--init", s->init != NULL ? s->init : c->init, init));
   memcpy(c->init, init, sizeof init);
   const bool asked = s->model != NULL || s->common.config != NULL || s->common.patches != NULL;
   return s->init != NULL && !asked ? model_of(c->init, &c->architecture) : CSA_OK;
@@ -126,10 +100,10 @@ static void print_start(const csa_trainer *t) {
   }
   if (csa_ranks_count() > 1) fprintf(stderr, ", the first of %d ranks", csa_ranks_count());
   fprintf(stderr, ", %s: %lld training and %lld test images, %lld parameters\n", t->dataset->format,
-          (long long)t->train.count, (long long)t->dataset->test.count,
+          (long long)t->train_images, (long long)t->dataset->test.count,
           (long long)csa_graph_parameter_count(t->replicas[0].graph));
-  if (t->validation.count > 0)
-    fprintf(stderr, "%lld training images are held back to validate on\n", (long long)t->validation.count);
+  if (t->validation_images > 0)
+    fprintf(stderr, "%lld training images are held back to validate on\n", (long long)t->validation_images);
   const int tuned = csa_tuning_used(t->replicas[0].graph->plan->tuning);
   if (tuned > 0) fprintf(stderr, "tuned: %d sets of parameters, kept in config.json\n", tuned);
   fprintf(stderr, "run folder: %s", t->folder);
@@ -138,48 +112,40 @@ static void print_start(const csa_trainer *t) {
 }
 
 /* Plan and memory, of this rank's devices. */
-static csa_status print_plans(const csa_trainer *t, const csa_dataset *d) {
-  for (int i = 0; i < t->replica_count; i++) csa_plan_print(t->replicas[i].graph->plan, stdout);
-  const int64_t images = d->train.count + d->test.count;
-  printf("  beside it: %lld B of images, kept on the device where they fit\n",
-         (long long)(images * d->channels * d->height * d->width));
+static csa_status print_plans(const csa_trainer *t, bool json) {
+  const csa_dataset *d = t->dataset;
+  const int64_t bytes = (d->train.count + d->test.count) * d->channels * d->height * d->width;
+  json_t *plans = json_array();
+  for (int i = 0; i < t->replica_count; i++)
+    if (json)
+      json_array_append_new(plans, csa_plan_json(t->replicas[i].graph->plan));
+    else
+      csa_plan_print(t->replicas[i].graph->plan, stdout);
+  if (json) return csa_print_json(json_pack("{s:o, s:I}", "plans", plans, "image_bytes", (json_int_t)bytes));
+  json_decref(plans);
+  printf("  beside it: %lld B of images, kept on the device where they fit\n", (long long)bytes);
   return csa_flush_output();
-}
-
-/* One rank tells of the run. */
-static void watch(csa_trainer *t, listener *to) {
-  if (csa_ranks_own() > 0) return;
-  to->trainer = t;
-  t->observer = (csa_observer){.user = to,
-                               .on_interval = print_interval,
-                               .on_epoch = print_epoch,
-                               .on_step = csa_live_step,
-                               .on_test = csa_live_test};
-  csa_live_begin("", t);
-  csa_live_say("compiling and testing kernels");
 }
 
 static csa_status train(const train_settings *s, const csa_config *config, const csa_device_set *set,
                         csa_dataset *dataset) {
-  listener to = {.log = s->json ? stderr : stdout};
+  FILE *log = s->json ? stderr : stdout;
+  csa_listener listener;
   csa_trainer *t = NULL;
   csa_status status;
   char folder[CSA_PATH];
   CSA_GO(csa_trainer_create(&t, config, set->devices, set->count, dataset));
   if (s->dry_run) {
-    status = print_plans(t, dataset);
+    status = print_plans(t, s->json);
     goto done;
   }
-  watch(t, &to);
+  if (csa_ranks_own() == 0) csa_listen(&listener, t, log, "");
   CSA_GO(csa_trainer_prepare(t));
   csa_live_clear();
   if (s->resume != NULL) {
     CSA_GO(csa_trainer_resume(t, s->resume));
   } else {
-    if (s->out != NULL)
-      CSA_GO(csa_take_path("out", s->out, folder));
-    else
-      csa_default_folder(config->architecture.model, set->devices[0], folder);
+    CSA_GO(csa_training_folder(s->out, config->architecture.model, set->devices[0], folder));
     CSA_GO(csa_trainer_start(t, folder));
   }
   t->stop = csa_stop_catch();
@@ -187,9 +153,8 @@ static csa_status train(const train_settings *s, const csa_config *config, const
   status = csa_trainer_run(t);
   if (status == CSA_INTERRUPTED) csa_stop_too(t->stopped_by);
   if (status != CSA_OK || csa_ranks_own() > 0) goto done;
-  csa_live_clear();
-  CSA_GO(csa_training_report(t));
-  status = print_result(t, to.log, s->json);
+  CSA_GO(csa_listener_report(&listener));
+  status = print_result(t, log, s->json);
 done:
   csa_live_clear();
   csa_trainer_destroy(t);
@@ -214,10 +179,7 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
     CSA_GO(csa_device_set_reopen(&set, &config));
   else
     CSA_GO(csa_device_set_open(&set, s->common.device));
-  CSA_GO(csa_fetch_and_open(
-      &dataset, config.data,
-      (csa_dataset_limits){
-          .train = config.limit_train, .test = config.limit_test, .image = config.architecture.image}));
+  CSA_GO(csa_training_data(&config, &dataset));
   if (!resume) config.architecture.classes = dataset->classes;
   if (resume) csa_device_set_adopt(&set, &config);
   status = train(s, &config, &set, dataset);
@@ -239,11 +201,11 @@ csa_status csa_command_train(int argc, char **argv) {
       {"init", "FILE", CSA_OPTION_TEXT, &s.init,
        "start from these weights, safetensors of the same model; for other classes all but fc is taken", false},
       {"dry-run", NULL, CSA_OPTION_FLAG, &s.dry_run, "print tensors, launches and memory, and stop", false},
-      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print the result as one JSON document; the log goes to stderr", false}};
+      {"json", NULL, CSA_OPTION_FLAG, &s.json,
+       "print the result, or the plan, as one JSON document; the log goes to stderr", false}};
   csa_option options[CSA_COMMAND_OPTIONS] = {{"model", "vit|cnn", CSA_OPTION_TEXT, &s.model,
                                               "Vision Transformer, or CNN with non-local attention (default vit)",
                                               false}};
-  csa_training_init(&s.common);
   int count = csa_training_options(&s.common, options, 1);
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) options[count++] = own[i];
   const csa_command_line line = {
@@ -259,11 +221,8 @@ csa_status csa_command_train(int argc, char **argv) {
       "  clsattn train --data pets/ --init runs/strong/model.safetensors --freeze 'conv1.*,bn1.*' --val-split 0.1\n",
       options,
       count};
-  bool help;
-  int positional;
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
-  if (s.dry_run && s.json) return csa_fail(CSA_USAGE, "--dry-run: prints text; not together with --json");
+  char **words;
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 0, &words));
+  if (words == NULL) return CSA_OK;
   return run(&s, &line);
 }

@@ -13,12 +13,7 @@ typedef struct {
 /* Rows of an option table that set `o`, a csa_trained_options. */
 #define CSA_TRAINED_OPTIONS(o)                                                                                      \
   {"weights", "FILE", CSA_OPTION_TEXT, &(o).weights, "the weights, safetensors (required)", false},                 \
-      {"device",                                                                                                    \
-       "DEVICE",                                                                                                    \
-       CSA_OPTION_TEXT,                                                                                             \
-       &(o).device,                                                                                                 \
-       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)",                   \
-       false},                                                                                                      \
+      CSA_DEVICE_OPTION(&(o).device),                                                                               \
       {"model", "vit|cnn", CSA_OPTION_TEXT, &(o).model, "for weights written by PyTorch, which do not say", false}, \
       {"patches", "rows|grid", CSA_OPTION_TEXT, &(o).patches, "likewise, of a vit", false},                         \
       CSA_CHOICE_OPTIONS((o).choices)

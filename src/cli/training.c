@@ -4,27 +4,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/live.h"
-#include "core/clock.h"
+#include "cli/fetch.h"
 #include "data/known.h"
-#include "report/curves.h"
-#include "report/run_page.h"
 
-csa_status csa_take_path(const char *option, const char *text, char path[CSA_PATH]) {
-  if (strlen(text) >= CSA_PATH)
-    return csa_fail(CSA_USAGE, "--%s: a path of %zu bytes is too long", option, strlen(text));
-  memcpy(path, text, strlen(text) + 1);
-  return CSA_OK;
-}
-
-csa_status csa_take_existing(const char *option, const char *text, char path[CSA_PATH]) {
+csa_status csa_take_existing(const char *name, const char *text, char path[CSA_PATH]) {
   char *absolute = csa_known_find(text) == NULL ? realpath(text, NULL) : NULL;
-  const csa_status status = csa_take_path(option, absolute != NULL ? absolute : text, path);
+  const csa_status status = csa_take_path(name, absolute != NULL ? absolute : text, path);
   free(absolute);
   return status;
 }
-
-void csa_training_init(csa_training *t) { *t = (csa_training){.limit_train = -1, .limit_test = -1}; }
 
 /* Without the dashes, and kept for good. */
 static const char *option_name(int setting) {
@@ -35,8 +23,7 @@ static const char *option_name(int setting) {
 int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS], int count) {
   const csa_option before[] = {
       {"config", "NAME|FILE", CSA_OPTION_TEXT, &t->config,
-       "settings: a preset, cnn-strong or vit-strong, or a file like a run's config.json; other options go before it",
-       false},
+       "settings: a preset, like cnn-strong, or a file like a run's config.json; other options go before it", false},
       {"data", "PATH", CSA_OPTION_TEXT, &t->data,
        "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
       {"device", "DEVICE", CSA_OPTION_TEXT, &t->device,
@@ -49,6 +36,7 @@ int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS
       {"limit-train", "N", CSA_OPTION_COUNT, &t->limit_train, "only the first N training images (default: all)", false},
       {"limit-test", "N", CSA_OPTION_COUNT, &t->limit_test, "only the first N test images (default: all)", false},
       CSA_CHOICE_OPTIONS(t->choices)};
+  *t = (csa_training){.limit_train = -1, .limit_test = -1};
   for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) options[count++] = before[i];
   for (int i = 0; i < CSA_SETTINGS; i++)
     options[count++] = (csa_option){option_name(i),  csa_settings[i].option, CSA_OPTION_TEXT,
@@ -77,42 +65,24 @@ csa_status csa_training_config(const csa_training *t, const char *model, csa_con
   if (t->limit_train >= 0) c->limit_train = t->limit_train;
   if (t->limit_test >= 0) c->limit_test = t->limit_test;
   CSA_TRY(csa_choices_take(&t->choices, &c->replicas[0].choices));
-  CSA_TRY(csa_take_existing("data", t->data != NULL ? t->data : c->data, data));
+  CSA_TRY(csa_take_existing("--data", t->data != NULL ? t->data : c->data, data));
   memcpy(c->data, data, sizeof data);
   return CSA_OK;
 }
 
-static void draw_curves(const csa_trainer *t) {
-  char title[CSA_TITLE];
-  csa_curves_title(&t->config, title);
-  if (csa_curves_write(t->folder, title) != CSA_OK) fprintf(stderr, "curves.svg: not drawn: %s\n", csa_last_error());
+csa_status csa_training_data(const csa_config *c, csa_dataset **dataset) {
+  return csa_fetch_and_open(
+      dataset, c->data,
+      (csa_dataset_limits){.train = c->limit_train, .test = c->limit_test, .image = c->architecture.image});
 }
 
-/* They are drawn from the whole history, which grows. */
-void csa_training_curves(const csa_trainer *t, double *next) {
-  const double start = csa_seconds();
-  if (start < *next) return;
-  draw_curves(t);
-  *next = start + 20.0 * (csa_seconds() - start);
-}
-
-csa_status csa_training_report(csa_trainer *t) {
-  csa_live_say("making report.html");
-  draw_curves(t);
-  const csa_status status = csa_run_page_write(t);
-  char why[1024];
-  csa_live_clear();
-  if (status == CSA_OK) return CSA_OK;
-  snprintf(why, sizeof why, "%s", csa_last_error());
-  return csa_fail(status, "report: %s\n  the run itself has ended well; to have its page: clsattn train --resume %s",
-                  why, t->folder);
-}
-
-void csa_default_folder(const char *name, const csa_device *device, char folder[CSA_PATH]) {
+csa_status csa_training_folder(const char *out, const char *name, const csa_device *device, char folder[CSA_PATH]) {
   char date[32];
   const time_t now = time(NULL);
   struct tm parts;
+  if (out != NULL) return csa_take_path("--out", out, folder);
   localtime_r(&now, &parts);
   strftime(date, sizeof date, "%Y%m%d-%H%M%S", &parts);
   snprintf(folder, CSA_PATH, "runs/%s-%s-%s", name, device->info.name, date);
+  return CSA_OK;
 }

@@ -164,8 +164,7 @@ done:
 csa_status csa_command_tune(int argc, char **argv) {
   tune_settings s = {.model = "all", .batch = 100, .seconds = 1800.0};
   csa_option options[] = {
-      {"device", "DEVICE", CSA_OPTION_TEXT, &s.device,
-       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false},
+      CSA_DEVICE_OPTION(&s.device),
       {"model", "vit|cnn|all", CSA_OPTION_TEXT, &s.model, "for the shapes of which model (default all)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "images of a step (default 100)", false},
       {"time", "TIME", CSA_OPTION_DURATION, &s.seconds, "at most, like 90s, 10m, 2h; later goes on (default 30m)",
@@ -174,7 +173,7 @@ csa_status csa_command_tune(int argc, char **argv) {
       CSA_CHOICE_OPTIONS(s.texts),
       {"export", "FILE", CSA_OPTION_TEXT, &s.export_to, "measure nothing: write what is known to FILE", false},
       {"import", "FILE", CSA_OPTION_TEXT, &s.import_from, "measure nothing: keep what FILE says", false},
-      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
+      CSA_JSON_OPTION(&s.json)};
   const csa_command_line line = {"tune",
                                  "",
                                  "Finds the parameters of kernels that serve a device best. Each must compute what the "
@@ -188,11 +187,9 @@ csa_status csa_command_tune(int argc, char **argv) {
                                  "  clsattn tune --device amd0 --export amd0.json\n",
                                  options,
                                  sizeof options / sizeof options[0]};
-  bool help;
-  int positional;
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, 0));
+  char **words;
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 0, &words));
+  if (words == NULL) return CSA_OK;
   const bool files = s.export_to != NULL || s.import_from != NULL;
   if (s.export_to != NULL && s.import_from != NULL) return csa_fail(CSA_USAGE, "--export: not together with --import");
   if (files && s.json) return csa_fail(CSA_USAGE, "--json: not together with --export or --import");

@@ -206,8 +206,6 @@ static csa_status check_together(const csa_command_line *line, const verify_sett
 
 csa_status csa_command_verify(int argc, char **argv) {
   verify_settings s = {.accumulate = 1, .steps = 3, .batch = 20};
-  bool help;
-  int positional;
   csa_option options[] = {
       {"device", "DEVICE", CSA_OPTION_TEXT, &s.device,
        "one that clsattn devices names, with FILE several: cpu0,amd0 (default: $CLSATTN_DEVICE, else the first GPU, "
@@ -230,7 +228,7 @@ csa_status csa_command_verify(int argc, char **argv) {
       {"steps", "N", CSA_OPTION_INT, &s.steps, "with these two: steps of training (default 3)", false},
       {"batch", "N", CSA_OPTION_INT, &s.batch, "with these two: images of a step (default 20)", false},
       {"seed", "N", CSA_OPTION_SEED, &s.seed, "with these two: of parameters and images (default 0)", false},
-      {"json", NULL, CSA_OPTION_FLAG, &s.json, "print one JSON document", false}};
+      CSA_JSON_OPTION(&s.json)};
   const csa_command_line line = {
       "verify",
       "[FILE]",
@@ -249,10 +247,9 @@ csa_status csa_command_verify(int argc, char **argv) {
       "  clsattn verify --device amd0,cpu0 --shares 2,1 tests/golden/vit-tiny.safetensors\n",
       options,
       sizeof options / sizeof options[0]};
-  CSA_TRY(csa_options_parse(&line, argc, argv, &positional, &help));
-  if (help) return csa_flush_output();
-  const char *path = argv[positional];
-  CSA_TRY(csa_options_positionals(&line, argc, argv, positional, path != NULL ? 1 : 0));
-  CSA_TRY(check_together(&line, &s, path));
-  return run(&s, path);
+  char **words;
+  CSA_TRY(csa_options_parse(&line, argc, argv, 0, 1, &words));
+  if (words == NULL) return CSA_OK;
+  CSA_TRY(check_together(&line, &s, words[0]));
+  return run(&s, words[0]);
 }

@@ -157,6 +157,12 @@ void csa_file_drop(csa_file_writer *writer) {
   free(writer);
 }
 
+csa_status csa_file_close(csa_file_writer *writer, csa_status content) {
+  if (content == CSA_OK) return csa_file_end(writer);
+  csa_file_drop(writer);
+  return content;
+}
+
 void csa_file_sweep(const char *folder, const char *name) {
   const size_t length = strlen(name);
   DIR *entries = opendir(folder);
@@ -226,6 +232,6 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
   return remove(path);
 }
 
-void csa_scratch_remove(const char *path) {
+void csa_folder_remove(const char *path) {
   if (path[0] != '\0') nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -9,7 +9,6 @@
 #include <xxhash.h>
 
 #include "data/formats.h"
-#include "data/holdout.h"
 #include "data/known.h"
 
 const csa_format *csa_format_at(int index) {
@@ -126,12 +125,17 @@ done:
   return status;
 }
 
+static void free_split(csa_split *split) {
+  free(split->images);
+  free(split->labels);
+}
+
 void csa_dataset_close(csa_dataset *d) {
   if (d == NULL) return;
   for (int c = 0; c < d->classes; c++) free(d->class_names[c]);
   free(d->class_names);
-  csa_split_fini(&d->train);
-  csa_split_fini(&d->test);
+  free_split(&d->train);
+  free_split(&d->test);
   free(d->path);
   free(d->format);
   free(d);

@@ -233,27 +233,34 @@ static int find(const csa_device_list *list, const char *name) {
   return -1;
 }
 
-static csa_status no_such_device(const csa_device_list *list, const char *name) {
+/* `from`: what named it. */
+static csa_status no_such_device(const csa_device_list *list, const char *from, const char *name) {
   char there[2048] = "";
   size_t used = 0;
   for (int i = 0; i < list->count && used < sizeof there; i++)
     used += (size_t)snprintf(there + used, sizeof there - used, "\n  %-8s %d:%d  %s", list->devices[i].name,
                              list->devices[i].platform_number, list->devices[i].device_number, list->devices[i].device);
   const size_t notes = strlen(list->notes); /* without the last line's end */
-  return csa_fail(CSA_DEVICE, "device: %s: %s%s%s%s%.*s", name,
+  return csa_fail(CSA_DEVICE, "%s: %s: %s%s%s%s%.*s", from, name,
                   list->count > 0 ? "no such device; there are" : "no device at all", list->count > 0 ? ":" : "", there,
                   notes > 0 ? "\n" : "", (int)(notes > 0 ? notes - 1 : 0), list->notes);
 }
 
 csa_status csa_device_choose(const csa_device_list *list, const char *name, int *index) {
+  const char *from = name != NULL ? "device" : "CLSATTN_DEVICE";
   if (name == NULL) name = getenv("CLSATTN_DEVICE");
   if (name != NULL && name[0] != '\0') {
     *index = find(list, name);
-    return *index >= 0 ? CSA_OK : no_such_device(list, name);
+    if (*index < 0 && strchr(name, ',') != NULL)
+      return csa_fail(CSA_USAGE,
+                      "%s: %s: one device is wanted here, not several\n"
+                      "  several are for clsattn train, and for verify with a FILE",
+                      from, name);
+    return *index >= 0 ? CSA_OK : no_such_device(list, from, name);
   }
   *index = first_of(list, CSA_GPU);
   if (*index < 0) *index = first_of(list, CSA_CPU);
-  return *index >= 0 ? CSA_OK : no_such_device(list, "default (first GPU, else first CPU)");
+  return *index >= 0 ? CSA_OK : no_such_device(list, "device", "default (first GPU, else first CPU)");
 }
 
 csa_status csa_device_open_listed(csa_device **out, const csa_device_list *list, int index) {

@@ -47,7 +47,7 @@ csa_status csa_device_list_init(csa_device_list *list);
 void csa_device_list_fini(csa_device_list *list);
 
 /* Its place in the list, by short name or PLATFORM:DEVICE; NULL: $CLSATTN_DEVICE, else the first GPU, else the first
- * CPU. One that is not there is CSA_DEVICE, and the sentence lists those that are. */
+ * CPU. One that is not there is CSA_DEVICE, and the sentence lists those that are; several names are CSA_USAGE. */
 csa_status csa_device_choose(const csa_device_list *list, const char *name, int *index);
 
 /* "cpu", "gpu", "accelerator" */

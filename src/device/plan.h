@@ -138,7 +138,4 @@ csa_status csa_plan_bind(csa_plan *plan);
 /* Enqueues nodes [first, end). */
 csa_status csa_plan_run(csa_plan *plan, size_t first, size_t end);
 
-/* Prints tensors with lives and places, launches, and memory by arena, as `train --dry-run` shows them. */
-void csa_plan_print(const csa_plan *plan, FILE *out);
-
 #endif

@@ -69,7 +69,12 @@ static csa_status read_text(const char *file, char **text) {
   char path[1024];
   size_t size = 0;
   snprintf(path, sizeof path, "%s/%s", folder, file);
-  return csa_file_read(path, SOURCE_MAX, (uint8_t **)text, &size);
+  const csa_status status = csa_file_read(path, SOURCE_MAX, (uint8_t **)text, &size);
+  if (status != CSA_INPUT) return status;
+  char why[sizeof path + 256];
+  snprintf(why, sizeof why, "%s", csa_last_error());
+  return csa_fail(status, "%s\n  CLSATTN_KERNEL_DIR names the folder that kernels are read from, by its whole path",
+                  why);
 }
 
 /* Appends a file, with a #line so that the compiler's messages name file and line. */

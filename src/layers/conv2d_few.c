@@ -33,7 +33,7 @@ csa_status csa_few_forward(csa_plan *p, csa_layer *l, const csa_conv_sizes *s) {
   const int n = (int)csa_elements(l->out->shape);
   const csa_work work = has_cpu_kernel(p, s) ? csa_groups((int64_t)s->images * s->height) : csa_items(n);
   CSA_TRY(csa_launch(p, kernel_of(p, l, s, "few_forward"), work, CSA_ARGS(x, w, bias, residual, l->out, n)));
-  csa_plan_flops(p, csa_conv_flops(s));
+  csa_plan_flops(p, s->flops);
   return CSA_OK;
 }
 
@@ -46,6 +46,6 @@ csa_status csa_few_weights(csa_plan *p, csa_layer *l, const csa_conv_sizes *s, c
   CSA_TRY(csa_plan_scratch(p, csa_shape2(chunks, weights), &parts));
   CSA_TRY(csa_launch(p, kernel_of(p, l, s, "few_weights"), work,
                      CSA_ARGS(x, dz, parts, rows, chunk_rows, chunks * weights)));
-  csa_plan_flops(p, csa_conv_flops(s));
+  csa_plan_flops(p, s->flops);
   return csa_sum_rows(p, parts, chunks, weights, weights, p->beta, l->dparam[CSA_CONV_WEIGHT]);
 }

@@ -79,7 +79,7 @@ static csa_status convolve(csa_plan *p, const csa_conv_sizes *s, const tiling *w
   CSA_TRY(csa_plan_scratch(p, csa_shape4(groups, 36, block, from + 16 + w->panel + 16), &scratch));
   CSA_TRY(csa_launch(p, csa_kernel_named(p, "winograd_forward", "%s -DFORWARD", w->options), csa_groups(groups),
                      CSA_ARGS(x, u, bias, residual, y, scratch, s->height, s->width, from, to, w->tiles, block, all)));
-  csa_plan_flops(p, csa_conv_flops(s));
+  csa_plan_flops(p, s->flops);
   return CSA_OK;
 }
 
@@ -124,7 +124,7 @@ csa_status csa_winograd_weights(csa_plan *p, csa_layer *l, const csa_conv_sizes 
                        CSA_ARGS(x, dz, v, m, s->height, s->width, from, to, first, tiles)));
     CSA_TRY(csa_launch(p, csa_kernel_named(p, "winograd_sum", "%s", w.options), csa_groups(36 * (to / w.panel)),
                        CSA_ARGS((const csa_tensor *)v, (const csa_tensor *)m, du, from, to, tiles, fresh)));
-    csa_plan_flops(p, csa_conv_flops(s) * tiles / w.tiles);
+    csa_plan_flops(p, s->flops * tiles / w.tiles);
   }
   return csa_launch(p, csa_kernel_named(p, "winograd_gradient", "%s", w.options), csa_groups(from),
                     CSA_ARGS((const csa_tensor *)du, l->dparam[CSA_CONV_WEIGHT], from, to, p->beta != 0.0f));

@@ -60,7 +60,7 @@ static csa_status convolve_chunk(csa_plan *p, const csa_conv_sizes *s, const csa
                                        .batch_a = (int64_t)tiles * from,
                                        .batch_b = (int64_t)from * to,
                                        .batch_c = (int64_t)tiles * to}));
-  csa_plan_flops(p, csa_conv_flops(s) * tiles / (s->images * tiles_of_image(s)));
+  csa_plan_flops(p, s->flops * tiles / (s->images * tiles_of_image(s)));
   char options[48];
   snprintf(options, sizeof options, "%s%s%s", e->bias != NULL ? " -DBIAS" : "", e->relu ? " -DRELU" : "",
            e->residual != NULL ? " -DRESIDUAL" : "");
@@ -116,7 +116,7 @@ csa_status csa_winograd_portable_weights(csa_plan *p, csa_layer *l, const csa_co
                                          .batch_a = (int64_t)tiles * s->inputs,
                                          .batch_b = (int64_t)tiles * s->outputs,
                                          .batch_c = n}));
-    csa_plan_flops(p, csa_conv_flops(s) * images / s->images);
+    csa_plan_flops(p, s->flops * images / s->images);
   }
   return csa_launch(p, csa_kernel_portable(p, "winograd_weights", "%s", ""), csa_items(n),
                     CSA_ARGS((const csa_tensor *)du, l->dparam[CSA_CONV_WEIGHT], n, p->beta != 0.0f));

@@ -26,17 +26,17 @@ static csa_kernel kernel(const csa_plan *p, const csa_layer *l, const char *name
 }
 
 static csa_status forward(csa_plan *p, csa_layer *l) {
-  const csa_tensor *x = l->in[0], *gamma = l->param[WEIGHT], *beta = l->param[BIAS];
+  const csa_tensor *x = l->in[0], *weight = l->param[WEIGHT], *bias = l->param[BIAS];
   const int rows = (int)csa_rows(x->shape);
   const csa_kernel k = kernel(p, l, "layernorm_forward");
   const int at_once =
       csa_kernel_is_cpu(p, k.name) ? CHUNK : k.local / csa_plan_row_items((int)csa_cols(x->shape), k.local);
   return csa_launch(p, k, csa_groups((rows + at_once - 1) / at_once),
-                    CSA_ARGS(x, gamma, beta, l->out, l->saved[STATS], rows, EPSILON));
+                    CSA_ARGS(x, weight, bias, l->out, l->saved[STATS], rows, EPSILON));
 }
 
 static csa_status backward(csa_plan *p, csa_layer *l) {
-  const csa_tensor *x = l->in[0], *gamma = l->param[WEIGHT], *beta = l->param[BIAS], *stats = l->saved[STATS];
+  const csa_tensor *x = l->in[0], *weight = l->param[WEIGHT], *bias = l->param[BIAS], *stats = l->saved[STATS];
   const csa_tensor *dy = l->dout, *other = l->dother != NULL ? l->dother : dy;
   const int rows = (int)csa_rows(x->shape), cols = (int)csa_cols(x->shape);
   const int wanted = csa_plan_chunks(p, rows), chunk_rows = (rows + wanted - 1) / wanted;
@@ -47,7 +47,7 @@ static csa_status backward(csa_plan *p, csa_layer *l) {
   const int part_rows = chunks * (csa_kernel_is_cpu(p, k.name) ? 1 : k.local / csa_plan_row_items(cols, k.local));
   CSA_TRY(csa_plan_scratch(p, csa_shape3(part_rows, 2, cols), &parts));
   CSA_TRY(
-      csa_launch(p, k, csa_groups(chunks), CSA_ARGS(x, gamma, beta, stats, dy, other, dx, parts, rows, chunk_rows)));
+      csa_launch(p, k, csa_groups(chunks), CSA_ARGS(x, weight, bias, stats, dy, other, dx, parts, rows, chunk_rows)));
   return csa_sum_rows_of_two(p, parts, part_rows, p->beta, l->dparam[WEIGHT], cols, l->dparam[BIAS], cols);
 }
 

@@ -22,13 +22,13 @@ static int by_value(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static double median(double values[CSA_BENCHMARK_RUNS]) {
-  qsort(values, CSA_BENCHMARK_RUNS, sizeof *values, by_value);
-  return values[CSA_BENCHMARK_RUNS / 2];
+double csa_median(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, by_value);
+  return values[count / 2];
 }
 
 static void summarise(csa_rate *rate, double values[CSA_BENCHMARK_RUNS]) {
-  rate->images_per_s = median(values);
+  rate->images_per_s = csa_median(values, CSA_BENCHMARK_RUNS);
   rate->slowest = values[0];
   rate->fastest = values[CSA_BENCHMARK_RUNS - 1];
 }
@@ -206,7 +206,7 @@ csa_status csa_benchmark_training(double *images_per_s, csa_device *device, cons
   CSA_GO(prepare(&compile_s, &t, device, config));
   CSA_GO(run(&t, true, &rates[0], &steps)); /* to warm up */
   for (int i = 0; i < CSA_BENCHMARK_RUNS; i++) CSA_GO(run(&t, true, &rates[i], &steps));
-  *images_per_s = median(rates);
+  *images_per_s = csa_median(rates, CSA_BENCHMARK_RUNS);
 done:
   release(&t);
   return status;
@@ -248,7 +248,7 @@ csa_status csa_benchmark_product(csa_device *device, const csa_product *p, doubl
   CSA_GO(plan_product(plan, p));
   CSA_GO(csa_plan_time(plan, PRODUCT_RUN, &ignored)); /* warms up */
   for (int i = 0; i < CSA_BENCHMARK_RUNS; i++) CSA_GO(csa_plan_time(plan, PRODUCT_RUN, &seconds[i]));
-  *gflops = 2e-9 * p->m * p->n * p->k / median(seconds);
+  *gflops = 2e-9 * p->m * p->n * p->k / csa_median(seconds, CSA_BENCHMARK_RUNS);
 done:
   csa_plan_destroy(plan);
   return status;

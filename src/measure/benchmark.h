@@ -44,6 +44,9 @@ typedef struct {
 
 #define CSA_BENCHMARK_RUNS 7
 
+/* Sorts them. */
+double csa_median(double *values, int count);
+
 /* What is measured: initial values and images are drawn from the seed, so they are the same on every device. */
 typedef struct {
   csa_architecture architecture;

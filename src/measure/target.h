@@ -4,8 +4,8 @@
 
 #include "train/trainer.h"
 
-/* What is reached is measured after every epoch on a validation part, the last tenth of the training images, which is
- * not trained on. The test images are not looked at. */
+/* What is reached is measured after every epoch on a tenth of the training images, held back as --val-split does. The
+ * test images are not looked at. */
 typedef struct {
   double wanted;                           /* accuracy, a fraction; 0: nothing was asked for */
   bool reached;                            /* within config.epochs */
@@ -19,7 +19,7 @@ typedef struct {
 csa_status csa_target_check(const csa_dataset *dataset);
 
 /* Trains as `train` does with `config`, in `folder`, which is new. Kernels are compiled before time counts.
- * `epoch_done` may be NULL. Fewer than 10 training images are CSA_INPUT; CSA_INTERRUPTED as csa_trainer_run says. */
+ * CSA_INTERRUPTED as csa_trainer_run says. */
 csa_status csa_target_measure(csa_target *target, double wanted, const csa_config *config, csa_device *device,
                               const csa_dataset *dataset, const char *folder, csa_observer observer,
                               const volatile sig_atomic_t *stop);

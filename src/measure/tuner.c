@@ -30,7 +30,7 @@ static double weight(const csa_tuning_entry *asked) {
   csa_gemm_call g;
   csa_dtype types[3];
   if (!csa_gemm_parse_shape(asked->shape, &g, types)) return 0.0;
-  return 2.0 * g.m * g.n * g.k * g.batch * asked->uses;
+  return csa_contest_flops(&g) * asked->uses;
 }
 
 /* What is worth most comes first: products, the largest before, then the rest. */
@@ -207,7 +207,7 @@ static csa_status tune_one(csa_device *device, const csa_tuner *t, const questio
   memcpy(subject.kernel, q->asked.kernel, sizeof subject.kernel);
   memcpy(subject.shape, q->asked.shape, sizeof subject.shape);
   if (csa_gemm_parse_shape(q->asked.shape, &subject.product, subject.types))
-    result->flops = 2.0 * subject.product.m * subject.product.n * subject.product.k * subject.product.batch;
+    result->flops = csa_contest_flops(&subject.product);
   CSA_GO(csa_new(&s, 1, sizeof *s));
   s->subject = &subject;
   CSA_GO(search_for(s));

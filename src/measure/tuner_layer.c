@@ -1,8 +1,6 @@
 /* Layers on trial: each contender has a graph of its own, with the layer alone in it. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
 #include "measure/tuner_trial.h"
 
 csa_status csa_contest_layer(csa_graph **out, csa_device *device, csa_choices choices, const csa_contest_spec *spec) {
@@ -71,26 +69,11 @@ done:
   return status;
 }
 
-/* Uniform in +-size. */
-static csa_status draw(csa_device *device, const csa_tensor *t, uint32_t stream, float size) {
-  const csa_rng rng = {19, CSA_RNG_TEST, stream};
-  const int64_t count = csa_elements(t->shape);
-  float *values = NULL;
-  CSA_TRY(csa_new(&values, (size_t)count + 4, sizeof *values));
-  for (int64_t i = 0; i < count; i += 4) {
-    uint32_t word[4];
-    csa_rng_block(&rng, (uint64_t)(i / 4), word);
-    for (int j = 0; j < 4; j++) values[i + j] = size * ((float)(word[j] >> 8) * 0x1p-23f - 1.0f);
-  }
-  const csa_status status = csa_tensor_write_floats(device, t, values);
-  free(values);
-  return status;
-}
-
 csa_status csa_contest_load_layer(const csa_contender *c) {
   const csa_graph *g = c->graph;
+  const csa_tensor *given[] = {g->input, g->out_gradient, g->layers[0].in[1]}; /* the last, a residual, may be none */
   CSA_TRY(csa_graph_initialize(c->graph, 0));
-  CSA_TRY(draw(g->device, g->input, 1, 1.0f));
-  CSA_TRY(draw(g->device, g->out_gradient, 2, 1.0f));
-  return g->layers[0].in[1] != NULL ? draw(g->device, g->layers[0].in[1], 3, 1.0f) : CSA_OK;
+  for (uint32_t i = 0; i < 3 && given[i] != NULL; i++)
+    CSA_TRY(csa_contest_draw(g->device, given[i], (csa_rng){19, CSA_RNG_TEST, i + 1}, NULL));
+  return CSA_OK;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rng.h"
 #include "device/gemm_native.h"
 #include "measure/tuner_trial.h"
 #include "reference/reference.h"
@@ -71,18 +70,26 @@ done:
   return status;
 }
 
-/* Uniform in [-1, 1). */
-static csa_status draw(csa_device *device, const csa_tensor *t, uint32_t stream, float **values) {
-  const csa_rng rng = {17, CSA_RNG_TEST, stream};
+double csa_contest_flops(const csa_gemm_call *p) { return 2.0 * p->m * p->n * p->k * p->batch; }
+
+csa_status csa_contest_draw(csa_device *device, const csa_tensor *t, csa_rng rng, float **kept) {
   const int64_t count = csa_elements(t->shape);
-  CSA_TRY(csa_new(values, (size_t)count + 4, sizeof **values));
+  float *values = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&values, (size_t)count + 4, sizeof *values));
   for (int64_t i = 0; i < count; i += 4) {
     uint32_t word[4];
     csa_rng_block(&rng, (uint64_t)(i / 4), word);
-    for (int j = 0; j < 4; j++) (*values)[i + j] = (float)(word[j] >> 8) * 0x1p-23f - 1.0f;
+    for (int j = 0; j < 4; j++) values[i + j] = (float)(word[j] >> 8) * 0x1p-23f - 1.0f;
   }
-  CSA_TRY(csa_tensor_write_floats(device, t, *values));
-  return csa_tensor_read_floats(device, t, 0, count, *values); /* as they are kept there */
+  CSA_GO(csa_tensor_write_floats(device, t, values));
+  if (kept == NULL) goto done;
+  CSA_GO(csa_tensor_read_floats(device, t, 0, count, values));
+  *kept = values;
+  values = NULL;
+done:
+  free(values);
+  return status;
 }
 
 /* Row `row` of C, or how far it is from the reference's: `apart`; `size`: its largest element. */
@@ -131,8 +138,8 @@ csa_status csa_contest_load_product(const csa_gemm_call *product, const csa_cont
   const csa_tensor *a = plan->tensors[1], *b = plan->tensors[2], *c = first->results[0]; /* as declared */
   float *a_values = NULL, *b_values = NULL, *c_values = NULL;
   csa_status status;
-  CSA_GO(draw(device, a, 1, &a_values));
-  CSA_GO(draw(device, b, 2, &b_values));
+  CSA_GO(csa_contest_draw(device, a, (csa_rng){17, CSA_RNG_TEST, 1}, &a_values));
+  CSA_GO(csa_contest_draw(device, b, (csa_rng){17, CSA_RNG_TEST, 2}, &b_values));
   CSA_GO(csa_plan_run(first->plan, first->first[0], first->end[0]));
   CSA_GO(csa_new(&c_values, (size_t)csa_elements(c->shape), sizeof *c_values));
   CSA_GO(csa_tensor_read_floats(device, c, 0, csa_elements(c->shape), c_values));

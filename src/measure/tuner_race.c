@@ -129,13 +129,15 @@ static csa_status read_answer(const char *text, race *r) {
 static csa_status hold_race(const contest *c, const csa_tuning *entries, race *r) {
   char number[32], *output = NULL, *request;
   char *arguments[] = {(char[]){"clsattn"}, (char[]){"race"}, number, NULL};
+  int result;
   const csa_subject times = {.stop = c->tuner->stop, .deadline = c->deadline};
   CSA_TRY(csa_subject_stopped(&times));
   snprintf(number, sizeof number, "%d:%d", c->device->info.platform_number, c->device->info.device_number);
   request = request_of(c, entries);
   if (request == NULL) return csa_fail(CSA_MEMORY, "tune: the host has no more memory");
   const double left = c->deadline - csa_seconds();
-  csa_status status = csa_apart_run(arguments, request, left < PATIENCE ? left : PATIENCE, &output);
+  const csa_apart apart = {.arguments = arguments, .input = request, .seconds = left < PATIENCE ? left : PATIENCE};
+  csa_status status = csa_apart_run(&apart, &output, &result);
   if (status == CSA_OK) status = read_answer(output, r);
   free(request);
   free(output);

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "device/compile.h"
 #include "device/program.h"
+#include "measure/benchmark.h"
 
 #define WORK_PER_UNIT 5e8 /* floating-point operations: a longer product is cut, for the first trials */
 #define SCREEN_SECONDS 0.01
@@ -145,11 +146,6 @@ static csa_status time_run(const csa_contender *c, double least, double *seconds
   return CSA_OK;
 }
 
-static int by_value(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 /* One run each; all but the best FINALISTS, and what is hopeless, drop out: their `seconds` are 0. */
 static csa_status screen(const csa_subject *s, csa_contender *all, int count) {
   double first[CSA_CONTENDERS_MAX] = {0};
@@ -182,10 +178,8 @@ static csa_status time_all(const csa_subject *s, csa_contender *all, int count) 
     double ratios[RUNS], sorted[RUNS];
     for (int run = 0; run < RUNS; run++) ratios[run] = samples[0][run] / samples[i][run];
     memcpy(sorted, samples[i], sizeof sorted);
-    qsort(ratios, RUNS, sizeof *ratios, by_value);
-    qsort(sorted, RUNS, sizeof *sorted, by_value);
-    all[i].seconds = sorted[RUNS / 2];
-    all[i].gain = ratios[RUNS / 2];
+    all[i].seconds = csa_median(sorted, RUNS);
+    all[i].gain = csa_median(ratios, RUNS);
     all[i].sure = ratios[1] > 1.0;
   }
   return CSA_OK;
@@ -229,18 +223,16 @@ static csa_status compile_all(const csa_subject *s, csa_contender *all, int coun
   return CSA_OK;
 }
 
-static double flops_of(const csa_gemm_call *g) { return 2.0 * g->m * g->n * g->k * g->batch; }
-
 static double work_limit(const csa_subject *s) {
   return WORK_PER_UNIT * (s->device->info.compute_units > 0 ? s->device->info.compute_units : 1);
 }
 
-static bool is_long(const csa_subject *s) { return flops_of(&s->product) > 1.5 * work_limit(s); }
+static bool is_long(const csa_subject *s) { return csa_contest_flops(&s->product) > 1.5 * work_limit(s); }
 
 /* The same product with fewer rows, a shorter sum or a smaller batch, whatever it has most of. */
 static csa_gemm_call cut(const csa_subject *s) {
   csa_gemm_call g = s->product;
-  const double part = work_limit(s) / flops_of(&g);
+  const double part = work_limit(s) / csa_contest_flops(&g);
   int *longest = g.batch > 1 ? &g.batch : g.trans_a ? &g.k : &g.m;
   *longest = (int)(*longest * part) > 1 ? (int)(*longest * part) : 1;
   return g;

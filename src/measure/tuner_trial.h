@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "core/rng.h"
 #include "device/gemm.h"
 #include "model/graph.h"
 
@@ -62,6 +63,12 @@ csa_status csa_contest_run(const csa_subject *subject, csa_contender *contenders
 csa_status csa_contest_build_product(const csa_subject *subject, const csa_gemm_call *product,
                                      csa_contender *contenders, int count, csa_plan **plan);
 csa_status csa_contest_load_product(const csa_gemm_call *product, const csa_contender *first);
+
+/* Operations of all its products, of a product whose every size is filled in. */
+double csa_contest_flops(const csa_gemm_call *product);
+
+/* Fills a tensor with numbers uniform in [-1, 1); *kept: what they became there, to be released; NULL: nobody asks. */
+csa_status csa_contest_draw(csa_device *device, const csa_tensor *tensor, csa_rng rng, float **kept);
 
 /* For a layer: a graph of it for each contender, placed; and, once it is bound, with values in it. */
 csa_status csa_contest_build_layer(const csa_subject *subject, csa_contender *contender);

@@ -59,6 +59,11 @@ const char *csa_architecture_patches_text(const csa_architecture *a) {
   return a->grid ? "grid" : "rows";
 }
 
+void csa_architecture_title(const csa_architecture *a, char title[CSA_ARCHITECTURE_TITLE]) {
+  const char *patches = csa_architecture_patches_text(a);
+  snprintf(title, CSA_ARCHITECTURE_TITLE, patches != NULL ? "%s (%s)" : "%s", a->model, patches);
+}
+
 typedef enum { INTEGER, SWITCH, SHARE, STAGES, WIDTHS } size_kind;
 enum { VIT = 1, CNN = 2 };
 

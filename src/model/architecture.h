@@ -35,6 +35,10 @@ csa_status csa_architecture_patches(csa_architecture *architecture, const char *
 /* The same back; NULL for a model without patches. */
 const char *csa_architecture_patches_text(const csa_architecture *architecture);
 
+/* "vit (rows)" */
+#define CSA_ARCHITECTURE_TITLE 64
+void csa_architecture_title(const csa_architecture *architecture, char title[CSA_ARCHITECTURE_TITLE]);
+
 /* Overrides sizes by those of a JSON object: {"image", "classes"} and, vit, {"patch", "embed", "heads", "layers",
  * "hidden", "dropout", "norm_relu", "final_norm"}, cnn, {"widths": [...], "k", "batch_norm", "pool", "residual",
  * "attention", "dropout"}. "pool", "residual" and "attention" are lists of stages, counted from 1; "batch_norm" and the

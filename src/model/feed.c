@@ -10,8 +10,8 @@ struct csa_feed {
   bool resident;
   csa_plan *plan; /* one launch: the gather */
   csa_feed_tensors tensors;
-  int32_t *order;        /* [count of the split], host; used where images are not resident */
-  uint8_t *batch_images; /* one batch, host; likewise */
+  int32_t *order;        /* [count of the split], host */
+  uint8_t *batch_images; /* one batch, host; used where images are not resident */
   int32_t *batch_labels;
   const float *floats; /* NULL but in a feed of floats, which has no split and no plan */
   const int32_t *labels;
@@ -60,21 +60,21 @@ static csa_status fill(csa_feed *f) {
     return csa_tensor_upload(device, f->tensors.labels, f->split->labels);
   }
   const size_t batch = (size_t)f->graph->config.batch;
-  CSA_TRY(csa_new(&f->order, (size_t)f->split->count, sizeof *f->order));
   CSA_TRY(csa_new(&f->batch_images, batch, f->image_bytes));
   CSA_TRY(csa_new(&f->batch_labels, batch, sizeof *f->batch_labels));
   for (size_t i = 0; i < batch; i++) f->batch_labels[i] = (int32_t)i;
   return csa_tensor_upload(device, f->tensors.indices, f->batch_labels);
 }
 
+static csa_status send_order(csa_feed *f, int64_t count) {
+  return f->resident ? csa_tensor_upload_part(f->graph->device, f->tensors.indices, 0, count, f->order) : CSA_OK;
+}
+
 /* Until told otherwise, the split's own order. */
 static csa_status identity_order(csa_feed *f) {
-  int32_t *order = NULL;
-  CSA_TRY(csa_new(&order, (size_t)f->split->count, sizeof *order));
-  for (int64_t i = 0; i < f->split->count; i++) order[i] = (int32_t)i;
-  const csa_status status = csa_feed_order(f, order);
-  free(order);
-  return status;
+  CSA_TRY(csa_new(&f->order, (size_t)f->split->count, sizeof *f->order));
+  for (int64_t i = 0; i < f->split->count; i++) f->order[i] = (int32_t)i;
+  return send_order(f, f->split->count);
 }
 
 csa_status csa_feed_create(csa_feed **out, csa_graph *graph, const csa_dataset *dataset, const csa_split *split,
@@ -133,11 +133,12 @@ void csa_feed_destroy(csa_feed *feed) {
   free(feed);
 }
 
-csa_status csa_feed_order(csa_feed *feed, const int32_t *indices) {
-  if (feed->resident) return csa_tensor_upload(feed->graph->device, feed->tensors.indices, indices);
-  memcpy(feed->order, indices, (size_t)feed->split->count * sizeof *indices);
-  return CSA_OK;
+csa_status csa_feed_order(csa_feed *feed, const int32_t *indices, int64_t count) {
+  memcpy(feed->order, indices, (size_t)count * sizeof *indices);
+  return send_order(feed, count);
 }
+
+int32_t csa_feed_label(const csa_feed *feed, int64_t place) { return feed->split->labels[feed->order[place]]; }
 
 /* Sends the batch; the upload waits, so the host's copy can be filled again. */
 static csa_status send(csa_feed *f, int64_t offset, int count) {
@@ -180,4 +181,4 @@ csa_status csa_feed_batch(csa_feed *feed, int64_t offset, int count, csa_step_st
 
 const csa_plan *csa_feed_plan(const csa_feed *feed) { return feed->plan; }
 
-uint64_t csa_feed_bytes(const csa_feed *feed) { return csa_plan_bytes(feed->plan); }
+uint64_t csa_feed_bytes(const csa_feed *feed) { return feed != NULL ? csa_plan_bytes(feed->plan) : 0; }

@@ -1,7 +1,6 @@
 #include "model/optimizer.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "model/guard.h"
 #include "model/scaler.h"
@@ -25,29 +24,18 @@ static bool decays(csa_decay which, const csa_parameter *p) {
   return which == CSA_DECAY_ALL || rank == 2 || rank == 4;
 }
 
-/* The run of buffers that begins with parameter *next, likewise. */
-static bool next_buffers(const csa_graph *g, size_t *next, run *r) {
-  const csa_parameters *all = &g->parameters;
-  while (*next < all->count && !all->list[*next].buffer) (*next)++;
-  if (*next == all->count) return false;
-  *r = (run){.start = all->list[*next].value->start};
-  do (*next)++;
-  while (*next < all->count && all->list[*next].buffer);
-  const int64_t end = *next < all->count ? all->list[*next].value->start : csa_elements(all->values->shape);
-  r->count = end - r->start;
-  return true;
-}
+static bool is_one(const csa_parameter *p, bool buffers) { return buffers ? p->buffer : !p->fixed; }
 
-/* The run that begins with parameter *next, which becomes the first behind it; false: there is no more. A parameter's
- * padding, zeros with a gradient of zero, belongs to it. */
-static bool next_run(const csa_graph *g, const csa_optimizer_config *c, size_t *next, run *r) {
+/* The run, of what is updated or of buffers, that begins with parameter *next or later; *next becomes the first behind
+ * it. False: there is no more. A parameter's padding, zeros with a gradient of zero, belongs to it. */
+static bool next_run(const csa_graph *g, const csa_optimizer_config *c, bool buffers, size_t *next, run *r) {
   const csa_parameters *all = &g->parameters;
-  while (*next < all->count && all->list[*next].fixed) (*next)++;
+  while (*next < all->count && !is_one(&all->list[*next], buffers)) (*next)++;
   if (*next == all->count) return false;
   const bool decay = decays(c->decay, &all->list[*next]);
   *r = (run){.start = all->list[*next].value->start, .decay = decay ? c->weight_decay : 0.0f};
   do (*next)++;
-  while (*next < all->count && !all->list[*next].fixed && decays(c->decay, &all->list[*next]) == decay);
+  while (*next < all->count && is_one(&all->list[*next], buffers) && decays(c->decay, &all->list[*next]) == decay);
   const int64_t end = *next < all->count ? all->list[*next].value->start : csa_elements(all->values->shape);
   r->count = end - r->start;
   return true;
@@ -63,12 +51,12 @@ static csa_status record_clip(csa_graph *g, const csa_optimizer_config *c) {
   csa_tensor *parts, *gradients, *own;
   run r;
   int runs = 0;
-  for (size_t next = 0; next_run(g, c, &next, &r);) runs++;
+  for (size_t next = 0; next_run(g, c, false, &next, &r);) runs++;
   const int count = runs * GROUPS;
   if (runs == 0) return CSA_OK;
   snprintf(p->label, sizeof p->label, "clip");
   CSA_TRY(csa_plan_scratch(p, csa_shape1(count), &parts));
-  for (size_t next = 0, number = 0; next_run(g, c, &next, &r); number++) {
+  for (size_t next = 0, number = 0; next_run(g, c, false, &next, &r); number++) {
     CSA_TRY(view(p, &r, g->parameters.gradients, &gradients));
     CSA_TRY(csa_plan_view(p, parts, (int64_t)number * GROUPS, csa_shape1(GROUPS), &own));
     CSA_TRY(csa_launch(p, csa_kernel_named(p, "clip_squares", "%s", csa_plan_group_sums(p)), csa_groups(GROUPS),
@@ -98,12 +86,12 @@ static csa_status record_run(csa_optimizer *o, csa_graph *g, const run *r) {
 }
 
 /* Running statistics move towards what the step has seen. */
-static csa_status record_buffers(csa_graph *g) {
+static csa_status record_buffers(csa_graph *g, const csa_optimizer_config *c) {
   csa_plan *p = g->plan;
   csa_tensor *values, *seen;
   const csa_tensor *step = p->step;
   run r;
-  for (size_t next = 0; next_buffers(g, &next, &r);) {
+  for (size_t next = 0; next_run(g, c, true, &next, &r);) {
     snprintf(p->label, sizeof p->label, "running statistics");
     CSA_TRY(view(p, &r, g->parameters.values, &values));
     CSA_TRY(view(p, &r, g->parameters.gradients, &seen));
@@ -135,8 +123,8 @@ csa_status csa_optimizer_record(csa_optimizer *o, csa_graph *graph, csa_optimize
   snprintf(p->label, sizeof p->label, "%s", csa_optimizer_names[config.kind]);
   CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, shape, &o->first, "first moment"));
   if (config.kind != CSA_SGD) CSA_TRY(csa_plan_tensor(p, CSA_OPTIMIZER, CSA_F32, shape, &o->second, "second moment"));
-  for (size_t next = 0; next_run(graph, &config, &next, &r);) CSA_TRY(record_run(o, graph, &r));
-  CSA_TRY(record_buffers(graph));
+  for (size_t next = 0; next_run(graph, &config, false, &next, &r);) CSA_TRY(record_run(o, graph, &r));
+  CSA_TRY(record_buffers(graph, &config));
   return config.ema > 0.0f ? record_ema(o, graph) : CSA_OK;
 }
 

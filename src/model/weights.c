@@ -38,7 +38,7 @@ void csa_parameter_to_file(const csa_parameter *p, const float *device, float *f
   for (int64_t at = 0; at < count; at++) file[at] = device[place_on_device(p, at)];
 }
 
-void csa_parameter_from_file(const csa_parameter *p, const float *file, float *device) {
+static void from_file(const csa_parameter *p, const float *file, float *device) {
   const int64_t count = csa_elements(p->value->shape);
   for (int64_t at = 0; at < count; at++) device[place_on_device(p, at)] = file[at];
 }
@@ -97,7 +97,7 @@ csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *source, con
     if (begins_with(p->name, except)) continue;
     full_name(name, prefix, p);
     CSA_GO(csa_safetensors_f32(source, name, &p->value->shape, file));
-    csa_parameter_from_file(p, file, values + p->value->start);
+    from_file(p, file, values + p->value->start);
   }
   status = csa_tensor_upload(graph->device, flat, values);
 done:

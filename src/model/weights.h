@@ -26,9 +26,8 @@ csa_status csa_weights_check_finite(csa_graph *graph);
 csa_status csa_weights_read(csa_graph *graph, const csa_safetensors *file, const char *prefix, const csa_tensor *flat,
                             const char *except);
 
-/* One parameter's values between the device's layout and that of files. */
+/* One parameter's values from the device's layout to that of files. */
 void csa_parameter_to_file(const csa_parameter *parameter, const float *device, float *file);
-void csa_parameter_from_file(const csa_parameter *parameter, const float *file, float *device);
 
 /* Whether the file's tensors are the model's parameters, all but those whose names begin with `except` (NULL: all),
  * with their shapes and finite values, and nothing else; CSA_INPUT names the first that is not. Nothing is allocated: a

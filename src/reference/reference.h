@@ -39,14 +39,14 @@ typedef struct {
   bool relu;
 } csa_ref_layernorm;
 
-/* y = gamma (x - mean) / sqrt(variance + epsilon) + beta for each row, with the biased variance, then ReLU (Ba et al.,
- * "Layer Normalization", 2016). x, y [rows, cols], gamma, beta [cols]. */
-void csa_ref_layernorm_forward(const csa_ref_layernorm *s, const double *x, const double *gamma, const double *beta,
+/* y = weight (x - mean) / sqrt(variance + epsilon) + bias for each row, with the biased variance, then ReLU (Ba et al.,
+ * "Layer Normalization", 2016). x, y [rows, cols], weight, bias [cols]. */
+void csa_ref_layernorm_forward(const csa_ref_layernorm *s, const double *x, const double *weight, const double *bias,
                                double *y);
 
 /* `y` as in csa_ref_linear_backward. */
-void csa_ref_layernorm_backward(const csa_ref_layernorm *s, const double *x, const double *gamma, const double *y,
-                                const double *dy, double *dx, double *dgamma, double *dbeta);
+void csa_ref_layernorm_backward(const csa_ref_layernorm *s, const double *x, const double *weight, const double *y,
+                                const double *dy, double *dx, double *dweight, double *dbias);
 
 #define CSA_REF_BATCHNORM_EPSILON 1e-5
 

@@ -1,7 +1,6 @@
 #include "report/curves.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/file.h"
@@ -56,8 +55,7 @@ csa_status csa_curves_make(csa_curves *c, const csa_history *h) {
 }
 
 void csa_curves_fini(csa_curves *c) {
-  for (int p = 0; p < c->count; p++)
-    for (int l = 0; l < c->plots[p].count; l++) free(c->plots[p].lines[l].points);
+  for (int p = 0; p < c->count; p++) csa_plot_fini(&c->plots[p]);
   *c = (csa_curves){0};
 }
 
@@ -67,9 +65,9 @@ const char *csa_curves_data(const csa_config *c) {
 }
 
 void csa_curves_title(const csa_config *c, char title[CSA_TITLE]) {
-  const char *patches = csa_architecture_patches_text(&c->architecture);
-  snprintf(title, CSA_TITLE, "%s%s%s%s on %.200s", c->architecture.model, patches != NULL ? " (" : "",
-           patches != NULL ? patches : "", patches != NULL ? ")" : "", csa_curves_data(c));
+  char model[CSA_ARCHITECTURE_TITLE];
+  csa_architecture_title(&c->architecture, model);
+  snprintf(title, CSA_TITLE, "%s on %.200s", model, csa_curves_data(c));
 }
 
 static csa_status write_picture(const csa_curves *c, const char *folder, const char *title) {

@@ -7,7 +7,7 @@
 #include "train/history.h"
 
 #define CSA_CURVES 3
-#define CSA_TITLE 256
+#define CSA_TITLE 272
 
 typedef struct {
   csa_plot plots[CSA_CURVES];

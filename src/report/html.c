@@ -67,13 +67,6 @@ void csa_html_entry(FILE *out, const char *name, const char *value) {
   csa_html_element(out, "dd", "%s", value);
 }
 
-void csa_html_header(FILE *out, const char *const *names, int texts) {
-  fprintf(out, "<div class=\"scroll\"><table>\n<tr>");
-  for (int i = 0; names[i] != NULL; i++)
-    csa_html_element(out, i < texts ? "th" : "th class=\"number\"", "%s", names[i]);
-  fprintf(out, "</tr>\n");
-}
-
 void csa_html_script(FILE *out) {
   fprintf(out, "<script>\n");
   csa_html_part(out, "page.js");

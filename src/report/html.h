@@ -19,10 +19,6 @@ void csa_html_part(FILE *out, const char *name);
 /* A name and its value, within <dl>. */
 void csa_html_entry(FILE *out, const char *name, const char *value);
 
-/* A table that scrolls, up to and with its row of names, which end with NULL; after the first `texts` columns come
- * numbers. "</table></div>" ends it. */
-void csa_html_header(FILE *out, const char *const *names, int texts);
-
 /* The script that shows the values of plots: at the end of a page that has some. */
 void csa_html_script(FILE *out);
 

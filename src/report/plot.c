@@ -2,12 +2,14 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/html.h"
 #include "report/svg.h"
 
-#define BELOW 40      /* pixels: numbers and name of the x axis */
+#define MARGIN 56     /* pixels, at the left: numbers of the y axis */
+#define BELOW 40      /* numbers and name of the x axis */
 #define ABOVE 8       /* half a number of the y axis, and a little */
 #define UNITS 10000.0 /* a line's own coordinates, across and down */
 #define MARKS_MOST 40 /* points of a line that get a mark */
@@ -96,8 +98,9 @@ static void draw_marks(FILE *out, const csa_plot_axes *a, const csa_line *line, 
             100.0 * share_x(a, line->points[i].x), ABOVE + height * share_y(a, line->points[i].y));
 }
 
-/* Lines have coordinates that are stretched to the width; text and marks must not be, and stand at per cents of it. */
-void csa_plot_draw(FILE *out, const csa_plot *plot, int whole) {
+/* As wide as the SVG element that it is written into, but for the margin, which is shown though it is beyond that.
+ * Lines have coordinates that are stretched to the width; text and marks must not be, and stand at per cents of it. */
+static void draw_plot(FILE *out, const csa_plot *plot, int whole) {
   const int height = whole - ABOVE - BELOW;
   csa_plot_axes axes;
   csa_plot_axes_of(plot, &axes);
@@ -115,6 +118,11 @@ void csa_plot_draw(FILE *out, const csa_plot *plot, int whole) {
   fprintf(out, "</svg>\n");
   for (int l = 0; l < plot->count; l++)
     if (by_marks(&plot->lines[l])) draw_marks(out, &axes, &plot->lines[l], height);
+}
+
+void csa_plot_fini(csa_plot *plot) {
+  for (int l = 0; l < plot->count; l++) free(plot->lines[l].points);
+  *plot = (csa_plot){0};
 }
 
 /* ---- in a page */
@@ -170,16 +178,18 @@ csa_status csa_plot_print(FILE *out, const csa_plot *plot) {
   const int height = 300;
   json_t *figures = figures_of(plot);
   if (figures == NULL) return csa_fail(CSA_MEMORY, "plot: %s: the host has no more memory", plot->title);
+  fprintf(out, "<div class=\"card\">\n");
+  csa_html_element(out, "h3", "%s", plot->title);
   fprintf(out, "<div class=\"plot\">\n");
   print_legend(out, plot);
   fprintf(out, "<div class=\"area\" tabindex=\"0\" role=\"group\" aria-label=\"");
   csa_html_text(out, plot->title);
   fprintf(out, "\"><svg role=\"img\" width=\"100%%\" height=\"%d\">\n", height);
   csa_html_element(out, "title", "%s", plot->title);
-  csa_plot_draw(out, plot, height);
+  draw_plot(out, plot, height);
   fprintf(out, "</svg></div>\n<script type=\"application/json\">");
   json_dump_callback(figures, write_json, out, JSON_COMPACT | JSON_ENSURE_ASCII);
-  fprintf(out, "</script>\n</div>\n");
+  fprintf(out, "</script>\n</div>\n</div>\n");
   json_decref(figures);
   return CSA_OK;
 }
@@ -190,7 +200,7 @@ enum { WIDTH = 720, PLOT_HEIGHT = 300, TITLE = 44, HEAD = 42, EDGE = 20 };
 
 /* Where the next name begins is guessed from the letters of this one: what fonts there are is not known here. */
 static void draw_head(FILE *out, const csa_plot *plot, int y) {
-  int x = CSA_PLOT_MARGIN;
+  int x = MARGIN;
   fprintf(out, "<text class=\"name\" x=\"%d\" y=\"%d\">", x, y);
   csa_html_text(out, plot->title);
   fprintf(out, "</text>\n");
@@ -220,15 +230,15 @@ void csa_plot_picture(FILE *out, const char *title, const csa_plot *plots, int c
           "text{font-family:system-ui,-apple-system,\"Segoe UI\",Roboto,\"DejaVu Sans\",sans-serif;fill:var(--ink)}\n"
           ".title{font-size:17px;font-weight:600}.name{font-size:14px;font-weight:600}\n</style>\n");
   fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"var(--card)\"/>\n");
-  fprintf(out, "<text class=\"title\" x=\"%d\" y=\"30\">", CSA_PLOT_MARGIN);
+  fprintf(out, "<text class=\"title\" x=\"%d\" y=\"30\">", MARGIN);
   csa_html_text(out, title);
   fprintf(out, "</text>\n");
   for (int i = 0; i < count; i++) {
     const int y = TITLE + i * (HEAD + PLOT_HEIGHT);
     draw_head(out, &plots[i], y + 24);
-    fprintf(out, "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" overflow=\"visible\">\n", CSA_PLOT_MARGIN, y + HEAD,
-            WIDTH - CSA_PLOT_MARGIN - EDGE, PLOT_HEIGHT);
-    csa_plot_draw(out, &plots[i], PLOT_HEIGHT);
+    fprintf(out, "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" overflow=\"visible\">\n", MARGIN, y + HEAD,
+            WIDTH - MARGIN - EDGE, PLOT_HEIGHT);
+    draw_plot(out, &plots[i], PLOT_HEIGHT);
     fprintf(out, "</svg>\n");
   }
   fprintf(out, "</svg>\n");

@@ -39,13 +39,12 @@ typedef struct {
 } csa_plot_axes;
 void csa_plot_axes_of(const csa_plot *plot, csa_plot_axes *axes);
 
-/* Axes and lines, `height` pixels in all, as wide as the SVG element that it is written into; the labels of the y axis
- * stand to the left of that, so it needs a margin of CSA_PLOT_MARGIN there and its overflow shown. */
-#define CSA_PLOT_MARGIN 56
-void csa_plot_draw(FILE *out, const csa_plot *plot, int height);
-
-/* In a page: with its legend, and the points as JSON from which the page's script shows those under the pointer. */
+/* In a page: a card with its title, its legend, and the points as JSON from which the page's script shows those under
+ * the pointer. */
 csa_status csa_plot_print(FILE *out, const csa_plot *plot);
+
+/* Frees its lines' points. */
+void csa_plot_fini(csa_plot *plot);
 
 /* A picture file by itself: the plots under each other, colours for light and dark within it. */
 void csa_plot_picture(FILE *out, const char *title, const csa_plot *plots, int count);

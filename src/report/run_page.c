@@ -7,6 +7,7 @@
 #include "model/weights.h"
 #include "report/curves.h"
 #include "report/html.h"
+#include "report/kernels.h"
 #include "report/run_parts.h"
 #include "train/history.h"
 
@@ -35,8 +36,8 @@ static void print_head(const run_page *p, FILE *out) {
   const time_t now = time(NULL);
   struct tm parts;
   char title[CSA_TITLE], date[32], held[64] = "";
-  if (t->validation.count > 0)
-    snprintf(held, sizeof held, ", %lld held back for validation", (long long)t->validation.count);
+  if (t->validation_images > 0)
+    snprintf(held, sizeof held, ", %lld held back for validation", (long long)t->validation_images);
   csa_curves_title(&t->config, title);
   localtime_r(&now, &parts);
   strftime(date, sizeof date, "%Y-%m-%d %H:%M", &parts);
@@ -44,7 +45,7 @@ static void print_head(const run_page *p, FILE *out) {
   fprintf(out, "<header>\n");
   csa_html_element(out, "h1", "%s", title);
   csa_html_element(out, "p class=\"soft\"", "%s, %lld training and %lld test images%s · clsattn %s, commit %s · %s",
-                   t->dataset->format, (long long)t->train.count, (long long)t->dataset->test.count, held,
+                   t->dataset->format, (long long)t->train_images, (long long)t->dataset->test.count, held,
                    csa_version(), csa_commit(), date);
   for (int i = 0; i < t->replica_count; i++) {
     const csa_device_info *info = &t->replicas[i].device->info;
@@ -101,12 +102,21 @@ static void print_tiles(const run_page *p, FILE *out) {
 
 static csa_status print_curves(const run_page *p, FILE *out) {
   fprintf(out, "<section>\n<h2>Curves</h2>\n<div class=\"grid\">\n");
-  for (int i = 0; i < p->curves.count; i++) {
-    fprintf(out, "<div class=\"card\">\n");
-    csa_html_element(out, "h3", "%s", p->curves.plots[i].title);
-    CSA_TRY(csa_plot_print(out, &p->curves.plots[i]));
-    fprintf(out, "</div>\n");
-  }
+  for (int i = 0; i < p->curves.count; i++) CSA_TRY(csa_plot_print(out, &p->curves.plots[i]));
+  fprintf(out, "</div>\n</section>\n");
+  return CSA_OK;
+}
+
+/* Last, as measuring moves the parameters. */
+static csa_status print_kernels(run_page *p, FILE *out) {
+  CSA_TRY(csa_benchmark_profile(&p->profile, p->trainer->replicas[0].graph->plan));
+  fprintf(out, "<section>\n<h2>Where a step's time goes</h2>\n");
+  csa_html_element(out, "p class=\"soft\"",
+                   "One step of training took %.2f ms, its kernels %.2f ms: the fastest of a few, measured after the "
+                   "last epoch.",
+                   1e3 * p->profile.step_s, 1e3 * p->profile.kernels_s);
+  fprintf(out, "<div class=\"card\" id=\"kernels\">\n");
+  CSA_TRY(csa_kernels_print(out, &p->profile, NULL));
   fprintf(out, "</div>\n</section>\n");
   return CSA_OK;
 }
@@ -119,8 +129,7 @@ static csa_status print_page(run_page *p, FILE *out) {
   csa_run_print_confusion(out, &p->evaluation, t->dataset);
   CSA_TRY(csa_run_print_mistakes(out, &p->evaluation, t->dataset));
   CSA_TRY(csa_run_print_looks(out, t, &p->evaluation));
-  CSA_TRY(csa_benchmark_profile(&p->profile, t->replicas[0].graph->plan)); /* last, as parameters move */
-  CSA_TRY(csa_run_print_kernels(out, &p->profile));
+  CSA_TRY(print_kernels(p, out));
   CSA_TRY(csa_run_print_settings(out, t->folder));
   csa_html_element(out, "footer",
                    "Figures are those of metrics.jsonl in the run folder; the model is model.safetensors "
@@ -135,10 +144,7 @@ static csa_status write_page(run_page *p) {
   csa_file_writer *writer = NULL;
   snprintf(path, sizeof path, "%s/report.html", p->trainer->folder);
   CSA_TRY(csa_file_begin(&writer, path));
-  const csa_status status = print_page(p, csa_file_stream(writer));
-  if (status == CSA_OK) return csa_file_end(writer);
-  csa_file_drop(writer);
-  return status;
+  return csa_file_close(writer, print_page(p, csa_file_stream(writer)));
 }
 
 csa_status csa_run_page_write(csa_trainer *t) {
@@ -148,8 +154,8 @@ csa_status csa_run_page_write(csa_trainer *t) {
   if (csa_history_last(&p.history) == NULL) goto done;
   CSA_GO(csa_curves_make(&p.curves, &p.history));
   CSA_GO(load_weights(t));
-  CSA_GO(
-      csa_evaluate(&p.evaluation, &(csa_evaluator){t->replicas[0].graph, t->replicas[0].test_feed}, &t->dataset->test));
+  CSA_GO(csa_evaluate(&p.evaluation, &(csa_evaluator){t->replicas[0].graph, t->replicas[0].test_feed},
+                      t->dataset->test.count));
   status = write_page(&p);
 done:
   csa_benchmark_fini(&p.profile);

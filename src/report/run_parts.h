@@ -2,7 +2,8 @@
 #ifndef CSA_REPORT_RUN_PARTS_H
 #define CSA_REPORT_RUN_PARTS_H
 
-#include "measure/benchmark.h"
+#include <stdio.h>
+
 #include "train/trainer.h"
 
 #define CSA_CLASS_NAME 128
@@ -16,9 +17,6 @@ csa_status csa_run_print_mistakes(FILE *out, const csa_evaluation *evaluation, c
 
 /* Where the model looks on a few test images; nothing of a model without attention. Runs the graph forward. */
 csa_status csa_run_print_looks(FILE *out, csa_trainer *trainer, const csa_evaluation *evaluation);
-
-/* The time of a step, kernel by kernel. */
-csa_status csa_run_print_kernels(FILE *out, const csa_benchmark *profile);
 
 /* What config.json in `folder` says. */
 csa_status csa_run_print_settings(FILE *out, const char *folder);

@@ -1,14 +1,12 @@
-/* What a run was made with and how its steps spend their time. */
+/* What a run was made with. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/file.h"
 #include "report/html.h"
 #include "report/run_parts.h"
-#include "report/svg.h"
 
 #define CONFIG_MAX ((uint64_t)16 << 20)
-#define SHOWN 0.01 /* of a step's time: kernels below it are drawn as one */
 #define VALUE 1200
 
 /* A number, text or list as it is read, without JSON's quotes and brackets. */
@@ -71,64 +69,5 @@ csa_status csa_run_print_settings(FILE *out, const char *folder) {
   json_object_foreach(root, key, value) if (json_is_object(value)) print_object(out, key, value);
   fprintf(out, "</div>\n</section>\n");
   json_decref(root);
-  return CSA_OK;
-}
-
-/* ---- kernels */
-
-#define NUMBER "td class=\"number\""
-
-static void print_table(FILE *out, const csa_benchmark *b) {
-  static const char *const names[] = {"kernel", "calls", "ms", "share", "GFLOP/s", "GB/s", NULL};
-  fprintf(out, "<details><summary>All %zu kernels as a table</summary>\n", b->kernel_count);
-  csa_html_header(out, names, 1);
-  for (size_t i = 0; i < b->kernel_count; i++) {
-    const csa_kernel_figures *k = &b->kernels[i];
-    const double per_ns = k->seconds > 0.0 ? 1e-9 / k->seconds : 0.0;
-    fprintf(out, "<tr>");
-    csa_html_element(out, "td", "%s", k->name);
-    csa_html_element(out, NUMBER, "%d", k->calls);
-    csa_html_element(out, NUMBER, "%.3f", 1e3 * k->seconds);
-    csa_html_element(out, NUMBER, "%.1f %%", 100.0 * k->seconds / b->kernels_s);
-    csa_html_element(out, NUMBER, "%.1f", per_ns * k->flops);
-    csa_html_element(out, NUMBER, "%.1f", per_ns * k->bytes);
-    fprintf(out, "</tr>\n");
-  }
-  fprintf(out, "</table></div></details>\n");
-}
-
-csa_status csa_run_print_kernels(FILE *out, const csa_benchmark *b) {
-  csa_bar *bars = NULL;
-  double others = 0.0;
-  int count = 0, other_count = 0;
-  CSA_TRY(csa_new(&bars, b->kernel_count + 1, sizeof *bars));
-  for (size_t i = 0; i < b->kernel_count; i++) {
-    const csa_kernel_figures *k = &b->kernels[i];
-    if (k->seconds < SHOWN * b->kernels_s) {
-      others += k->seconds;
-      other_count++;
-      continue;
-    }
-    csa_bar *bar = &bars[count++];
-    *bar = (csa_bar){.value = 1e3 * k->seconds, .part = 1e3 * k->seconds};
-    snprintf(bar->label, sizeof bar->label, "%s × %d", k->name, k->calls);
-    snprintf(bar->text, sizeof bar->text, "%.2f ms, %.0f %%", bar->value, 100.0 * k->seconds / b->kernels_s);
-  }
-  if (other_count > 0) {
-    csa_bar *bar = &bars[count++];
-    *bar = (csa_bar){.value = 1e3 * others, .part = 1e3 * others};
-    snprintf(bar->label, sizeof bar->label, "%d others", other_count);
-    snprintf(bar->text, sizeof bar->text, "%.2f ms, %.0f %%", bar->value, 100.0 * others / b->kernels_s);
-  }
-  fprintf(out, "<section>\n<h2>Where a step's time goes</h2>\n");
-  csa_html_element(out, "p class=\"soft\"",
-                   "One step of training took %.2f ms, its kernels %.2f ms: the fastest of a few, measured after the "
-                   "last epoch.",
-                   1e3 * b->step_s, 1e3 * b->kernels_s);
-  fprintf(out, "<div class=\"card\" id=\"kernels\">\n");
-  csa_svg_bars(out, "time of each kernel", "ms", bars, count);
-  print_table(out, b);
-  fprintf(out, "</div>\n</section>\n");
-  free(bars);
   return CSA_OK;
 }

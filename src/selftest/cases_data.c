@@ -74,7 +74,7 @@ csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choic
                                const csa_augment *augment) {
   const int64_t pixels = (int64_t)image * image, bytes = IMAGES * pixels * channels;
   const csa_dataset dataset = {.channels = channels, .height = image, .width = image, .classes = IMAGES};
-  csa_step_state state = {.seed = {SEED}, .step = STEP};
+  csa_step_state state = {.seed = {SEED}, .step = STEP, .training = 1};
   int32_t labels[IMAGES], order[IMAGES];
   uint8_t *images = NULL;
   csa_graph *g = NULL;
@@ -90,7 +90,7 @@ csa_status csa_selftest_gather(csa_ledger *ledger, csa_device *device, csa_choic
   CSA_GO(make_graph(&g, device, choices, csa_shape2(BATCH, pixels * channels), 0.0f));
   CSA_GO(csa_schedule_prepare(g));
   CSA_GO(csa_feed_create(&feed, g, &dataset, &split, augment, 0));
-  CSA_GO(csa_feed_order(feed, order));
+  CSA_GO(csa_feed_order(feed, order, IMAGES));
   CSA_GO(csa_feed_batch(feed, IMAGES - ACTIVE, ACTIVE, &state));
   CSA_GO(csa_ledger_use(ledger, csa_feed_plan(feed)));
   CSA_GO(compare_batch(ledger, g, feed, order + IMAGES - ACTIVE, images, image, channels, augment));

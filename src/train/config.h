@@ -2,14 +2,13 @@
 #ifndef CSA_TRAIN_CONFIG_H
 #define CSA_TRAIN_CONFIG_H
 
+#include "core/file.h"
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "device/tune.h"
 #include "model/architecture.h"
 #include "model/lr.h"
 #include "model/optimizer.h"
-
-#define CSA_PATH 1024
 
 /* Room of a setting that is a text. */
 #define CSA_SETTING_BYTES 256

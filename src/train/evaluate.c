@@ -20,11 +20,11 @@ static float probability(const float *logits, int classes, int class) {
   return (float)(1.0 / sum);
 }
 
-static void count(csa_evaluation *e, const int32_t *labels, const results *r, int images, csa_guess *guesses) {
+static void count(csa_evaluation *e, const csa_feed *feed, const results *r, int64_t first, int images) {
   for (int i = 0; i < images; i++) {
     const int32_t class = r->predictions[i];
-    e->confusion[(int64_t)labels[i] * e->classes + class]++;
-    guesses[i] = (csa_guess){class, probability(r->logits + (int64_t)i * e->classes, e->classes, class)};
+    e->confusion[(int64_t)csa_feed_label(feed, first + i) * e->classes + class]++;
+    e->guesses[first + i] = (csa_guess){class, probability(r->logits + (int64_t)i * e->classes, e->classes, class)};
   }
 }
 
@@ -39,27 +39,26 @@ static csa_status begin(const csa_evaluator *by, int64_t first, int images) {
   return csa_schedule_forward(by->graph);
 }
 
-static csa_status end(csa_evaluation *e, const csa_evaluator *by, const csa_split *split, int64_t first, int images,
-                      const results *r) {
+static csa_status end(csa_evaluation *e, const csa_evaluator *by, int64_t first, int images, const results *r) {
   const csa_graph *g = by->graph;
   float row[2];
   CSA_TRY(csa_tensor_download_part(g->device, g->history, 0, 2, row));
   CSA_TRY(csa_tensor_download_part(g->device, g->predictions, 0, images, r->predictions));
   CSA_TRY(csa_tensor_read_floats(g->device, g->out, 0, (int64_t)images * e->classes, r->logits));
   e->loss += (double)row[0];
-  count(e, split->labels + first, r, images, e->guesses + first);
+  count(e, by->feed, r, first, images);
   return CSA_OK;
 }
 
 /* All of them at once, one batch each, from image *next on. */
-static csa_status one_round(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split,
-                            int64_t *next, int64_t last, const results *r) {
+static csa_status one_round(csa_evaluation *e, const csa_evaluator *by, int count, int64_t *next, int64_t last,
+                            const results *r) {
   int64_t first = *next;
   for (int i = 0; i < count && first < last; first += batch_of(&by[i], first, last), i++)
     CSA_TRY(begin(&by[i], first, batch_of(&by[i], first, last)));
   first = *next;
   for (int i = 0; i < count && first < last; first += batch_of(&by[i], first, last), i++)
-    CSA_TRY(end(e, &by[i], split, first, batch_of(&by[i], first, last), r));
+    CSA_TRY(end(e, &by[i], first, batch_of(&by[i], first, last), r));
   *next = first;
   return CSA_OK;
 }
@@ -77,13 +76,13 @@ static csa_status add_up(csa_evaluation *e) {
   return status;
 }
 
-static csa_status run(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split, int64_t first,
+static csa_status run(csa_evaluation *e, const csa_evaluator *by, int count, int64_t images, int64_t first,
                       int64_t last) {
   results r = {0};
   size_t batch = 0;
   csa_status status;
   memset(e, 0, sizeof *e);
-  e->images = split->count;
+  e->images = images;
   e->classes = (int)csa_cols(by[0].graph->out->shape);
   for (int i = 0; i < count; i++)
     if (batch < (size_t)by[i].graph->config.batch) batch = (size_t)by[i].graph->config.batch;
@@ -91,7 +90,7 @@ static csa_status run(csa_evaluation *e, const csa_evaluator *by, int count, con
   CSA_GO(csa_new(&e->guesses, (size_t)e->images, sizeof *e->guesses));
   CSA_GO(csa_new(&r.predictions, batch, sizeof *r.predictions));
   CSA_GO(csa_new(&r.logits, batch * (size_t)e->classes, sizeof *r.logits));
-  for (int64_t next = first; next < last;) CSA_GO(one_round(e, by, count, split, &next, last, &r));
+  for (int64_t next = first; next < last;) CSA_GO(one_round(e, by, count, &next, last, &r));
 done:
   free(r.predictions);
   free(r.logits);
@@ -110,15 +109,15 @@ static csa_status finish(csa_evaluation *e, csa_status status, double start) {
   return CSA_OK;
 }
 
-csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, const csa_split *split) {
+csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, int64_t images) {
   const double start = csa_seconds();
-  return finish(e, run(e, by, 1, split, 0, split->count), start);
+  return finish(e, run(e, by, 1, images, 0, images), start);
 }
 
-csa_status csa_evaluate_part(csa_evaluation *e, const csa_evaluator *by, int count, const csa_split *split,
-                             int64_t first, int64_t last) {
+csa_status csa_evaluate_part(csa_evaluation *e, const csa_evaluator *by, int count, int64_t images, int64_t first,
+                             int64_t last) {
   const double start = csa_seconds();
-  csa_status status = run(e, by, count, split, first, last);
+  csa_status status = run(e, by, count, images, first, last);
   if (status == CSA_OK && csa_ranks_count() > 1) status = add_up(e);
   return finish(e, status, start);
 }

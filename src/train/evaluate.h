@@ -19,19 +19,19 @@ typedef struct {
   csa_guess *guesses; /* [images] */
 } csa_evaluation;
 
-/* A model on a device, with a feed of the split. */
+/* A model on a device, with a feed of the images. */
 typedef struct {
   csa_graph *graph;
   csa_feed *feed;
 } csa_evaluator;
 
-/* Runs every image of `split` forward. Released by csa_evaluation_fini. */
-csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluator, const csa_split *split);
+/* Runs so many images forward, in the feed's order. Released by csa_evaluation_fini. */
+csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluator, int64_t images);
 
 /* The same by all ranks: images from `first` on, up to `last`, for which alone there are guesses, go through this one's
  * `count` copies of the model, each of which takes its batch by turns. */
-csa_status csa_evaluate_part(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count,
-                             const csa_split *split, int64_t first, int64_t last);
+csa_status csa_evaluate_part(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count, int64_t images,
+                             int64_t first, int64_t last);
 void csa_evaluation_fini(csa_evaluation *evaluation);
 
 #endif

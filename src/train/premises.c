@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "data/holdout.h"
-
 csa_status csa_premises_data(const csa_config *c, const csa_dataset *d) {
   const csa_architecture *a = &c->architecture;
   if (d->height != a->image || d->width != a->image || d->channels != a->channels)
@@ -43,18 +41,12 @@ csa_status csa_premises_freeze(const csa_graph *g, const char *list) {
   return trained > 0 ? CSA_OK : csa_fail(CSA_USAGE, "--freeze: nothing is left to train");
 }
 
-csa_status csa_premises_split(const csa_config *c, const csa_dataset *d, csa_split *train, csa_split *validation) {
-  const csa_split *all = &d->train;
-  const size_t image = (size_t)d->channels * (size_t)d->height * (size_t)d->width;
+csa_status csa_premises_split(const csa_config *c, const csa_dataset *d, int64_t *held) {
+  *held = (int64_t)(c->val_split * (double)d->train.count + 0.5);
   if (c->patience > 0 && c->val_split == 0.0)
     return csa_fail(CSA_USAGE, "--patience: %d: nothing is held back to validate on; --val-split 0.1 would",
                     c->patience);
-  if (c->val_split == 0.0) {
-    *train = *all;
-    return CSA_OK;
-  }
-  const int64_t held = (int64_t)(c->val_split * (double)all->count + 0.5);
-  if (held > 0 && held < all->count) return csa_split_hold_out(all, image, held, c->seed, validation, train);
+  if (c->val_split == 0.0 || (*held > 0 && *held < d->train.count)) return CSA_OK;
   return csa_fail(CSA_INPUT, "--val-split: %g: of %lld training images that leaves none to %s", c->val_split,
-                  (long long)all->count, held > 0 ? "train on" : "validate on");
+                  (long long)d->train.count, *held > 0 ? "train on" : "validate on");
 }

@@ -30,7 +30,6 @@ csa_status csa_replica_create(csa_replica *r, csa_device *device, const csa_conf
 
 void csa_replica_fini(csa_replica *r) {
   csa_feed_destroy(r->train_feed);
-  csa_feed_destroy(r->val_feed);
   csa_feed_destroy(r->test_feed);
   csa_plan_destroy(r->swap);
   csa_graph_destroy(r->graph);
@@ -51,13 +50,11 @@ static csa_status prepare_graph(csa_replica *r, const csa_config *c) {
   return csa_schedule_bind(r->graph);
 }
 
-csa_status csa_replica_prepare(csa_replica *r, const csa_config *c, const csa_dataset *d, const csa_split *train,
-                               const csa_split *validation) {
+csa_status csa_replica_prepare(csa_replica *r, const csa_config *c, const csa_dataset *d) {
   CSA_TRY(advise_parts(csa_fit_refused(prepare_graph(r, c), &r->graph, &r->optimizer, &c->architecture)));
   CSA_TRY(prepare_swap(r));
-  CSA_TRY(csa_feed_create(&r->train_feed, r->graph, d, train, &c->augment, 0));
-  if (validation->count > 0) CSA_TRY(csa_feed_create(&r->val_feed, r->graph, d, validation, NULL, 0));
-  return csa_feed_create(&r->test_feed, r->graph, d, &d->test, NULL, 0);
+  CSA_TRY(csa_feed_create(&r->train_feed, r->graph, d, &d->train, &c->augment, 0));
+  return d->test.count > 0 ? csa_feed_create(&r->test_feed, r->graph, d, &d->test, NULL, 0) : CSA_OK;
 }
 
 csa_status csa_replica_swap(csa_replica *r) {
@@ -68,8 +65,5 @@ csa_status csa_replica_swap(csa_replica *r) {
 }
 
 uint64_t csa_replica_bytes(const csa_replica *r) {
-  csa_feed *const feeds[] = {r->train_feed, r->val_feed, r->test_feed};
-  uint64_t bytes = csa_plan_bytes(r->graph->plan);
-  for (size_t i = 0; i < sizeof feeds / sizeof feeds[0]; i++) bytes += feeds[i] != NULL ? csa_feed_bytes(feeds[i]) : 0;
-  return bytes;
+  return csa_plan_bytes(r->graph->plan) + csa_feed_bytes(r->train_feed) + csa_feed_bytes(r->test_feed);
 }

@@ -9,9 +9,9 @@ typedef struct {
   csa_device *device; /* not its own */
   csa_graph *graph;
   csa_optimizer optimizer;
-  csa_feed *train_feed, *val_feed, *test_feed; /* val_feed: NULL without */
-  csa_plan *swap;                              /* of parameters and their moving average; NULL without */
-  bool swapped;                                /* whether the parameters are the average now */
+  csa_feed *train_feed, *test_feed; /* of all training images, those held back, too; NULL without test images */
+  csa_plan *swap;                   /* of parameters and their moving average; NULL without */
+  bool swapped;                     /* whether the parameters are the average now */
 } csa_replica;
 
 /* Plans training on `device`, for `batch` images at a time; nothing is allocated there yet. `choices`: the kernels', of
@@ -20,10 +20,9 @@ csa_status csa_replica_create(csa_replica *replica, csa_device *device, const cs
                               int batch);
 void csa_replica_fini(csa_replica *replica);
 
-/* Tests the device's kernels (selftest/selftest.h), allocates on it and sends the data there; `validation` may be
- * empty. Config and data must outlive the replica. */
-csa_status csa_replica_prepare(csa_replica *replica, const csa_config *config, const csa_dataset *dataset,
-                               const csa_split *train, const csa_split *validation);
+/* Tests the device's kernels (selftest/selftest.h), allocates on it and sends the data there. Config and data must
+ * outlive the replica. */
+csa_status csa_replica_prepare(csa_replica *replica, const csa_config *config, const csa_dataset *dataset);
 
 /* Exchanges parameters and moving average, where there is one. */
 csa_status csa_replica_swap(csa_replica *replica);

@@ -1,12 +1,12 @@
 #include "train/settings.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/number.h"
 
 #define INT ((double)INT_MAX + 1.0)
 #define AT(field) offsetof(csa_config, field)
@@ -83,8 +83,8 @@ static const void *place_of(const csa_setting *s, const csa_config *c) { return 
 static const char *wanted(const csa_setting *s, char text[128]) {
   switch (s->kind) {
     case CSA_SETTING_NAME: snprintf(text, 128, "one of %s", s->option); break;
-    case CSA_SETTING_SEED: return "a whole number from 0 to 18446744073709551615";
-    case CSA_SETTING_SECONDS: return "a time like 90s, 5m or 2h";
+    case CSA_SETTING_SEED: return CSA_SEED_WANTED;
+    case CSA_SETTING_SECONDS: return CSA_SECONDS_WANTED;
     case CSA_SETTING_TEXT: snprintf(text, 128, "a text of less than %d bytes", CSA_SETTING_BYTES); break;
     case CSA_SETTING_AUGMENT:
       snprintf(text, 128, "none, or some of flip,crop=N,cutout=N, N from 1 to %d pixels", CSA_AUGMENT_PIXELS);
@@ -112,21 +112,9 @@ static bool set_number(const csa_setting *s, double number, csa_config *c) {
 
 /* A number, of a time with its unit. */
 static bool read_number(const csa_setting *s, const char *text, csa_config *c) {
-  char *end;
-  double number = strtod(text, &end);
-  if (end == text || isspace((unsigned char)text[0])) return false;
-  if (s->kind == CSA_SETTING_SECONDS && (*end == 'm' || *end == 'h')) number *= *end == 'm' ? 60.0 : 3600.0;
-  if (s->kind == CSA_SETTING_SECONDS && strchr("smh", *end) != NULL && *end != '\0') end++;
-  return *end == '\0' && set_number(s, number, c);
-}
-
-static bool read_seed(const char *text, uint64_t *seed) {
-  char *end;
-  errno = 0;
-  const unsigned long long number = strtoull(text, &end, 10);
-  if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0) return false;
-  *seed = number;
-  return true;
+  double number;
+  const bool is = s->kind == CSA_SETTING_SECONDS ? csa_seconds_read(text, &number) : csa_number_read(text, &number);
+  return is && set_number(s, number, c);
 }
 
 static bool read_name(const csa_setting *s, const char *text, int *number) {
@@ -146,7 +134,7 @@ static bool read_text(const char *text, char *to) {
 
 static bool read_words(const csa_setting *s, const char *text, csa_config *c) {
   switch (s->kind) {
-    case CSA_SETTING_SEED: return read_seed(text, place(s, c));
+    case CSA_SETTING_SEED: return csa_seed_read(text, place(s, c));
     case CSA_SETTING_NAME: return read_name(s, text, place(s, c));
     case CSA_SETTING_TEXT: return read_text(text, place(s, c));
     case CSA_SETTING_AUGMENT: return csa_augment_parse(text, place(s, c));

@@ -1,7 +1,7 @@
 #include "train/step.h"
 
 int csa_step_images(const csa_trainer *t) {
-  const int64_t left = t->train.count - t->progress.batch * t->config.batch;
+  const int64_t left = t->train_images - t->progress.batch * t->config.batch;
   return (int)(left < t->config.batch ? left : t->config.batch);
 }
 

@@ -32,8 +32,11 @@ csa_status csa_trainer_create(csa_trainer **out, const csa_config *config, csa_d
   t->saved_step = -1;
   t->config = *config;
   t->dataset = dataset;
-  CSA_GO(csa_premises_split(config, dataset, &t->train, &t->validation));
-  CSA_GO(csa_new(&t->order, (size_t)t->train.count, sizeof *t->order));
+  CSA_GO(csa_premises_split(config, dataset, &t->validation_images));
+  t->train_images = dataset->train.count - t->validation_images;
+  CSA_GO(csa_new(&t->parts, (size_t)dataset->train.count, sizeof *t->parts));
+  CSA_GO(csa_new(&t->order, (size_t)t->train_images, sizeof *t->order));
+  csa_hold_out(t->parts, dataset->train.count, t->validation_images, config->seed);
   CSA_GO(csa_team_create(t, devices, count));
   CSA_GO(csa_premises_freeze(t->replicas[0].graph, t->config.freeze));
   *out = t;
@@ -49,21 +52,17 @@ void csa_trainer_destroy(csa_trainer *t) {
   csa_metrics_close(t->metrics);
   if (t->lock >= 0) close(t->lock);
   free(t->order);
-  if (t->config.val_split > 0.0) { /* else they are the data set's */
-    csa_split_fini(&t->train);
-    csa_split_fini(&t->validation);
-  }
+  free(t->parts);
   free(t);
 }
 
 csa_status csa_trainer_prepare(csa_trainer *t) {
-  for (int i = 0; i < t->replica_count; i++)
-    CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset, &t->train, &t->validation));
+  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset));
   return csa_team_join(t);
 }
 
 static int64_t batches_per_epoch(const csa_trainer *t) {
-  return (t->train.count + t->config.batch - 1) / t->config.batch;
+  return (t->train_images + t->config.batch - 1) / t->config.batch;
 }
 
 /* The schedule, for as many epochs as are wanted now. */
@@ -80,8 +79,10 @@ static csa_lr lr_of(const csa_trainer *t) {
 
 static csa_status begin_epoch(csa_trainer *t) {
   const csa_rng rng = {t->config.seed, CSA_RNG_SHUFFLE, (uint32_t)t->progress.epoch};
-  csa_rng_shuffle(&rng, t->order, t->train.count);
-  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_feed_order(t->replicas[i].train_feed, t->order));
+  csa_rng_shuffle(&rng, t->order, t->train_images);
+  for (int64_t i = 0; i < t->train_images; i++) t->order[i] = t->parts[t->validation_images + t->order[i]];
+  for (int i = 0; i < t->replica_count; i++)
+    CSA_TRY(csa_feed_order(t->replicas[i].train_feed, t->order, t->train_images));
   return CSA_OK;
 }
 
@@ -194,28 +195,30 @@ static csa_status write_weights(csa_trainer *t, const char *name) {
   return csa_weights_write(t->replicas[0].graph, &t->config.architecture, t->dataset->class_names, path);
 }
 
-/* The images of `split` before those of replica `index` of all ranks: each takes as of a batch. */
-static int64_t images_before(const csa_trainer *t, const csa_split *split, int index) {
+/* Those of `images` before the ones of replica `index` of all ranks: each takes as of a batch. */
+static int64_t images_before(const csa_trainer *t, int64_t images, int index) {
   int64_t before = 0;
   for (int i = 0; i < index; i++) before += t->shares.images[i];
-  return split->count * before / t->config.batch;
+  return images * before / t->config.batch;
 }
 
-static csa_status evaluate(csa_trainer *t, const csa_split *split, double *loss, double *accuracy) {
+static csa_status evaluate(csa_trainer *t, bool validation, double *loss, double *accuracy) {
+  const int64_t images = validation ? t->validation_images : t->dataset->test.count;
   csa_evaluation e = {0};
   csa_evaluator by[CSA_REPLICAS_MAX];
   for (int i = 0; i < t->replica_count; i++) {
     const csa_replica *r = &t->replicas[i];
-    by[i] = (csa_evaluator){r->graph, split == &t->validation ? r->val_feed : r->test_feed};
+    by[i] = (csa_evaluator){r->graph, validation ? r->train_feed : r->test_feed};
+    if (validation) CSA_TRY(csa_feed_order(r->train_feed, t->parts, images));
   }
-  CSA_TRY(csa_evaluate_part(&e, by, t->replica_count, split, images_before(t, split, t->first_share),
-                            images_before(t, split, t->first_share + t->replica_count)));
+  CSA_TRY(csa_evaluate_part(&e, by, t->replica_count, images, images_before(t, images, t->first_share),
+                            images_before(t, images, t->first_share + t->replica_count)));
   csa_evaluation_fini(&e);
   if (!isfinite(e.loss))
     return csa_fail(CSA_FAILED,
                     "train: epoch %d: the loss of the %s images is not finite\n"
                     "  a smaller --lr may help; the last checkpoint is from before",
-                    t->progress.epoch + 1, split == &t->validation ? "validation" : "test");
+                    t->progress.epoch + 1, validation ? "validation" : "test");
   t->progress.seconds += e.seconds;
   *loss = e.loss;
   *accuracy = e.accuracy;
@@ -225,7 +228,7 @@ static csa_status evaluate(csa_trainer *t, const csa_split *split, double *loss,
 /* The best weights so far are kept; that they were is in the checkpoint that follows. */
 static csa_status validate(csa_trainer *t) {
   csa_progress *p = &t->progress;
-  CSA_TRY(evaluate(t, &t->validation, &p->val_loss, &p->val_accuracy));
+  CSA_TRY(evaluate(t, true, &p->val_loss, &p->val_accuracy));
   if (p->best_epoch > 0 && p->val_accuracy <= p->best_accuracy) return CSA_OK;
   p->best_accuracy = p->val_accuracy;
   p->best_epoch = p->epoch + 1;
@@ -236,8 +239,8 @@ static csa_status test(csa_trainer *t) {
   csa_progress *p = &t->progress;
   if (t->observer.on_test != NULL) t->observer.on_test(t->observer.user);
   CSA_TRY(swap(t)); /* what is tested is what will be saved */
-  if (t->validation.count > 0) CSA_TRY(validate(t));
-  CSA_TRY(evaluate(t, &t->dataset->test, &p->test_loss, &p->test_accuracy));
+  if (t->validation_images > 0) CSA_TRY(validate(t));
+  if (t->dataset->test.count > 0) CSA_TRY(evaluate(t, false, &p->test_loss, &p->test_accuracy));
   return swap(t);
 }
 
@@ -266,7 +269,7 @@ static csa_status end_epoch(csa_trainer *t, double *since) {
                                .lr = csa_lr_at(&t->lr, p->step - 1),
                                .images_per_s = csa_trainer_rate(t),
                                .seconds = p->seconds,
-                               .validated = t->validation.count > 0,
+                               .validated = t->validation_images > 0,
                                .val_loss = p->val_loss,
                                .val_accuracy = p->val_accuracy,
                                .skipped = p->skipped};
@@ -310,7 +313,7 @@ static csa_status run_epoch(csa_trainer *t, double *since) {
 }
 
 static bool reached(const csa_trainer *t) {
-  return t->target > 0.0 && t->progress.epoch > 0 && t->progress.test_accuracy >= t->target;
+  return t->target > 0.0 && t->progress.epoch > 0 && t->progress.val_accuracy >= t->target;
 }
 
 bool csa_trainer_stale(const csa_trainer *t) {

@@ -18,7 +18,7 @@ typedef struct {
   double interval_sum; /* of batch losses since the last log line */
   int64_t interval_batches;
   double epoch_sum;                            /* of batch losses in this epoch */
-  double train_loss, test_loss, test_accuracy; /* of the last whole epoch */
+  double train_loss, test_loss, test_accuracy; /* of the last whole epoch; 0 without test images */
   double seconds;                              /* of training, evaluation included */
   int64_t metrics_bytes;                       /* length of metrics.jsonl */
   double val_loss, val_accuracy;               /* of the last whole epoch, where images are held back */
@@ -43,8 +43,9 @@ typedef struct {
 typedef struct {
   csa_config config;
   csa_dataset *dataset;
-  csa_split train, validation;            /* views of the data set, or copies where images are held back */
-  csa_replica replicas[CSA_REPLICAS_MAX]; /* all have the same parameters; the first is asked for them */
+  int64_t train_images, validation_images; /* of the training images, those trained on, and those held back */
+  int32_t *parts;                          /* the numbers of all: those held back, then those trained on */
+  csa_replica replicas[CSA_REPLICAS_MAX];  /* all have the same parameters; the first is asked for them */
   int replica_count;
   csa_shares shares;    /* of the batch, for the replicas of all ranks; this rank's */
   int first_share;      /* begin with this one */
@@ -58,8 +59,8 @@ typedef struct {
   const volatile sig_atomic_t *stop; /* not 0: a signal's number, and training ends after the step; may be NULL */
   bool stops, saves;                 /* training ends now, as some rank was told to; a checkpoint is due */
   int stopped_by;                    /* the signal that ended it, whichever rank had it */
-  double target;                     /* training ends after the epoch whose accuracy reaches this; 0: none */
-  int32_t *order;                    /* [training images], of this epoch */
+  double target;                     /* training ends after the epoch whose val_accuracy reaches this; 0: none */
+  int32_t *order;                    /* [train_images], of this epoch */
   int pending;                       /* batches whose losses are still on the device */
   int pending_images;                /* in the last of them */
   int wrong;                         /* steps that the guard had found by then, in this process */

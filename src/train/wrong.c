@@ -35,8 +35,9 @@ static csa_status prepare(replay *r, const csa_trainer *t, const csa_replica *fr
   CSA_TRY(csa_architecture_build(&t->config.architecture, r->graph));
   CSA_TRY(csa_schedule_prepare(r->graph));
   CSA_TRY(copy_state(from, r->graph));
-  CSA_TRY(csa_feed_create(&r->feed, r->graph, t->dataset, &t->train, &t->config.augment, 1)); /* not all data again */
-  CSA_TRY(csa_feed_order(r->feed, t->order));
+  CSA_TRY(csa_feed_create(&r->feed, r->graph, t->dataset, &t->dataset->train, &t->config.augment,
+                          1)); /* not all data again */
+  CSA_TRY(csa_feed_order(r->feed, t->order, t->train_images));
   return csa_schedule_begin(r->graph);
 }
 

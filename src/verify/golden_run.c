@@ -43,7 +43,7 @@ static void set_config(csa_trainer *t, const csa_golden *golden, const csa_golde
   c->replicas[0].choices = way->choices;
   if (way->shares != NULL) snprintf(c->shares, sizeof c->shares, "%s", way->shares);
   t->lr = (csa_lr){.base = c->lr, .interval = 1};
-  t->train.count = (int64_t)golden->steps * golden->batch;
+  t->train_images = (int64_t)golden->steps * golden->batch;
 }
 
 static csa_status prepare(csa_golden_run *r, csa_replica *replica) {

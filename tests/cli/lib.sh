@@ -32,6 +32,14 @@ has() {
   diff "$WORK/wanted" "$WORK/got" >"$WORK/apart" || fail "$1: its fields, wanted < and got >: $(grep '^[<>]' "$WORK/apart")"
 }
 
+# await PID COMMAND...: until it succeeds, for as long as the process lives and ctest waits; no machine is too slow.
+await() {
+  until "${@:2}"; do
+    kill -0 "$1" 2>/dev/null || "${@:2}" || { fail "the process has ended, and never: ${*:2}"; return; }
+    sleep 0.05
+  done
+}
+
 make_data() { mkdir -p "$1" && "$MAKE_DATA" "$1" "$2" "$3" || fail "make_data"; }
 
 # with_fault FILE FROM TO COMMAND...: with a copy of the kernels in which the first FROM of FILE is TO.

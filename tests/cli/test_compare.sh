@@ -46,7 +46,7 @@ expect 1 "the model's sizes" "$CLSATTN" "${arguments[@]}" --out both
 # Stopped in the middle, it says how to go on, and goes on.
 "$CLSATTN" "${arguments[@]}" --out stopped >stdout 2>stderr &
 pid=$!
-until grep -q "cnn-seed0: \[1,     1\]" stderr || ! kill -0 $pid 2>/dev/null; do sleep 0.1; done
+await $pid grep -q "cnn-seed0: \[1,     1\]" stderr
 kill -INT $pid
 wait $pid
 code=$?

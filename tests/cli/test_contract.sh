@@ -28,6 +28,17 @@ document "datasets[].name:text datasets[].what:text datasets[].path:text dataset
 document "path:text format:text height:whole width:whole channels:whole train:whole test:whole classes[].class:text
   classes[].train:whole classes[].test:whole mean[] deviation[] other_files:whole damaged:list hash:text" data info data --json
 
+# a plan, without and with calls of CLBlast
+plan="image_bytes:whole plans[].device:text plans[].tensors[].name:text plans[].tensors[].shape[]:whole plans[].tensors[].bytes:whole
+  plans[].tensors[].life:null plans[].tensors[].life[]:whole plans[].tensors[].arena:text plans[].tensors[].buffer:whole
+  plans[].tensors[].offset_bytes:whole plans[].launches[].list:text plans[].launches[].what:text plans[].launches[].kernel:text
+  plans[].launches[].file:text plans[].launches[].count:whole plans[].launches[].of:text plans[].launches[].local:whole
+  plans[].launches[].options:text plans[].high_water.bytes:whole plans[].high_water.launch:whole plans[].total_bytes:whole"
+for arena in parameters gradients optimizer data transient; do
+  plan+=" plans[].memory.$arena.bytes:whole plans[].memory.$arena.buffers:whole"
+done
+for gemm in native clblast; do document "$plan" train --config vit.json "${settings[@]}" --gemm $gemm --dry-run --json; done
+
 # a run, without and with images held back
 result="model:text epochs:whole train_loss test_loss test_accuracy images_per_s peak_bytes:whole out:text"
 document "$result" train --config vit.json "${settings[@]}" --out plain --json
@@ -64,7 +75,8 @@ expect 0 "Accuracy" env CLSATTN_DEVICE="$device" "$CLSATTN" train --model vit --
 ls runs >names
 grep -qxE "vit-$device-[0-9]{8}-[0-9]{6}" names || fail "the default run folder: $(cat names)"
 weights=runs/$(head -n 1 names)/model.safetensors
-expect 4 "nv99: no such device" env CLSATTN_DEVICE=nv99 "$CLSATTN" eval --weights "$weights" --data data
+expect 2 "CLSATTN_DEVICE: $device,$device: one device is wanted here" env CLSATTN_DEVICE="$device,$device" "$CLSATTN" eval --weights "$weights" --data data
+expect 4 "CLSATTN_DEVICE: nv99: no such device" env CLSATTN_DEVICE=nv99 "$CLSATTN" eval --weights "$weights" --data data
 expect 0 '"loss": ' env CLSATTN_DEVICE=nv99 "$CLSATTN" eval --weights "$weights" --data data --device "$device" --json
 sed '/_per_s/d' stdout >told
 

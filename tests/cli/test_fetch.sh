@@ -19,16 +19,14 @@ trap 'kill "${servers[@]}" 2>/dev/null; rm -rf "$WORK"' EXIT
 
 # serve FILE MODE...: $BASE is its address, $WORK/log what it was asked for.
 serve() {
-  local file=$1 port=
+  local file=$1 port
   shift
   : >"$WORK/log"
   : >"$WORK/port"
   "$SERVE" "$file" "$WORK/log" "$@" >"$WORK/port" &
   servers+=($!)
-  for _ in $(seq 100); do
-    read -r port <"$WORK/port" && [ -n "$port" ] && break
-    sleep 0.1
-  done
+  await $! grep -q . "$WORK/port"
+  read -r port <"$WORK/port"
   BASE=http://127.0.0.1:$port/cifar-10-binary.tar.gz
 }
 
@@ -227,7 +225,7 @@ mkdir -p "$HOME_FOLDER" && head -c 1000 "$ARCHIVE" >"$PART"
 serve "$ARCHIVE" slow
 "$CLSATTN" data fetch cifar10 --url "$BASE$SUMS" >"$WORK/one" 2>&1 &
 first=$!
-for _ in $(seq 100); do [ -s "$WORK/log" ] && break; sleep 0.05; done
+await $first test -s "$WORK/log"
 kill -TERM $first
 wait $first
 [ $? = 143 ] || fail "SIGTERM: another exit code: $(cat "$WORK/one")"

@@ -23,7 +23,7 @@ seen() { sed -E "s/$escape\[K$//; s/^$escape\[K//; s/$escape\[[0-9]+m//g" "$1" |
 export TERM=xterm LC_ALL=C.UTF-8
 unset NO_COLOR
 terminal 120 wide "${train[*]}" --out "$WORK/wide" || fail "on a terminal: exit $?"
-grep -q "$escape\[32m.*epoch 1/2, loss [0-9.]*, 0:00:[0-9]* left, .* images/s, .* MiB$escape\[K" "$WORK/wide.txt" ||
+grep -q "$escape\[32m.*epoch 1/2, loss [0-9.]*, [0-9:]* left, .* images/s, .* MiB$escape\[K" "$WORK/wide.txt" ||
   fail "no live line: $(cat -v "$WORK/wide.txt")"
 grep -q "testing on " "$WORK/wide.txt" || fail "evaluation is not shown"
 # each log line is by itself, and the last thing shown is the last line of text
@@ -39,8 +39,17 @@ seen "$WORK/narrow.txt" | grep -q "epoch 1/2" || fail "narrow: no line: $(cat -v
 # an error and a signal leave no rest of a line behind
 terminal 80 broken "${train[*]}" --batch 1 --log-every 500 --lr 1e30 --out "$WORK/broken" && fail "--lr 1e30: exit 0"
 grep -q "^$escape\[Kclsattn: train: epoch 1" "$WORK/broken.txt" || fail "an error: $(tail -n 4 "$WORK/broken.txt" | cat -v)"
-(sleep 1.5; printf '\003'; sleep 5) | script -qec "${train[*]} --epochs 2000 --out $WORK/stopped" "$WORK/typescript" >/dev/null
-[ "${PIPESTATUS[1]}" = 130 ] || fail "Ctrl-C: exit ${PIPESTATUS[1]}"
+mkfifo "$WORK/keys"
+set -m # else what runs in the background does not heed Ctrl-C
+script -qefc "${train[*]} --epochs 2000 --out $WORK/stopped" "$WORK/typescript" <"$WORK/keys" >/dev/null &
+exec 3>"$WORK/keys"
+await $! grep -q "epoch 1/2000" "$WORK/typescript"
+printf '\003' >&3
+wait $!
+code=$?
+set +m
+exec 3>&-
+[ $code = 130 ] || fail "Ctrl-C: exit $code"
 tr '\r' '\n' <"$WORK/typescript" >"$WORK/stopped.txt"
 grep -q "stopping after this step" "$WORK/stopped.txt" || fail "Ctrl-C: not said"
 grep -q "  go on with: clsattn train --resume $WORK/stopped$" "$WORK/stopped.txt" || fail "Ctrl-C: $(tail -n 5 "$WORK/stopped.txt" | cat -v)"

@@ -12,18 +12,9 @@ same() { # same NAME: as the run that was never interrupted
 expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole"
 grep -q '"type":"epoch","step":110,"epoch":5,' "$WORK/whole/metrics.jsonl" || fail "not 22 batches in an epoch"
 
-# wait_for FILE: until it is there
-wait_for() {
-  for _ in $(seq 400); do
-    [ -e "$1" ] && return
-    sleep 0.05
-  done
-  fail "$1 never came"
-}
-
 for delay in 0 0.1 0.2; do
   "$CLSATTN" train "${settings[@]}" --epochs 100 --out "$WORK/killed$delay" >/dev/null 2>&1 &
-  wait_for "$WORK/killed$delay/checkpoint.safetensors"
+  await $! test -e "$WORK/killed$delay/checkpoint.safetensors"
   sleep "$delay"
   kill -KILL $!
   wait $! 2>/dev/null
@@ -34,7 +25,7 @@ done
 
 # kill -9 again and again
 "$CLSATTN" train "${settings[@]}" --out "$WORK/often" >/dev/null 2>&1 &
-wait_for "$WORK/often/config.json" # before it there is no run
+await $! test -e "$WORK/often/config.json" # before it there is no run
 for delay in 1.2 0.8 0.9 1.0; do
   sleep "$delay"
   kill -KILL $! 2>/dev/null
@@ -53,10 +44,7 @@ for signal in INT:130 TERM:143 HUP:129; do
   name=signal-${signal%:*}
   "$CLSATTN" train "${settings[@]}" --checkpoint-every 1h --epochs 400 --out "$WORK/$name" >/dev/null 2>"$WORK/stderr" &
   pid=$!
-  for _ in $(seq 100); do
-    grep -q '"epoch"' "$WORK/$name/metrics.jsonl" 2>/dev/null && break
-    sleep 0.1
-  done
+  await $pid grep -qs '"epoch"' "$WORK/$name/metrics.jsonl"
   kill -"${signal%:*}" $pid
   wait $pid
   got=$?
@@ -69,7 +57,7 @@ set +m
 
 # under nohup a closed terminal does not end the run
 (trap '' HUP; exec "$CLSATTN" train "${settings[@]}" --out "$WORK/nohup" >/dev/null 2>&1) &
-sleep 0.4
+await $! test -e "$WORK/nohup/config.json"
 kill -HUP $!
 wait $! || fail "nohup: SIGHUP ended the run"
 same nohup
@@ -98,7 +86,7 @@ expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/longer" --epochs 5
 same longer
 expect 1 "" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole" # there is a run in it
 "$CLSATTN" train "${settings[@]}" --epochs 400 --out "$WORK/busy" >/dev/null 2>&1 &
-wait_for "$WORK/busy/checkpoint.safetensors"
+await $! test -e "$WORK/busy/checkpoint.safetensors"
 expect 1 "in use" "$CLSATTN" train --resume "$WORK/busy"
 kill -KILL $!
 wait $! 2>/dev/null

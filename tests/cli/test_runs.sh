@@ -14,10 +14,7 @@ expect 0 "Accuracy" "${train[@]}" --out "$WORK/runs/first"
 accuracy=$(sed -n 's/^Accuracy on test set: \(.*\) %$/\1/p' "$WORK/stdout")
 best=$(sed -n 's/.*test accuracy \([0-9.]*\) %.*/\1/p' "$WORK/stdout" | sort -n | tail -n 1)
 "${train[@]}" --epochs 4000 --out "$WORK/runs/both/second" >/dev/null 2>&1 &
-for _ in $(seq 200); do
-  grep -q '"epoch","step"' "$WORK/runs/both/second/metrics.jsonl" 2>/dev/null && break
-  sleep 0.05
-done
+await $! grep -qs '"epoch","step"' "$WORK/runs/both/second/metrics.jsonl"
 mkdir "$WORK/runs/third" && echo '{"model": "vit"}' >"$WORK/runs/third/config.json"
 expect 0 "" "$CLSATTN" runs "$WORK/runs/"
 grep -qE "^first +vit +data +[a-z]+[0-9]+ +2/2 +$best +$accuracy +[0-9.]+ +[0-9]+  20.* done$" "$WORK/stdout" ||

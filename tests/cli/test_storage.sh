@@ -23,7 +23,7 @@ fails() {
 
 # the folder goes while the run trains
 "$CLSATTN" train "${settings[@]}" --epochs 1000 --checkpoint-every 0.2s --out gone >/dev/null 2>gone.log &
-for _ in $(seq 400); do [ -e gone/checkpoint.safetensors ] && break; sleep 0.05; done
+await $! test -e gone/checkpoint.safetensors
 mv gone elsewhere
 wait $! && fail "gone: it went on"
 grep -q "^clsattn: .*gone.*No such file or directory" gone.log || fail "gone: $(cat gone.log)"

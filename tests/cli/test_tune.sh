@@ -17,10 +17,7 @@ expect 0 "more to do: the same command goes on" "$CLSATTN" tune "${gemm[@]}" --t
 set -m
 "$CLSATTN" tune "${gemm[@]}" >"$WORK/stdout" 2>"$WORK/stderr" &
 pid=$!
-for _ in $(seq 600); do
-  [ -e "$XDG_DATA_HOME/clsattn/tuning" ] && kept >/dev/null 2>&1 && break
-  sleep 0.1
-done
+await $pid compgen -G "$XDG_DATA_HOME/clsattn/tuning/*.json" >/dev/null
 kill -INT $pid
 wait $pid
 got=$?

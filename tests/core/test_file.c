@@ -167,6 +167,9 @@ static void test_writer(void **state) {
   fputs("forgotten", csa_file_stream(writer));
   csa_file_drop(writer);
   csa_file_drop(NULL);
+  assert_ok(csa_file_begin(&writer, path));
+  fputs("bad", csa_file_stream(writer));
+  assert_int_equal(csa_file_close(writer, CSA_INPUT), CSA_INPUT);
   assert_content(path, "new");
   assert_int_equal(entries(folder), 1);
   assert_fails(CSA_OUTPUT, "no/file", csa_file_begin(&writer, test_path(folder, "no/file")));
@@ -236,11 +239,11 @@ static void test_scratch(void **state) {
   assert_int_equal(info.st_mode & 0777, 0700);
   assert_ok(csa_folder_make(test_path(first, "a/b"), 0700));
   test_write(test_path(first, "a/b/c"), "x", 1);
-  csa_scratch_remove(first);
+  csa_folder_remove(first);
   assert_int_not_equal(stat(first, &info), 0);
   assert_int_equal(stat(second, &info), 0);
-  csa_scratch_remove(second);
-  csa_scratch_remove("");
+  csa_folder_remove(second);
+  csa_folder_remove("");
   assert_int_equal(setenv("TMPDIR", "/nowhere", 1), 0);
   assert_fails(CSA_OUTPUT, "/nowhere", csa_scratch_make(first));
   assert_string_equal(first, "");

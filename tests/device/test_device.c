@@ -138,7 +138,9 @@ static void test_unknown_names(void **state) {
     assert_fails(CSA_DEVICE, sentence, open_as(NULL, names[i], &info));
     for (int j = 0; j < list.count; j++) assert_non_null(strstr(csa_last_error(), list.devices[j].name));
   }
-  assert_fails(CSA_DEVICE, "device: tpu0: no such device", open_as("tpu0", NULL, &info));
+  assert_fails(CSA_DEVICE, "CLSATTN_DEVICE: tpu0: no such device", open_as("tpu0", NULL, &info));
+  assert_fails(CSA_USAGE, "CLSATTN_DEVICE: 0:0,0:1: one device is wanted", open_as("0:0,0:1", NULL, &info));
+  assert_fails(CSA_USAGE, "device: 0:0,0:1: one device is wanted", open_as(NULL, "0:0,0:1", &info));
   csa_device_list_fini(&list);
 }
 

@@ -1,8 +1,7 @@
 /* Plans: lives and places of tensors, what they may not be, and kernels that do not fit their launches. */
 #include "core/embedded.h"
-#include "device/plan.h"
+#include "device/plan_print.h"
 
-#include "device/program.h"
 #include "layers/harness.h"
 
 #define CHAIN 6 /* launches, each reading what the one before it wrote */

@@ -336,6 +336,7 @@ static void test_files(void **state) {
   assert_false(csa_program_exists("layernorm")); /* the folder replaces all embedded files */
   assert_ok(csa_device_open(&device, NULL));
   assert_fails(CSA_INPUT, "nothing.cl", csa_program_get(device, "nothing", "", &program));
+  assert_non_null(strstr(csa_last_error(), "CLSATTN_KERNEL_DIR"));
   csa_device_close(device);
 }
 

@@ -120,7 +120,7 @@ take() {
     compile) # the driver's own cache is kept: its compiler is not what is tried
       rm -rf "$WORK/cache"
       mkdir "$WORK/cache"
-      around=(XDG_CACHE_HOME="$WORK/cache" POCL_CACHE_DIR="$WORK/pocl")
+      around=(XDG_CACHE_HOME="$WORK/cache" POCL_CACHE_DIR="${POCL_CACHE_DIR:-$WORK/pocl}")
       command=("$CLSATTN" verify "$golden") ;;
     bench) command=("$CLSATTN" bench --model vit --batch 5 --no-cold --json) ;;
   esac

@@ -14,7 +14,7 @@ static void must(int held, const char *what) {
   abort();
 }
 
-static void remove_folder(void) { csa_scratch_remove(folder); }
+static void remove_folder(void) { csa_folder_remove(folder); }
 
 const char *fuzz_folder(void) {
   if (folder[0] == '\0') {

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   csa_dataset *d;
   char class[100], file[100], path[300];
   if (!take_name(&data, &size, class) || !take_name(&data, &size, file)) return 0;
-  csa_scratch_remove(fuzz_path("set"));
+  csa_folder_remove(fuzz_path("set"));
   for (int i = 0; i < 4; i++) {
     snprintf(path, sizeof path, "set/%s/%s/%s", splits[i % 2], i < 2 ? class : "other", file);
     fuzz_write(path, data, size);

@@ -1,7 +1,7 @@
 #include "layers/harness.h"
 #include "reference/reference.h"
 
-static const csa_ref_pool cases[] = {{1, 2, 2, 1}, {3, 5, 7, 3}, {2, 32, 32, 16}};
+static const csa_ref_pool cases[] = {{1, 2, 2, 1}, {3, 5, 7, 3}, {1, 1, 2, 1030}, {2, 32, 32, 16}};
 
 static void test_all(void **state) {
   (void)state;

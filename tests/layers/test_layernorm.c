@@ -17,14 +17,14 @@ static void check(const test_variant *variant, const layernorm_case *c) {
   test_layer_run(&t, variant, &csa_layer_layernorm, (csa_layer_config){.relu = c->relu}, csa_shape2(c->rows, c->cols),
                  csa_shape0(), c->accumulate);
   const csa_ref_layernorm s = {c->rows, c->cols, c->relu};
-  double *y = test_zeros(n), *dx = test_zeros(n), *dgamma = test_zeros(c->cols), *dbeta = test_zeros(c->cols);
+  double *y = test_zeros(n), *dx = test_zeros(n), *dweight = test_zeros(c->cols), *dbias = test_zeros(c->cols);
   csa_ref_layernorm_forward(&s, t.in, t.param[0], t.param[1], y);
   assert_close("y", t.out, y, n, 2e-6);
-  csa_ref_layernorm_backward(&s, t.in, t.param[0], y, t.dout, dx, dgamma, dbeta);
+  csa_ref_layernorm_backward(&s, t.in, t.param[0], y, t.dout, dx, dweight, dbias);
   assert_close("dx", t.din, dx, n, 1e-5);
-  assert_close("dgamma", t.dparam[0], dgamma, c->cols, 5e-6);
-  assert_close("dbeta", t.dparam[1], dbeta, c->cols, 5e-6);
-  free(y), free(dx), free(dgamma), free(dbeta);
+  assert_close("dweight", t.dparam[0], dweight, c->cols, 5e-6);
+  assert_close("dbias", t.dparam[1], dbias, c->cols, 5e-6);
+  free(y), free(dx), free(dweight), free(dbias);
   test_layer_fini(&t);
 }
 

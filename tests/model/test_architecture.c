@@ -1,8 +1,6 @@
 /* Sizes as files have them: read, written again, and refused. */
 #include "model/architecture.h"
 
-#include <string.h>
-
 #include "testing.h"
 
 static csa_status read_sizes(csa_architecture *a, const char *model, const char *text) {

@@ -80,7 +80,7 @@ static void check(uint64_t resident_limit) {
   assert_epoch(g, feed, order);
   for (int factor = 3; factor < 20; factor += 4) { /* 3, 7, 11, 19 have no divisor in common with 20; 15 repeats some */
     for (int i = 0; i < COUNT; i++) order[i] = (i * factor + factor) % COUNT;
-    assert_ok(csa_feed_order(feed, order));
+    assert_ok(csa_feed_order(feed, order, COUNT));
     assert_epoch(g, feed, order);
   }
   csa_feed_destroy(feed);
@@ -102,11 +102,12 @@ static void test_not_resident(void **state) {
 /* Augmented batches are what csa_augment_of says, the same whether images are resident or sent, and anew each step. */
 static void check_augmented(const csa_augment *augment, uint64_t resident_limit) {
   static contents got;
+  int32_t order[COUNT];
   csa_graph *g = build();
   csa_feed *feed;
   assert_ok(csa_feed_create(&feed, g, &dataset, &split, augment, resident_limit));
   for (uint32_t step = 3; step < 6; step++) {
-    csa_step_state state = {.seed = {5, 6}, .step = step};
+    csa_step_state state = {.seed = {5, 6}, .step = step, .training = 1};
     assert_ok(csa_feed_batch(feed, 7, BATCH - 1, &state));
     fetch(g, &got);
     for (int n = 0; n < BATCH; n++) {
@@ -125,6 +126,8 @@ static void check_augmented(const csa_augment *augment, uint64_t resident_limit)
       }
     }
   }
+  for (int i = 0; i < COUNT; i++) order[i] = i;
+  assert_batch(g, feed, order, 7, BATCH - 1); /* outside of training, images are as they are */
   csa_feed_destroy(feed);
   csa_graph_destroy(g);
 }
@@ -138,7 +141,7 @@ static void test_augmented(void **state) {
   }
 }
 
-/* The order is copied: the caller's may go. */
+/* A part of the images, as long as the order says so; it is copied: the caller's may go. */
 static void test_order_is_copied(void **state) {
   (void)state;
   for (uint64_t limit = 0; limit < 2; limit++) {
@@ -147,7 +150,10 @@ static void test_order_is_copied(void **state) {
     csa_feed *feed;
     assert_ok(csa_feed_create(&feed, g, &dataset, &split, NULL, limit));
     for (int i = 0; i < COUNT; i++) kept[i] = order[i] = COUNT - 1 - i;
-    assert_ok(csa_feed_order(feed, order));
+    assert_ok(csa_feed_order(feed, order + 5, COUNT - 5));
+    assert_batch(g, feed, kept + 5, COUNT - 5 - BATCH, BATCH);
+    assert_int_equal(csa_feed_label(feed, 2), labels[kept[7]]);
+    assert_ok(csa_feed_order(feed, order, COUNT));
     memset(order, 0, sizeof order);
     assert_batch(g, feed, kept, 3, BATCH);
     csa_feed_destroy(feed);

@@ -13,7 +13,7 @@ disguised() {
 }
 
 for group in 64 256; do
-  export CLSATTN_DISGUISE="local=32768 group=$group alloc=67108864 gpu"
+  export CLSATTN_DISGUISE="local=32768 group=$group alloc=67108864 memory=1000000000 gpu"
   disguised 0 '"type": "gpu"' "$CLSATTN" devices --json
   for limit in '"local_bytes": 32768' '"max_alloc_bytes": 67108864' '"fp16": false' '"subgroups": false'; do
     grep -q "$limit" "$WORK/stdout" || fail "devices: $limit is not in $(cat "$WORK/stdout")"
@@ -41,7 +41,7 @@ batch=$(sed -n 's/.*takes up to: --batch //p' "$WORK/stderr")
 disguised 0 "high water" "$CLSATTN" train --model cnn --data "$WORK/data" --batch "$batch" --dry-run
 disguised 5 "takes up to: --batch $batch" "$CLSATTN" train --model cnn --data "$WORK/data" --batch $((batch + 1)) --dry-run
 
-export CLSATTN_DISGUISE="local=32768 group=64 alloc=67108864 gpu"
+export CLSATTN_DISGUISE="local=32768 group=64 alloc=67108864 memory=1000000000 gpu"
 disguised 0 "Accuracy on test set" "$CLSATTN" train --model vit --data "$WORK/data" --batch 16 --epochs 1 --out "$WORK/run"
 grep -q '"kernels": "portable"' "$WORK/run/config.json" || fail "config.json: $(cat "$WORK/run/config.json")"
 finish

@@ -299,8 +299,8 @@ static csa_status write_all(const char *folder) {
   char path[PATH];
   csa_status status;
   if (strlen(folder) + 100 > sizeof path) return csa_fail(CSA_USAGE, "%s: the path is too long", folder);
-  CSA_GO(add_devices(&all));
   CSA_GO(csa_folder_make(folder, 0755));
+  CSA_GO(add_devices(&all));
   snprintf(path, sizeof path, "%s/manifest.jsonl", folder);
   CSA_GO(csa_file_begin(&writer, path));
   for (size_t i = 0; i < all.count; i++)

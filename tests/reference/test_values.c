@@ -25,9 +25,9 @@ static void test_gemm(void **state) {
 
 static void test_layernorm(void **state) {
   (void)state;
-  const double x[2] = {1, 3}, gamma[2] = {2, 2}, beta[2] = {1, 1}, z = 1 / sqrt(1 + 1e-5);
+  const double x[2] = {1, 3}, weight[2] = {2, 2}, bias[2] = {1, 1}, z = 1 / sqrt(1 + 1e-5);
   double y[2];
-  csa_ref_layernorm_forward(&(csa_ref_layernorm){1, 2, true}, x, gamma, beta, y);
+  csa_ref_layernorm_forward(&(csa_ref_layernorm){1, 2, true}, x, weight, bias, y);
   assert_true(y[0] == 0);
   assert_true(fabs(y[1] - (1 + 2 * z)) < 1e-15);
 }
@@ -115,11 +115,46 @@ static void test_optimizer(void **state) {
   }
 }
 
+/* A 2 x 2 image of one channel under a kernel that picks the pixel to the right. */
+static void test_conv2d(void **state) {
+  (void)state;
+  const csa_ref_conv2d s = {1, 2, 2, 1, 1, 3, false};
+  const double x[] = {1, 2, 3, 4}, b[] = {10};
+  double w[9] = {0}, y[4];
+  w[1 * 3 + 2] = 1;
+  csa_ref_conv2d_forward(&s, x, w, b, y);
+  const double want[] = {12, 10, 14, 10};
+  assert_memory_equal(y, want, sizeof want);
+}
+
+static void test_pool(void **state) {
+  (void)state;
+  const csa_ref_pool s = {1, 3, 5, 1}; /* the last row and column are left out */
+  const double x[] = {1, 1, 0, 7, 9, 1, 1, 7, 0, 9, 9, 9, 9, 9, 9}, dy[] = {5, 6};
+  double y[2], dx[15];
+  csa_ref_pool_forward(&s, x, y);
+  assert_true(y[0] == 1 && y[1] == 7);
+  csa_ref_pool_backward(&s, x, dy, dx);
+  for (int i = 0; i < 15; i++) assert_true(dx[i] == (i == 0 ? 5 : i == 3 ? 6 : 0)); /* the first of equals */
+}
+
+static void test_average(void **state) {
+  (void)state;
+  const csa_ref_pool s = {2, 1, 2, 2};
+  const double x[] = {1, 10, 3, 30, 5, 50, 7, 70}, want[] = {2, 20, 6, 60};
+  double y[4], dx[8];
+  csa_ref_average_forward(&s, x, y);
+  assert_memory_equal(y, want, sizeof want);
+  csa_ref_average_backward(&s, want, dx);
+  for (int i = 0; i < 8; i++) assert_true(dx[i] == want[i / 4 * 2 + i % 2] / 2);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_gemm),      cmocka_unit_test(test_layernorm), cmocka_unit_test(test_batchnorm),
       cmocka_unit_test(test_attention), cmocka_unit_test(test_patches),   cmocka_unit_test(test_select),
-      cmocka_unit_test(test_loss),      cmocka_unit_test(test_optimizer),
+      cmocka_unit_test(test_loss),      cmocka_unit_test(test_optimizer), cmocka_unit_test(test_conv2d),
+      cmocka_unit_test(test_pool),      cmocka_unit_test(test_average),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

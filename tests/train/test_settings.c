@@ -142,10 +142,10 @@ static void test_presets(void **state) {
     assert_ok(csa_config_apply(&got, name, &has_model));
     assert_true(has_model && strncmp(name, got.architecture.model, 3) == 0);
   }
-  assert_int_equal(count, 2);
+  assert_true(count >= 2);
   static csa_config got;
   bool has_model;
-  assert_fails(CSA_INPUT, "cnn-strong, vit-strong", csa_config_apply(&got, "cnn-stron", &has_model));
+  assert_fails(CSA_INPUT, "the presets: cnn-strong, ", csa_config_apply(&got, "cnn-stron", &has_model));
 }
 
 int main(void) {

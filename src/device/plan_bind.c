@@ -1,4 +1,7 @@
-/* The device's memory for a placed plan. */
+/* A placed plan at work: its memory, its kernels, its launches. */
+#include <stdlib.h>
+
+#include "device/compile.h"
 #include "device/plan.h"
 
 static double mebibytes(uint64_t bytes) { return (double)bytes / 1048576.0; }
@@ -32,4 +35,32 @@ static csa_status allocate(csa_plan *plan, csa_role role) {
 csa_status csa_plan_allocate(csa_plan *plan) {
   for (int role = 0; role < CSA_ROLES; role++) CSA_TRY(allocate(plan, (csa_role)role));
   return CSA_OK;
+}
+
+csa_status csa_plan_compile(const csa_plan *plan) {
+  csa_program_name *names = NULL;
+  size_t count = 0;
+  CSA_TRY(csa_new(&names, plan->node_count + 1, sizeof *names));
+  for (size_t i = 0; i < plan->node_count; i++)
+    if (plan->nodes[i].call == NULL)
+      names[count++] = (csa_program_name){plan->nodes[i].kernel.file, plan->nodes[i].kernel.options};
+  (void)csa_compile_ahead(plan->device, names, count, 2); /* one is compiled here as fast */
+  free(names);
+  return CSA_OK;
+}
+
+csa_status csa_plan_bind(csa_plan *plan) {
+  CSA_TRY(csa_plan_allocate(plan));
+  CSA_TRY(csa_plan_compile(plan)); /* takes long: after what may fail at once */
+  for (size_t i = 0; i < plan->tensor_count; i++) {
+    csa_tensor *tensor = plan->tensors[i];
+    if (plan->arenas[tensor->role].count > 0) tensor->memory = plan->arenas[tensor->role].memory[tensor->buffer];
+  }
+  for (size_t i = 0; i < plan->node_count; i++) CSA_TRY(csa_plan_node_bind(plan->device, &plan->nodes[i]));
+  return csa_device_finish(plan->device);
+}
+
+csa_status csa_plan_run(csa_plan *plan, size_t first, size_t end) {
+  for (size_t i = first; i < end; i++) CSA_TRY(csa_plan_node_enqueue(plan->device, &plan->nodes[i], NULL));
+  return csa_cl_check(clFlush(plan->device->queue), "plan", "clFlush");
 }
