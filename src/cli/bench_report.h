@@ -8,8 +8,8 @@
 #include "core/machine.h"
 #include "device/chip.h"
 #include "measure/roofline.h"
+#include "measure/target.h"
 #include "report/table.h"
-#include "train/target.h"
 
 #define CSA_BENCH_MODELS 2
 #define CSA_BENCH_PRODUCTS 48
