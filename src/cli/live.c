@@ -25,7 +25,7 @@ static struct {
   double loss;               /* the latest there is; 0 before the first */
   double accuracy;           /* of the last evaluation in this process, or before; below 0: none */
   double test_since, tested; /* when an evaluation began, or 0; how long the last took, or 0 */
-} live;
+} live = {.name = ""};
 
 static void look_at_terminal(void) {
   const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
@@ -134,6 +134,16 @@ void csa_live_test(void *user) {
   (void)user;
   live.test_since = csa_seconds();
   csa_live_say("testing");
+}
+
+void csa_live_selftest(const char *device, const char *what, size_t done, size_t count) {
+  char parts[PARTS][64];
+  if (!live.known) look_at_terminal();
+  if (what == NULL) csa_live_clear();
+  if (!live.able || what == NULL) return;
+  snprintf(parts[0], 64, "testing %.16s, %zu of %zu", device, done, count);
+  snprintf(parts[1], 64, "%.63s", what);
+  draw((double)done / (double)count, parts, 2);
 }
 
 void csa_live_say(const char *what) {

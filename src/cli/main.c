@@ -14,6 +14,7 @@
 #include "device/apart.h"
 #include "device/compile.h"
 #include "measure/tuner_race.h"
+#include "selftest/selftest.h"
 #include "train/ranks.h"
 
 static const struct {
@@ -55,6 +56,10 @@ static void print_log(const char *line) {
   fprintf(stderr, "clsattn: %s\n", line);
 }
 
+static void show_selftest(const char *device, const char *what, size_t done, size_t count) {
+  if (csa_ranks_own() == 0) csa_live_selftest(device, what, done, count);
+}
+
 static csa_status no_command(void) {
   char names[512] = "";
   size_t used = 0;
@@ -91,6 +96,7 @@ static csa_status true_reason(csa_status status) {
 int main(int argc, char **argv) {
   csa_json_watch();
   csa_log_to(print_log);
+  csa_selftest_watch(show_selftest);
   csa_apart_with("/proc/self/exe");
   csa_threads_prepare();
   const csa_status status = true_reason(dispatch(argc, argv));

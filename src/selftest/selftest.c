@@ -1,5 +1,6 @@
 #include "selftest/selftest.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,19 +16,53 @@
 
 enum { QUICK_IMAGES = 2, IMAGES = 3 }; /* of a layer's case; of three, weight gradients of convolutions take turns */
 
-/* What is being tested, and the cases that ran. */
+#define CASE_TEXT 160
+
+/* What is being tested, and the cases. They are gone through twice: the first time they are only counted. */
 typedef struct {
   csa_ledger ledger;
   csa_device *device;
   csa_choices choices;
   int images;
-  char (*done)[CSA_TRIAL_TEXT + 16]; /* layers, as text */
-  size_t done_count, done_capacity;
+  char (*cases)[CASE_TEXT]; /* each once, so far */
+  size_t case_count, case_capacity;
+  size_t all; /* 0: they are being counted */
 } self_test;
 
+static csa_selftest_observer observer;
+
+void csa_selftest_watch(csa_selftest_observer o) { observer = o; }
+
+static void tell(const self_test *t, const char *what) {
+  if (observer != NULL && t->all > 0) observer(t->device->info.name, what, t->case_count, t->all);
+}
+
 static void self_test_fini(self_test *t) {
+  tell(t, NULL);
   csa_ledger_fini(&t->ledger);
-  free(t->done);
+  free(t->cases);
+}
+
+static void end_counting(self_test *t) {
+  t->all = t->case_count;
+  t->case_count = 0;
+}
+
+/* Whether the case that the text names has its turn: each has one, and none while they are counted. */
+static csa_status has_turn(self_test *t, bool *has, const char *format, ...) {
+  char text[CASE_TEXT];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  *has = false;
+  for (size_t i = 0; i < t->case_count; i++)
+    if (strcmp(t->cases[i], text) == 0) return CSA_OK;
+  CSA_TRY(csa_grow(&t->cases, t->case_count, &t->case_capacity, sizeof *t->cases));
+  tell(t, text);
+  memcpy(t->cases[t->case_count++], text, sizeof text);
+  *has = t->all > 0;
+  return CSA_OK;
 }
 
 static csa_trial_case case_of(const csa_layer *l, int images) {
@@ -44,24 +79,51 @@ static csa_trial_case case_of(const csa_layer *l, int images) {
   return c;
 }
 
-/* Runs the case, unless it has run before. */
 static csa_status run_layer(self_test *t, const csa_trial_case *c) {
-  char text[CSA_TRIAL_TEXT], name[CSA_TRIAL_TEXT + 16];
-  snprintf(name, sizeof name, "%s %s", c->ops->name, csa_trial_text(c, text));
-  for (size_t i = 0; i < t->done_count; i++)
-    if (strcmp(t->done[i], name) == 0) return CSA_OK;
-  CSA_TRY(csa_grow(&t->done, t->done_count, &t->done_capacity, sizeof *t->done));
-  memcpy(t->done[t->done_count++], name, sizeof name);
-  return csa_selftest_layer(&t->ledger, t->device, t->choices, c);
+  char text[CSA_TRIAL_TEXT];
+  bool has;
+  CSA_TRY(has_turn(t, &has, "%s %s", c->ops->name, csa_trial_text(c, text)));
+  return has ? csa_selftest_layer(&t->ledger, t->device, t->choices, c) : CSA_OK;
+}
+
+/* A product that a layer was made of has been compared with it. */
+static csa_status run_product(self_test *t, const csa_gemm_call *call) {
+  char text[CSA_GEMM_TEXT];
+  bool has;
+  CSA_TRY(has_turn(t, &has, "product %s", csa_gemm_call_text(call, text)));
+  if (!has || csa_ledger_has_product(&t->ledger, text)) return CSA_OK;
+  return csa_selftest_product(&t->ledger, t->device, t->choices, call);
+}
+
+static csa_status run_sum(self_test *t) {
+  bool has;
+  CSA_TRY(has_turn(t, &has, "sum of rows"));
+  return has ? csa_selftest_sum(&t->ledger, t->device, t->choices) : CSA_OK;
+}
+
+static csa_status run_gather(self_test *t, csa_shape in, const csa_augment *augment) {
+  char text[CSA_AUGMENT_TEXT];
+  const int image = (int)in.dim[1], channels = (int)in.dim[3];
+  bool has;
+  CSA_TRY(has_turn(t, &has, "batches of %d x %d x %d, %s", image, image, channels, csa_augment_text(augment, text)));
+  return has ? csa_selftest_gather(&t->ledger, t->device, t->choices, image, channels, augment) : CSA_OK;
+}
+
+static csa_status run_loss(self_test *t, int classes, float smoothing) {
+  bool has;
+  CSA_TRY(has_turn(t, &has, "loss of %d classes, smoothing %g", classes, (double)smoothing));
+  return has ? csa_selftest_loss(&t->ledger, t->device, t->choices, classes, smoothing) : CSA_OK;
+}
+
+static csa_status run_optimizer(self_test *t, const csa_optimizer_config *like) {
+  bool has;
+  CSA_TRY(has_turn(t, &has, "optimizer %s", csa_optimizer_names[like->kind]));
+  return has ? csa_selftest_optimizer(&t->ledger, t->device, t->choices, like) : CSA_OK;
 }
 
 static csa_status run_products(self_test *t, const csa_plan *plan) {
-  for (size_t i = 0; i < plan->node_count; i++) {
-    const csa_gemm_call *call = plan->nodes[i].product;
-    char text[CSA_GEMM_TEXT];
-    if (call == NULL || csa_ledger_has_product(&t->ledger, csa_gemm_call_text(call, text))) continue;
-    CSA_TRY(csa_selftest_product(&t->ledger, t->device, t->choices, call));
-  }
+  for (size_t i = 0; i < plan->node_count; i++)
+    if (plan->nodes[i].product != NULL) CSA_TRY(run_product(t, plan->nodes[i].product));
   return CSA_OK;
 }
 
@@ -86,14 +148,16 @@ static csa_status run_join(self_test *t, const csa_plan *plan) {
 
 /* All of one recorded graph, products first: layers are made of them. */
 static csa_status run_graph(self_test *t, const csa_graph *graph, const csa_augment *augment) {
-  const csa_shape in = graph->input->shape;
-  CSA_TRY(csa_ledger_use(&t->ledger, graph->plan));
+  if (t->all > 0) { /* this time it is run */
+    tell(t, "compiling");
+    CSA_TRY(csa_plan_compile(graph->plan));
+    CSA_TRY(csa_ledger_use(&t->ledger, graph->plan));
+  }
   CSA_TRY(run_products(t, graph->plan));
   CSA_TRY(run_layers(t, graph));
   CSA_TRY(run_join(t, graph->plan));
-  CSA_TRY(csa_selftest_gather(&t->ledger, t->device, t->choices, (int)in.dim[1], (int)in.dim[3], augment));
-  return csa_selftest_loss(&t->ledger, t->device, t->choices, (int)csa_cols(graph->out->shape),
-                           graph->config.smoothing);
+  CSA_TRY(run_gather(t, graph->input->shape, augment));
+  return run_loss(t, (int)csa_cols(graph->out->shape), graph->config.smoothing);
 }
 
 /* What a training does, beside the model. */
@@ -114,9 +178,8 @@ static csa_status run_model(self_test *t, const char *name, bool grid, const pra
   CSA_GO(csa_graph_create(&graph, t->device, config));
   CSA_GO(csa_architecture_build(&a, graph));
   CSA_GO(csa_optimizer_record(&recorded, graph, p->optimizer));
-  CSA_GO(csa_plan_compile(graph->plan));
   CSA_GO(run_graph(t, graph, &p->augment));
-  status = csa_selftest_optimizer(&t->ledger, t->device, t->choices, &p->optimizer);
+  status = run_optimizer(t, &p->optimizer);
 done:
   csa_graph_destroy(graph);
   return status;
@@ -173,25 +236,31 @@ static csa_status run_odd_products(self_test *t) {
     c->batch_a = several ? (int64_t)c->m * c->k : 0;
     c->batch_b = several ? (int64_t)c->k * c->n : 0;
     c->batch_c = several ? (int64_t)c->m * c->n : 0;
-    CSA_TRY(csa_selftest_product(&t->ledger, t->device, t->choices, c));
+    CSA_TRY(run_product(t, c));
   }
-  return csa_selftest_sum(&t->ledger, t->device, t->choices);
+  return run_sum(t);
 }
 
-csa_status csa_selftest(csa_verification *v, char *sentence, csa_device *device, csa_choices choices, int batch) {
+static csa_status run_all(self_test *t, int batch) {
   static const practice plain = {.optimizer = {.kind = CSA_ADAM, .stop = true}};
   static const practice sgd = {.optimizer = {.kind = CSA_SGD, .stop = true}};
   static const practice all = {
       .optimizer = {.kind = CSA_ADAMW, .decay = CSA_DECAY_WEIGHTS, .clip_norm = 1.0f, .ema = 0.5f},
       .augment = {.flip = true, .crop = 4, .cutout = 8},
       .smoothing = 0.125f};
+  CSA_TRY(run_odd_products(t));
+  CSA_TRY(run_model(t, "vit", false, &plain, batch));
+  CSA_TRY(run_model(t, "vit", true, &all, batch));
+  CSA_TRY(run_model(t, "cnn", false, &sgd, batch));
+  return run_odd_layers(t);
+}
+
+csa_status csa_selftest(csa_verification *v, char *sentence, csa_device *device, csa_choices choices, int batch) {
   self_test t = {.device = device, .choices = choices, .images = IMAGES};
   csa_status status;
-  CSA_GO(run_odd_products(&t));
-  CSA_GO(run_model(&t, "vit", false, &plain, batch));
-  CSA_GO(run_model(&t, "vit", true, &all, batch));
-  CSA_GO(run_model(&t, "cnn", false, &sgd, batch));
-  CSA_GO(run_odd_layers(&t));
+  CSA_GO(run_all(&t, batch));
+  end_counting(&t);
+  CSA_GO(run_all(&t, batch));
   status = csa_ledger_close(&t.ledger, v, sentence);
 done:
   self_test_fini(&t);
@@ -229,13 +298,19 @@ done:
   return status;
 }
 
+static csa_status run_practice(self_test *t, const csa_graph *graph, const csa_optimizer_config *optimizer,
+                               const csa_augment *augment) {
+  CSA_TRY(run_graph(t, graph, augment));
+  return run_optimizer(t, optimizer);
+}
+
 static csa_status quick(const csa_graph *graph, const csa_optimizer_config *optimizer, const csa_augment *augment,
                         csa_verification *v, char *sentence) {
   self_test t = {.device = graph->device, .choices = graph->plan->choices, .images = QUICK_IMAGES};
   csa_status status;
-  CSA_GO(csa_plan_compile(graph->plan));
-  CSA_GO(run_graph(&t, graph, augment));
-  CSA_GO(csa_selftest_optimizer(&t.ledger, t.device, t.choices, optimizer));
+  CSA_GO(run_practice(&t, graph, optimizer, augment));
+  end_counting(&t);
+  CSA_GO(run_practice(&t, graph, optimizer, augment));
   status = csa_ledger_close(&t.ledger, v, sentence);
 done:
   self_test_fini(&t);
@@ -264,6 +339,7 @@ csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config 
   snprintf(what, sizeof what, "%s, %s", csa_optimizer_names[optimizer->kind], csa_augment_text(augment, augmented));
   csa_cache_key(key, info, text, what);
   if (csa_cache_load(key, &kept, &size)) goto done;
+  csa_log("compiling and testing kernels for %s: this first run takes longer", info->name);
   CSA_GO(quick(graph, optimizer, augment, &v, sentence));
   if (sentence[0] != '\0') {
     status = failed(info, sentence);

@@ -20,4 +20,9 @@ csa_status csa_selftest(csa_verification *verification, char *sentence, csa_devi
  * each time. A number that is wrong is CSA_FAILED and names the kernel; that it ran is logged. */
 csa_status csa_selftest_once(const csa_graph *graph, const csa_optimizer_config *optimizer, const csa_augment *augment);
 
+/* Sets who hears how far a self-test has come, by default nobody: before each case, what it is, after `done` of
+ * `count`; `what` is NULL at the end. */
+typedef void (*csa_selftest_observer)(const char *device, const char *what, size_t done, size_t count);
+void csa_selftest_watch(csa_selftest_observer observer);
+
 #endif
