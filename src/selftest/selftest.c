@@ -189,11 +189,19 @@ done:
 static csa_status run_odd_layers(self_test *t) {
   const csa_trial_case cases[] = {
       {.ops = &csa_layer_linear, .config = {.out = 7, .relu = true}, .in = csa_shape2(3, 5)},
-      {.ops = &csa_layer_linear, .config = {.out = 33}, .in = csa_shape2(7, 65), .residual = csa_shape2(7, 33)},
+      {.ops = &csa_layer_linear,
+       .config = {.out = 33},
+       .in = csa_shape2(7, 65),
+       .residual = csa_shape2(7, 33),
+       .accumulate = true},
       {.ops = &csa_layer_layernorm, .config = {.relu = true}, .in = csa_shape2(5, 33), .joins = true},
-      {.ops = &csa_layer_batchnorm, .config = {.relu = true}, .in = csa_shape4(3, 5, 7, 33), .active = 2},
+      {.ops = &csa_layer_batchnorm,
+       .config = {.relu = true},
+       .in = csa_shape4(3, 5, 7, 33),
+       .active = 2,
+       .accumulate = true},
       {.ops = &csa_layer_batchnorm, .in = csa_shape4(3, 5, 7, 32), .residual = csa_shape4(3, 5, 7, 32)},
-      {.ops = &csa_layer_batchnorm, .in = csa_shape4(2, 5, 7, 16), .evaluates = true},
+      {.ops = &csa_layer_batchnorm, .in = csa_shape4(2, 5, 7, 16), .accumulate = true, .evaluates = true},
       {.ops = &csa_layer_dropout, .config = {.rate = 0.3f}, .in = csa_shape3(3, 5, 7)},
       {.ops = &csa_layer_dropout, .config = {.rate = 0.3f}, .in = csa_shape2(3, 5), .residual = csa_shape2(3, 5)},
       {.ops = &csa_layer_pool, .in = csa_shape4(3, 5, 7, 3)},
@@ -201,15 +209,17 @@ static csa_status run_odd_layers(self_test *t) {
       {.ops = &csa_layer_tokens, .in = csa_shape3(3, 4, 5)},
       {.ops = &csa_layer_select, .in = csa_shape3(3, 4, 5), .joins = true},
       {.ops = &csa_layer_patches, .config = {.patch = 3, .grid = true}, .in = csa_shape4(3, 6, 6, 2)},
-      {.ops = &csa_layer_attention, .config = {.heads = 3}, .in = csa_shape3(3, 17, 12)},
+      {.ops = &csa_layer_attention, .config = {.heads = 3}, .in = csa_shape3(3, 17, 12), .accumulate = true},
       {.ops = &csa_layer_conv2d, .config = {.out = 10, .kernel = 3}, .in = csa_shape4(3, 5, 7, 2)},
-      {.ops = &csa_layer_conv2d, .config = {.out = 20, .kernel = 3, .relu = true}, .in = csa_shape4(3, 5, 7, 17)},
+      {.ops = &csa_layer_conv2d,
+       .config = {.out = 20, .kernel = 3, .relu = true},
+       .in = csa_shape4(3, 5, 7, 17),
+       .accumulate = true},
       {.ops = &csa_layer_nonlocal, .config = {.reduction = 4}, .in = csa_shape4(2, 5, 7, 24)},
   };
   for (size_t i = 0; i < LENGTH(cases); i++) {
     csa_trial_case c = cases[i];
     c.input_gradient = true;
-    c.accumulate = i % 2 == 1; /* as when a batch is put together from several */
     CSA_TRY(run_layer(t, &c));
   }
   return CSA_OK;

@@ -22,7 +22,9 @@ seen() { sed -E "s/$escape\[K$//; s/^$escape\[K//; s/$escape\[[0-9]+m//g" "$1" |
 
 export TERM=xterm LC_ALL=C.UTF-8
 unset NO_COLOR
-terminal 120 wide "${train[*]}" --out "$WORK/wide" || fail "on a terminal: exit $?"
+XDG_CACHE_HOME=$WORK/cache terminal 120 wide "${train[*]}" --out "$WORK/wide" || fail "on a terminal: exit $?"
+grep -q "$escape\[32m.* testing [a-z0-9]*, [1-9][0-9]* of [1-9][0-9]*, layernorm " "$WORK/wide.txt" ||
+  fail "the self-test is not shown: $(cat -v "$WORK/wide.txt")"
 grep -q "$escape\[32m.*epoch 1/2, loss [0-9.]*, [0-9:]* left, .* images/s, .* MiB$escape\[K" "$WORK/wide.txt" ||
   fail "no live line: $(cat -v "$WORK/wide.txt")"
 grep -q "testing on " "$WORK/wide.txt" || fail "evaluation is not shown"
