@@ -4,19 +4,24 @@
 #include "layers/harness.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define BATCHNORM .ops = &csa_layer_batchnorm
 
 /* Odd sizes, all that follows, one row, several strips of columns, images that do not count in the last chunks. */
 static void check(const test_variant *variant, size_t step) {
   const csa_trial_case cases[] = {
-      {BATCHNORM, .in = csa_shape2(1, 3)},
-      {BATCHNORM, .in = csa_shape4(3, 5, 7, 3), .config = {.relu = true}, .active = 2},
-      {BATCHNORM, .in = csa_shape4(5, 2, 3, 32), .residual = csa_shape4(5, 2, 3, 32), .accumulate = true},
-      {BATCHNORM, .in = csa_shape4(4, 8, 9, 16), .config = {.relu = true}, .evaluates = true},
-      {BATCHNORM, .in = csa_shape3(7, 30, 128), .config = {.relu = true}, .residual = csa_shape3(7, 30, 128),
+      {.ops = &csa_layer_batchnorm, .in = csa_shape2(1, 3)},
+      {.ops = &csa_layer_batchnorm, .in = csa_shape4(3, 5, 7, 3), .config = {.relu = true}, .active = 2},
+      {.ops = &csa_layer_batchnorm,
+       .in = csa_shape4(5, 2, 3, 32),
+       .residual = csa_shape4(5, 2, 3, 32),
+       .accumulate = true},
+      {.ops = &csa_layer_batchnorm, .in = csa_shape4(4, 8, 9, 16), .config = {.relu = true}, .evaluates = true},
+      {.ops = &csa_layer_batchnorm,
+       .in = csa_shape3(7, 30, 128),
+       .config = {.relu = true},
+       .residual = csa_shape3(7, 30, 128),
        .active = 1},
-      {BATCHNORM, .in = csa_shape3(2, 7, 70), .accumulate = true, .evaluates = true, .active = 1},
-      {BATCHNORM, .in = csa_shape4(9, 16, 16, 64), .config = {.relu = true}, .active = 4},
+      {.ops = &csa_layer_batchnorm, .in = csa_shape3(2, 7, 70), .accumulate = true, .evaluates = true, .active = 1},
+      {.ops = &csa_layer_batchnorm, .in = csa_shape4(9, 16, 16, 64), .config = {.relu = true}, .active = 4},
   };
   for (size_t i = 0; i < LENGTH(cases); i += step)
     if (test_takes(variant, i) && !test_skips(variant, csa_elements(cases[i].in))) test_layer_case(variant, cases[i]);

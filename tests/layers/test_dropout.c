@@ -3,16 +3,22 @@
 #include "layers/harness.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define DROPOUT .ops = &csa_layer_dropout
 
 static void check_all(const test_variant *variant) {
   const csa_trial_case cases[] = {
-      {DROPOUT, .config = {.rate = 0.5f}, .in = csa_shape2(1, 1)},
-      {DROPOUT, .config = {.rate = 0.1f}, .in = csa_shape3(3, 5, 7)},
-      {DROPOUT, .config = {.rate = 0.9f}, .in = csa_shape4(2, 3, 5, 11), .residual = csa_shape4(2, 3, 5, 11)},
-      {DROPOUT, .config = {.rate = 0.0f}, .in = csa_shape2(5, 3)},
-      {DROPOUT, .config = {.rate = 0.4f}, .in = csa_shape2(5, 999)},
-      {DROPOUT, .config = {.rate = 0.5f}, .in = csa_shape2(5, 3), .residual = csa_shape2(5, 3), .evaluates = true},
+      {.ops = &csa_layer_dropout, .config = {.rate = 0.5f}, .in = csa_shape2(1, 1)},
+      {.ops = &csa_layer_dropout, .config = {.rate = 0.1f}, .in = csa_shape3(3, 5, 7)},
+      {.ops = &csa_layer_dropout,
+       .config = {.rate = 0.9f},
+       .in = csa_shape4(2, 3, 5, 11),
+       .residual = csa_shape4(2, 3, 5, 11)},
+      {.ops = &csa_layer_dropout, .config = {.rate = 0.0f}, .in = csa_shape2(5, 3)},
+      {.ops = &csa_layer_dropout, .config = {.rate = 0.4f}, .in = csa_shape2(5, 999)},
+      {.ops = &csa_layer_dropout,
+       .config = {.rate = 0.5f},
+       .in = csa_shape2(5, 3),
+       .residual = csa_shape2(5, 3),
+       .evaluates = true},
   };
   for (size_t i = 0; i < LENGTH(cases); i++)
     if (!test_skips(variant, csa_elements(cases[i].in))) test_layer_case(variant, cases[i]);

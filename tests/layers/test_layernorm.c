@@ -1,18 +1,24 @@
 #include "layers/harness.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define LAYERNORM .ops = &csa_layer_layernorm
-#define RELU .config = {.relu = true}
 
 static void check(const test_variant *variant, int most) {
   const csa_trial_case cases[] = {
-      {LAYERNORM, .in = csa_shape2(1, 2)},
-      {LAYERNORM, RELU, .in = csa_shape2(3, 5)},
-      {LAYERNORM, RELU, .in = csa_shape2(7, 16), .accumulate = true, .joins = true},
-      {LAYERNORM, .in = csa_shape2(5, 33), .accumulate = true, .joins = true},
-      {LAYERNORM, RELU, .in = csa_shape2(300, 64)},
-      {LAYERNORM, RELU, .in = csa_shape2(65, 256), .accumulate = true, .joins = true},
-      {LAYERNORM, RELU, .in = csa_shape2(2, 1000)},
+      {.ops = &csa_layer_layernorm, .in = csa_shape2(1, 2)},
+      {.ops = &csa_layer_layernorm, .config = {.relu = true}, .in = csa_shape2(3, 5)},
+      {.ops = &csa_layer_layernorm,
+       .config = {.relu = true},
+       .in = csa_shape2(7, 16),
+       .accumulate = true,
+       .joins = true},
+      {.ops = &csa_layer_layernorm, .in = csa_shape2(5, 33), .accumulate = true, .joins = true},
+      {.ops = &csa_layer_layernorm, .config = {.relu = true}, .in = csa_shape2(300, 64)},
+      {.ops = &csa_layer_layernorm,
+       .config = {.relu = true},
+       .in = csa_shape2(65, 256),
+       .accumulate = true,
+       .joins = true},
+      {.ops = &csa_layer_layernorm, .config = {.relu = true}, .in = csa_shape2(2, 1000)},
   };
   for (size_t i = 0; i < LENGTH(cases); i++)
     if (cases[i].in.dim[1] <= most && test_takes(variant, i) && !test_skips(variant, csa_elements(cases[i].in)))

@@ -1,8 +1,8 @@
 #include "layers/harness.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define RUNS(side) .ops = &csa_layer_patches, .config = {.patch = side}
-#define SQUARES(side) .ops = &csa_layer_patches, .config = {.patch = side, .grid = true}
+#define RUNS(side) .ops = &csa_layer_patches, .config = {.patch = (side)}
+#define SQUARES(side) .ops = &csa_layer_patches, .config = {.patch = (side), .grid = true}
 
 static void test_all(void **state) {
   (void)state;

@@ -1,13 +1,12 @@
 #include "layers/harness.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define SELECT .ops = &csa_layer_select
 
 static void test_all(void **state) {
   (void)state;
-  const csa_trial_case cases[] = {{SELECT, .in = csa_shape3(1, 1, 1)},
-                                  {SELECT, .in = csa_shape3(3, 4, 5)},
-                                  {SELECT, .in = csa_shape3(100, 65, 64)}};
+  const csa_trial_case cases[] = {{.ops = &csa_layer_select, .in = csa_shape3(1, 1, 1)},
+                                  {.ops = &csa_layer_select, .in = csa_shape3(3, 4, 5)},
+                                  {.ops = &csa_layer_select, .in = csa_shape3(100, 65, 64)}};
   for (int v = 0; v < 4; v++) /* no products here, so these are all there is */
     for (size_t i = 0; i < LENGTH(cases); i++)
       if (!test_skips(&test_variants[v], csa_elements(cases[i].in))) test_layer_case(&test_variants[v], cases[i]);
