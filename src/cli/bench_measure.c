@@ -79,7 +79,7 @@ static csa_status measure_target(csa_bench_model *m, csa_device *device, const c
   config.seed = s->seed;
   config.log_every = INT32_MAX;
   config.checkpoint_every = 1e9;
-  config.choices = s->choices;
+  config.replicas[0].choices = s->choices;
   CSA_GO(csa_architecture_default(&config.architecture, m->name));
   config.architecture.classes = dataset->classes;
   snprintf(config.data, sizeof config.data, "%.*s", CSA_PATH - 1, s->data);

@@ -8,8 +8,8 @@
 #include "core/machine.h"
 #include "device/chip.h"
 #include "measure/roofline.h"
+#include "measure/target.h"
 #include "report/table.h"
-#include "train/target.h"
 
 #define CSA_BENCH_MODELS 2
 #define CSA_BENCH_PRODUCTS 48
@@ -96,6 +96,7 @@ int64_t csa_bench_epoch_steps(const csa_bench *bench, const csa_bench_model *mod
 const char *csa_product_form(const csa_product *product);
 const char *csa_product_provider(const csa_product *product);
 
+/* A table of them. */
 void csa_bench_print_products(const csa_bench_device *device, csa_form form, FILE *out);
 
 /* ---- sentences, without an end */

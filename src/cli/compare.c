@@ -124,14 +124,13 @@ static const char *difference(const csa_config *now, const csa_config *then, cha
 static csa_status find_earlier(const comparison *c, const char *folder, csa_config *config, bool *found) {
   char path[CSA_PATH + 32];
   csa_config then;
-  csa_config_device device;
   csa_status status;
   const char *what;
   char option[CSA_SETTING_OPTION];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, folder);
   *found = access(path, F_OK) == 0;
   if (!*found) return CSA_OK;
-  CSA_GO(csa_config_load(&then, &device, path));
+  CSA_GO(csa_config_load(&then, path));
   what = difference(config, &then, option);
   if (what != NULL) {
     status = csa_fail(CSA_FAILED,
@@ -141,13 +140,12 @@ static csa_status find_earlier(const comparison *c, const char *folder, csa_conf
     goto done;
   }
   memcpy(config->data_hash, then.data_hash, sizeof config->data_hash);
-  if (csa_config_device_is(&device, &c->device->info)) {
-    config->choices = then.choices;
-    config->tuning = then.tuning;
-    then.tuning = NULL;
+  if (csa_config_device_is(&then.replicas[0].device, &c->device->info)) {
+    config->replicas[0] = then.replicas[0];
+    then.replicas[0].tuning = NULL;
   }
 done:
-  csa_tuning_destroy(then.tuning);
+  csa_config_fini(&then);
   return status;
 }
 

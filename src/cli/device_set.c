@@ -59,13 +59,12 @@ static int find(const csa_device_list *list, bool *taken, const csa_config_devic
   return -1;
 }
 
-static csa_status add_before(csa_device_set *set, const csa_device_list *list, const csa_config_device *first,
-                             const csa_config *config) {
+static csa_status add_before(csa_device_set *set, const csa_device_list *list, const csa_config *config) {
   bool *taken = NULL;
   csa_status status;
   CSA_GO(csa_new(&taken, (size_t)list->count + 1, sizeof *taken));
-  for (int i = 0; i <= config->further_count; i++) {
-    const int index = find(list, taken, i == 0 ? first : &config->further[i - 1].device);
+  for (int i = 0; i < config->replica_count; i++) {
+    const int index = find(list, taken, &config->replicas[i].device);
     if (index >= 0) CSA_GO(add(set, list, index));
   }
   if (set->count == 0) status = add_all(set, list, NULL);
@@ -74,11 +73,11 @@ done:
   return status;
 }
 
-csa_status csa_device_set_reopen(csa_device_set *set, const csa_config_device *first, const csa_config *config) {
+csa_status csa_device_set_reopen(csa_device_set *set, const csa_config *config) {
   csa_device_list list;
   *set = (csa_device_set){0};
   CSA_TRY(csa_device_list_init(&list));
-  const csa_status status = add_before(set, &list, first, config);
+  const csa_status status = add_before(set, &list, config);
   csa_device_list_fini(&list);
   return status;
 }
@@ -88,24 +87,19 @@ void csa_device_set_close(csa_device_set *set) {
   set->count = 0;
 }
 
-void csa_device_set_adopt(const csa_device_set *set, const csa_config_device *first, csa_config *config) {
-  const int count = 1 + config->further_count;
+void csa_device_set_adopt(const csa_device_set *set, csa_config *config) {
+  const int count = config->replica_count;
   bool same = set->count == count;
   for (int i = 0; i < set->count; i++) {
-    const bool known = i <= config->further_count;
-    const csa_config_device *before = i == 0 || !known ? first : &config->further[i - 1].device;
+    const bool known = i < count;
+    const csa_config_device *before = &config->replicas[known ? i : 0].device;
     const csa_device_info *now = &set->devices[i]->info;
     if (known && csa_config_device_is(before, now)) continue;
     same = false;
     csa_log("the run was on %s (driver %s); kernels are chosen anew for %s (driver %s), so the last digits differ",
             before->device, before->driver, now->device, now->driver);
-    const csa_choices anew = {.precision = config->choices.precision};
-    if (i == 0)
-      config->choices = anew;
-    else if (known)
-      config->further[i - 1].choices = anew;
-    else
-      config->further[config->further_count++] = (csa_config_replica){.choices = anew};
+    if (!known) config->replicas[config->replica_count++] = (csa_config_replica){0};
+    config->replicas[i].choices = (csa_choices){.precision = config->replicas[0].choices.precision};
   }
   if (same) return;
   if (set->count > 1 || count > 1)

@@ -13,12 +13,12 @@ typedef struct {
  * CSA_USAGE. Also after a failure csa_device_set_close releases what there is. */
 csa_status csa_device_set_open(csa_device_set *set, const char *names);
 
-/* Those that a run was on, `first` and config->further, as far as they are there; else the default. */
-csa_status csa_device_set_reopen(csa_device_set *set, const csa_config_device *first, const csa_config *config);
+/* Those that a run was on, as far as they are there; else the default. */
+csa_status csa_device_set_reopen(csa_device_set *set, const csa_config *config);
 void csa_device_set_close(csa_device_set *set);
 
 /* Makes the choices of an earlier run fit: devices that are others than before choose kernels anew, other devices
  * altogether share anew; the log says so. */
-void csa_device_set_adopt(const csa_device_set *set, const csa_config_device *first, csa_config *config);
+void csa_device_set_adopt(const csa_device_set *set, csa_config *config);
 
 #endif

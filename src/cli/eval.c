@@ -66,7 +66,7 @@ static csa_status run(const eval_settings *s) {
   CSA_GO(csa_device_open(&device, s->trained.device));
   CSA_GO(csa_trained_build(&trained, device, config));
   CSA_GO(csa_feed_create(&feed, trained.graph, dataset, &dataset->test, NULL, 0));
-  CSA_GO(csa_evaluate(&result, &(csa_evaluator){trained.graph, feed}, 1, dataset->test.count));
+  CSA_GO(csa_evaluate(&result, &(csa_evaluator){trained.graph, feed}, dataset->test.count));
   status = s->json ? print_json(&result, dataset, device) : print_text(&result, dataset);
 done:
   csa_evaluation_fini(&result);

@@ -16,7 +16,6 @@
 #include "device/compile.h"
 #include "measure/tuner_race.h"
 #include "train/ranks.h"
-#include "verify/variants.h"
 
 static const struct {
   const char *name;
@@ -82,8 +81,6 @@ static csa_status dispatch(int argc, char **argv) {
     print_usage(stdout);
     return csa_flush_output();
   }
-  if (strcmp(argv[1], "compile") == 0 && argc == 4 && strcmp(argv[2], "--list") == 0)
-    return csa_variants_write(argv[3]);                                                /* for tests/portability */
   if (strcmp(argv[1], "compile") == 0 && argc == 3) return csa_compile_serve(argv[2]); /* for compile.c alone */
   if (strcmp(argv[1], "race") == 0 && argc == 3) return csa_race_serve(argv[2]);       /* for tuner_race.c alone */
   for (int i = 0; i < COMMANDS; i++)

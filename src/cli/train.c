@@ -74,10 +74,10 @@ static csa_status resume_failed(const char *folder, const char *config) {
                   stat(config, &info) != 0 ? "\n  no run is there; clsattn runs lists those in ./runs" : "");
 }
 
-static csa_status resumed_config(const train_settings *s, csa_config *c, csa_config_device *device) {
+static csa_status resumed_config(const train_settings *s, csa_config *c) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, s->resume);
-  CSA_TRY(csa_config_load(c, device, path) == CSA_OK ? CSA_OK : resume_failed(s->resume, path));
+  CSA_TRY(csa_config_load(c, path) == CSA_OK ? CSA_OK : resume_failed(s->resume, path));
   for (int i = 0; i < CSA_SETTINGS; i++) /* those that check_resume lets pass */
     if (s->common.settings[i] != NULL) CSA_TRY(csa_setting_take(&csa_settings[i], s->common.settings[i], c));
   return CSA_OK;
@@ -200,7 +200,6 @@ done:
 
 static csa_status run(const train_settings *s, const csa_command_line *line) {
   csa_config config = {0};
-  csa_config_device before;
   csa_device_set set = {0};
   csa_dataset *dataset = NULL;
   csa_status status;
@@ -208,18 +207,18 @@ static csa_status run(const train_settings *s, const csa_command_line *line) {
   csa_stop_catch();
   if (resume) {
     CSA_GO(check_resume(line));
-    CSA_GO(resumed_config(s, &config, &before));
+    CSA_GO(resumed_config(s, &config));
   } else {
     CSA_GO(to_config(s, &config));
   }
   csa_threads_limit(config.threads);
   if (resume && s->common.device == NULL) /* before much is fetched */
-    CSA_GO(csa_device_set_reopen(&set, &before, &config));
+    CSA_GO(csa_device_set_reopen(&set, &config));
   else
     CSA_GO(csa_device_set_open(&set, s->common.device));
   CSA_GO(csa_training_data(&config, &dataset));
   if (!resume) config.architecture.classes = dataset->classes;
-  if (resume) csa_device_set_adopt(&set, &before, &config);
+  if (resume) csa_device_set_adopt(&set, &config);
   status = train(s, &config, &set, dataset);
 done:
   csa_config_fini(&config);

@@ -64,7 +64,7 @@ csa_status csa_training_config(const csa_training *t, const char *model, csa_con
     if (t->settings[i] != NULL) CSA_TRY(csa_setting_take(&csa_settings[i], t->settings[i], c));
   if (t->limit_train >= 0) c->limit_train = t->limit_train;
   if (t->limit_test >= 0) c->limit_test = t->limit_test;
-  CSA_TRY(csa_choices_take(&t->choices, &c->choices));
+  CSA_TRY(csa_choices_take(&t->choices, &c->replicas[0].choices));
   CSA_TRY(csa_take_existing("--data", t->data != NULL ? t->data : c->data, data));
   memcpy(c->data, data, sizeof data);
   return CSA_OK;

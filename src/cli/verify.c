@@ -128,14 +128,14 @@ done:
 }
 
 /* What is trained, and for how long. */
-static csa_status take_steps(const verify_settings *s, csa_against_config *config) {
-  *config = (csa_against_config){.batch = s->batch, .steps = s->steps, .seed = s->seed};
+static csa_status take_steps(const verify_settings *s, csa_sample_config *config) {
+  *config = (csa_sample_config){.batch = s->batch, .steps = s->steps, .seed = s->seed};
   CSA_TRY(csa_architecture_default(&config->architecture, s->model != NULL ? s->model : "vit"));
   return s->patches != NULL ? csa_architecture_patches(&config->architecture, s->patches) : CSA_OK;
 }
 
 static csa_status run_determinism(const verify_settings *s, csa_device *device, csa_choices choices) {
-  csa_against_config config;
+  csa_sample_config config;
   csa_verification v = {0};
   csa_status status;
   CSA_TRY(take_steps(s, &config));
@@ -150,7 +150,7 @@ done:
 }
 
 static csa_status run_against(const verify_settings *s, csa_device *device, csa_choices choices) {
-  csa_against_config config;
+  csa_sample_config config;
   csa_side tested = {device, choices}, reference = {0};
   csa_divergence d = {0};
   csa_status status;

@@ -3,7 +3,6 @@
 #define CSA_DEVICE_APART_H
 
 #include <signal.h>
-#include <stdbool.h>
 
 #include "core/status.h"
 

@@ -315,3 +315,14 @@ int csa_device_vector(const csa_device_info *info) {
 csa_status csa_device_finish(csa_device *device) {
   return csa_cl_check(clFinish(device->queue), device->info.name, "clFinish");
 }
+
+bool csa_device_answers(csa_device *device) {
+  cl_int word = 0, error;
+  cl_mem memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, sizeof word, NULL, &error);
+  if (memory == NULL) return false;
+  const bool answers =
+      clEnqueueWriteBuffer(device->queue, memory, CL_TRUE, 0, sizeof word, &word, 0, NULL, NULL) == CL_SUCCESS &&
+      clEnqueueReadBuffer(device->queue, memory, CL_TRUE, 0, sizeof word, &word, 0, NULL, NULL) == CL_SUCCESS;
+  clReleaseMemObject(memory);
+  return answers && clFinish(device->queue) == CL_SUCCESS;
+}

@@ -73,4 +73,7 @@ csa_status csa_device_open_listed(csa_device **device, const csa_device_list *li
 /* Waits until all that was queued is done. */
 csa_status csa_device_finish(csa_device *device);
 
+/* Whether it still does what it is told. */
+bool csa_device_answers(csa_device *device);
+
 #endif

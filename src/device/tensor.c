@@ -33,6 +33,18 @@ csa_status csa_tensor_download(csa_device *device, const csa_tensor *tensor, voi
   return csa_tensor_download_part(device, tensor, 0, csa_elements(tensor->shape), to);
 }
 
+csa_status csa_tensor_copy(csa_device *from_device, const csa_tensor *from, csa_device *to_device,
+                           const csa_tensor *to) {
+  void *bytes = NULL;
+  csa_status status;
+  CSA_GO(csa_new(&bytes, (size_t)csa_tensor_bytes(from), 1));
+  CSA_GO(csa_tensor_download(from_device, from, bytes));
+  status = csa_tensor_upload(to_device, to, bytes);
+done:
+  free(bytes);
+  return status;
+}
+
 csa_status csa_tensor_write_floats(csa_device *device, const csa_tensor *tensor, const float *from) {
   const size_t count = (size_t)csa_elements(tensor->shape);
   uint16_t *halves = NULL;

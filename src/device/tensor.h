@@ -41,6 +41,10 @@ static inline uint64_t csa_tensor_bytes(const csa_tensor *t) {
 csa_status csa_tensor_upload(csa_device *device, const csa_tensor *tensor, const void *from);
 csa_status csa_tensor_download(csa_device *device, const csa_tensor *tensor, void *to);
 
+/* Copies all of a tensor to another of the same type and shape, on any device, by way of the host. */
+csa_status csa_tensor_copy(csa_device *from_device, const csa_tensor *from, csa_device *to_device,
+                           const csa_tensor *to);
+
 /* The same for `count` elements from element `first` on. */
 csa_status csa_tensor_upload_part(csa_device *device, const csa_tensor *tensor, int64_t first, int64_t count,
                                   const void *from);

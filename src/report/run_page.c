@@ -154,7 +154,7 @@ csa_status csa_run_page_write(csa_trainer *t) {
   if (csa_history_last(&p.history) == NULL) goto done;
   CSA_GO(csa_curves_make(&p.curves, &p.history));
   CSA_GO(load_weights(t));
-  CSA_GO(csa_evaluate(&p.evaluation, &(csa_evaluator){t->replicas[0].graph, t->replicas[0].test_feed}, 1,
+  CSA_GO(csa_evaluate(&p.evaluation, &(csa_evaluator){t->replicas[0].graph, t->replicas[0].test_feed},
                       t->dataset->test.count));
   status = write_page(&p);
 done:

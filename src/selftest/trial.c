@@ -56,8 +56,7 @@ static csa_status build(csa_trial *t, const csa_trial_case *c, csa_tensor **resi
   return csa_schedule_prepare(g);
 }
 
-/* The parameter of a slot, or the first part of it. */
-static const csa_parameter *parameter_of(const csa_trial *t, int slot) {
+const csa_parameter *csa_trial_parameter(const csa_trial *t, int slot) {
   const csa_parameters *all = &t->graph->parameters;
   size_t i = 0;
   while (all->list[i].value->start != t->layer->param[slot]->start) i++;
@@ -73,7 +72,7 @@ static csa_status set_parameters(csa_trial *t, csa_device *device, const csa_tri
   for (int slot = 0; slot < CSA_LAYER_SLOTS; slot++) {
     const csa_tensor *param = t->layer->param[slot];
     if (param == NULL) continue;
-    const csa_parameter *p = parameter_of(t, slot);
+    const csa_parameter *p = csa_trial_parameter(t, slot);
     CSA_TRY(draw(param->shape, (uint32_t)(10 + slot), picks(c->ops), scale_of(p), &t->param[slot]));
     for (int64_t i = 0; i < csa_elements(param->shape) && p->buffer && p->init == CSA_INIT_ONES; i++)
       t->param[slot][i] = fabs(t->param[slot][i]); /* a variance */

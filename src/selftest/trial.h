@@ -37,6 +37,9 @@ typedef struct {
 csa_status csa_trial_run(csa_trial *trial, csa_device *device, csa_choices choices, const csa_trial_case *c);
 void csa_trial_fini(csa_trial *trial);
 
+/* The parameter of a slot of the layer that has one, or the first part of it. */
+const csa_parameter *csa_trial_parameter(const csa_trial *trial, int slot);
+
 /* Activations in halves have 11 bits, and are rounded at every layer's inner steps. */
 #define CSA_TRIAL_HALF_TOLERANCE 1e-2
 

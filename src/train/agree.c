@@ -10,10 +10,10 @@
 
 /* An object by the names that users know things by. NULL without memory. */
 static json_t *describe(const csa_config *c, const csa_dataset *d, json_t *sizes) {
-  json_t *root = json_pack("{s:s, s:s, s:s, s:s*, s:O, s:s, s:s}", "clsattn", csa_version(), "its commit", csa_commit(),
-                           "--model", c->architecture.model, "--patches",
-                           csa_architecture_patches_text(&c->architecture), "the model's sizes", sizes,
-                           "--data (its hash)", d->hash, "--precision", csa_precision_text(c->choices.precision));
+  json_t *root = json_pack(
+      "{s:s, s:s, s:s, s:s*, s:O, s:s, s:s}", "clsattn", csa_version(), "its commit", csa_commit(), "--model",
+      c->architecture.model, "--patches", csa_architecture_patches_text(&c->architecture), "the model's sizes", sizes,
+      "--data (its hash)", d->hash, "--precision", csa_precision_text(c->replicas[0].choices.precision));
   bool ok = root != NULL;
   for (int i = 0; i < CSA_SETTINGS && ok; i++) {
     char option[CSA_SETTING_OPTION];

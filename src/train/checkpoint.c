@@ -83,6 +83,7 @@ static csa_status save_scaler(const csa_trainer *t, csa_safetensors_writer *writ
 
 static csa_status save(csa_trainer *t) {
   csa_safetensors_writer *writer = NULL;
+  const csa_choices *c = &t->config.replicas[0].choices;
   json_t *tuning = csa_tuning_to_json(t->replicas[0].graph->plan->tuning, true);
   char *tuning_text = tuning != NULL ? json_dumps(tuning, JSON_COMPACT) : NULL;
   csa_status status;
@@ -94,10 +95,10 @@ static csa_status save(csa_trainer *t) {
   CSA_GO(csa_safetensors_writer_begin(&writer));
   CSA_GO(csa_safetensors_writer_metadata(writer, "format", FORMAT));
   CSA_GO(csa_safetensors_writer_metadata(writer, "clsattn", csa_version()));
-  CSA_GO(csa_safetensors_writer_metadata(writer, "kernels", csa_kernels_text(t->config.choices.kernels)));
-  CSA_GO(csa_safetensors_writer_metadata(writer, "gemm", csa_gemm_text(t->config.choices.gemm)));
-  CSA_GO(csa_safetensors_writer_metadata(writer, "conv", csa_conv_text(t->config.choices.conv)));
-  CSA_GO(csa_safetensors_writer_metadata(writer, "precision", csa_precision_text(t->config.choices.precision)));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "kernels", csa_kernels_text(c->kernels)));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "gemm", csa_gemm_text(c->gemm)));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "conv", csa_conv_text(c->conv)));
+  CSA_GO(csa_safetensors_writer_metadata(writer, "precision", csa_precision_text(c->precision)));
   CSA_GO(csa_safetensors_writer_metadata(writer, "tuning", tuning_text));
   CSA_GO(csa_safetensors_writer_add(writer, "progress", CSA_ST_F64, csa_shape1(FIGURES), figures));
   if (t->replicas[0].graph->scaler != NULL) CSA_GO(save_scaler(t, writer));

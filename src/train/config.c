@@ -22,38 +22,38 @@ static bool add_settings(const csa_config *c, json_t *root) {
 
 /* Devices beside the first, where there are any. */
 static bool add_further(const csa_config *c, json_t *root) {
-  if (c->further_count == 0) return true;
+  if (c->replica_count == 1) return true;
   json_t *list = json_array();
   bool ok = json_object_set_new(root, "further_devices", list) == 0;
-  for (int i = 0; i < c->further_count && ok; i++) {
-    const csa_config_replica *r = &c->further[i];
+  for (int i = 1; i < c->replica_count && ok; i++) {
+    const csa_config_replica *r = &c->replicas[i];
     ok = json_array_append_new(list, json_pack("{s:o, s:o}", "device", csa_config_device_to_json(&r->device), "choices",
                                                csa_choices_to_json(&r->choices))) == 0;
   }
   return ok;
 }
 
-static json_t *describe(const csa_config *c, const csa_dataset *d, const csa_device_info *info, json_t *sizes) {
-  const csa_config_device device = csa_config_device_of(info);
+static json_t *describe(const csa_config *c, const csa_dataset *d, json_t *sizes) {
+  const csa_config_replica *first = &c->replicas[0];
   json_t *root = json_pack(
       "{s:i, s:{s:s, s:s, s:s}, s:s, s:s*, s:O, s:{s:s, s:s, s:s, s:I, s:I, s:I, s:I}, s:o, s:s, s:o}", /**/
       "format", FORMAT, "versions", "clsattn", csa_version(), "commit", csa_commit(), "clblast", CSA_CLBLAST_VERSION,
       "model", c->architecture.model, "patches", csa_architecture_patches_text(&c->architecture), "sizes", sizes, /**/
       "data", "path", c->data, "format", d->format, "hash", d->hash, "train", (json_int_t)d->train.count, "test", /**/
       (json_int_t)d->test.count, "limit_train", (json_int_t)c->limit_train, "limit_test", (json_int_t)c->limit_test,
-      "device", csa_config_device_to_json(&device), "init", c->init, "choices", csa_choices_to_json(&c->choices));
+      "device", csa_config_device_to_json(&first->device), "init", c->init, "choices",
+      csa_choices_to_json(&first->choices));
   if (root != NULL && add_further(c, root) && add_settings(c, root)) return root;
   json_decref(root);
   return NULL;
 }
 
-csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
-                           const char *path) {
+csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const char *path) {
   json_t *sizes = NULL, *root = NULL;
   char *text = NULL;
   csa_status status;
   CSA_GO(csa_architecture_sizes(&config->architecture, &sizes));
-  root = describe(config, dataset, device, sizes);
+  root = describe(config, dataset, sizes);
   text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
   if (text == NULL) {
     status = csa_fail(CSA_INPUT, "config: %s: a name or path is not UTF-8", path);
@@ -109,15 +109,19 @@ static csa_status take_settings(csa_config *c, const json_t *root, bool whole) {
   return CSA_OK;
 }
 
+static csa_status take_replica(csa_config_replica *r, const json_t *device, const json_t *choices) {
+  CSA_TRY(csa_config_device_from_json(device, &r->device));
+  return csa_choices_from_json(choices, &r->choices, &r->tuning);
+}
+
 static csa_status take_further(csa_config *c, const json_t *list) {
   const size_t count = json_array_size(list);
   if (list != NULL && (!json_is_array(list) || count > CSA_REPLICAS_MAX - 1))
     return csa_fail(CSA_INPUT, "config: further_devices: must be a list of up to %d", CSA_REPLICAS_MAX - 1);
   for (size_t i = 0; i < count; i++) {
     const json_t *one = json_array_get(list, i);
-    csa_config_replica *r = &c->further[c->further_count++];
-    CSA_TRY(csa_config_device_from_json(json_object_get(one, "device"), &r->device));
-    CSA_TRY(csa_choices_from_json(json_object_get(one, "choices"), &r->choices, &r->tuning));
+    csa_config_replica *r = &c->replicas[c->replica_count++];
+    CSA_TRY(take_replica(r, json_object_get(one, "device"), json_object_get(one, "choices")));
   }
   return CSA_OK;
 }
@@ -128,22 +132,21 @@ static csa_status check_format(json_int_t format) {
                   FORMAT);
 }
 
-static csa_status read_root(csa_config *c, csa_config_device *device, json_t *root) {
+static csa_status read_root(csa_config *c, json_t *root) {
   config_texts t = {0};
-  json_t *sizes = NULL, *device_object = NULL, *choices = NULL, *further = NULL;
+  json_t *sizes = NULL, *device = NULL, *choices = NULL, *further = NULL;
   json_int_t format, limit_train, limit_test;
   json_error_t error;
   const int got =
       json_unpack_ex(root, &error, 0, "{s:I, s:s, s?s, s:o, s:{s:s, s:s, s:I, s:I}, s:o, s:s, s:o, s?o}", "format",
                      &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path,
-                     "hash", &t.hash, "limit_train", &limit_train, "limit_test", &limit_test, "device", &device_object,
-                     "init", &t.init, "choices", &choices, "further_devices", &further);
+                     "hash", &t.hash, "limit_train", &limit_train, "limit_test", &limit_test, "device", &device, "init",
+                     &t.init, "choices", &choices, "further_devices", &further);
   if (got != 0) return csa_fail(CSA_INPUT, "config: not the config.json of a run: %s", error.text);
   CSA_TRY(check_format(format));
   CSA_TRY(take_settings(c, root, true));
   CSA_TRY(take_limits(c, limit_train, limit_test));
-  CSA_TRY(csa_config_device_from_json(device_object, device));
-  CSA_TRY(csa_choices_from_json(choices, &c->choices, &c->tuning));
+  CSA_TRY(take_replica(&c->replicas[0], device, choices));
   CSA_TRY(take_further(c, further));
   return take_texts(c, &t, sizes);
 }
@@ -157,7 +160,8 @@ void csa_config_default(csa_config *c) {
                     .step_epochs = 3,
                     .step_factor = 0.1,
                     .log_every = 200,
-                    .checkpoint_every = 300};
+                    .checkpoint_every = 300,
+                    .replica_count = 1};
 }
 
 static csa_status parse(const char *text, size_t size, json_t **root) {
@@ -177,14 +181,14 @@ static csa_status read_shared(const char *path, uint8_t **text, size_t *size) {
   return status;
 }
 
-csa_status csa_config_load(csa_config *config, csa_config_device *device, const char *path) {
+csa_status csa_config_load(csa_config *config, const char *path) {
   uint8_t *text = NULL;
   size_t size = 0;
   json_t *root;
   csa_config_default(config);
   CSA_TRY(read_shared(path, &text, &size));
   csa_status status = parse((const char *)text, size, &root);
-  if (status == CSA_OK) status = read_root(config, device, root);
+  if (status == CSA_OK) status = read_root(config, root);
   json_decref(root);
   free(text);
   return status == CSA_OK ? CSA_OK : csa_fail_in(CSA_INPUT, "%s", path);
@@ -286,9 +290,6 @@ done:
 }
 
 void csa_config_fini(csa_config *config) {
-  csa_tuning_destroy(config->tuning);
-  config->tuning = NULL;
-  config->choices.tuning = NULL;
-  for (int i = 0; i < config->further_count; i++) csa_tuning_destroy(config->further[i].tuning);
-  config->further_count = 0;
+  for (int i = 0; i < config->replica_count; i++) csa_tuning_destroy(config->replicas[i].tuning);
+  config->replica_count = 0;
 }

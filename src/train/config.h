@@ -15,13 +15,13 @@
 
 #define CSA_REPLICAS_MAX 16 /* devices of a process that train one model */
 
-/* A device that a run was on, by its full names. */
+/* A device that a run is on, by its full names. */
 typedef struct {
   char name[16], platform[128], device[128], version[128], driver[128];
   int compute_units;
 } csa_config_device;
 
-/* What a run has beside its first device: another one, and the kernels chosen for it. */
+/* A device of a run, and the kernels chosen for it. */
 typedef struct {
   csa_config_device device;
   csa_choices choices;
@@ -57,11 +57,9 @@ typedef struct {
   int log_every;
   double checkpoint_every; /* seconds */
   /* the rest */
-  char init[CSA_PATH]; /* weight file to start from; empty: drawn */
-  csa_choices choices;
-  csa_tuning *tuning; /* the one in choices, where it was read from a file: csa_config_fini releases it */
-  csa_config_replica further[CSA_REPLICAS_MAX - 1];
-  int further_count;
+  char init[CSA_PATH];                           /* weight file to start from; empty: drawn */
+  csa_config_replica replicas[CSA_REPLICAS_MAX]; /* before there are devices: what is asked for, of all, in the first */
+  int replica_count;
 } csa_config;
 
 /* The defaults: the notebook's ViT on CIFAR-10. */
@@ -72,16 +70,14 @@ void csa_config_default(csa_config *config);
  * not known is CSA_INPUT. `name` is a file, or one of the presets. *has_model: whether it says which model. */
 csa_status csa_config_apply(csa_config *config, const char *name, bool *has_model);
 
-/* Writes config.json: the settings, with versions, and the first device by its full names; config->further has the
- * others. */
-csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const csa_device_info *device,
-                           const char *path);
+/* Writes config.json: the settings, with versions. */
+csa_status csa_config_save(const csa_config *config, const csa_dataset *dataset, const char *path);
 
 csa_config_device csa_config_device_of(const csa_device_info *info);
 
-/* Reads them back, with the device that the choices were made for. What is missing or of the wrong kind is CSA_INPUT
- * and named. Of several ranks the first reads. Also after a failure csa_config_fini releases what there is. */
-csa_status csa_config_load(csa_config *config, csa_config_device *device, const char *path);
+/* Reads them back. What is missing or of the wrong kind is CSA_INPUT and named. Of several ranks the first reads. Also
+ * after a failure csa_config_fini releases what there is. */
+csa_status csa_config_load(csa_config *config, const char *path);
 void csa_config_fini(csa_config *config);
 
 /* Whether numbers on `info` come out as on `device`, bit for bit. */

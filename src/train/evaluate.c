@@ -109,9 +109,9 @@ static csa_status finish(csa_evaluation *e, csa_status status, double start) {
   return CSA_OK;
 }
 
-csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, int count, int64_t images) {
+csa_status csa_evaluate(csa_evaluation *e, const csa_evaluator *by, int64_t images) {
   const double start = csa_seconds();
-  return finish(e, run(e, by, count, images, 0, images), start);
+  return finish(e, run(e, by, 1, images, 0, images), start);
 }
 
 csa_status csa_evaluate_part(csa_evaluation *e, const csa_evaluator *by, int count, int64_t images, int64_t first,

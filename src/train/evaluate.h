@@ -25,12 +25,11 @@ typedef struct {
   csa_feed *feed;
 } csa_evaluator;
 
-/* Runs so many images forward, in the feeds' order, through `count` copies of the model, each of which takes its batch
- * by turns. Released by csa_evaluation_fini. */
-csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count, int64_t images);
+/* Runs so many images forward, in the feed's order. Released by csa_evaluation_fini. */
+csa_status csa_evaluate(csa_evaluation *evaluation, const csa_evaluator *evaluator, int64_t images);
 
-/* The same by all ranks: this one's copies run images from `first` on, up to `last`, for which alone there are guesses.
- */
+/* The same by all ranks: images from `first` on, up to `last`, for which alone there are guesses, go through this one's
+ * `count` copies of the model, each of which takes its batch by turns. */
 csa_status csa_evaluate_part(csa_evaluation *evaluation, const csa_evaluator *evaluators, int count, int64_t images,
                              int64_t first, int64_t last);
 void csa_evaluation_fini(csa_evaluation *evaluation);

@@ -4,9 +4,9 @@
 
 #include "train/trainer.h"
 
-/* After a CSA_DEVICE: finds the replicas whose devices no longer answer. Where others do, saves their state, which is
- * that after the last update, and makes the team anew from it, on them alone. Where none is lost, or all are, the
- * failure remains as it was. */
+/* After a CSA_DEVICE: leaves out the replicas whose devices no longer answer. Where others do, saves their state, which
+ * is that after the last update, and makes the team anew from it, on them alone; and once more where another is lost
+ * meanwhile. Where none is lost, or all are, the failure remains as it was. */
 csa_status csa_failover(csa_trainer *trainer);
 
 #endif

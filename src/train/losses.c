@@ -35,7 +35,7 @@ static void count_skipped(csa_trainer *t, int wrong) {
 csa_status csa_losses_fetch(csa_trainer *t) {
   float rows[CSA_HISTORY][2];
   csa_guard_state guard;
-  t->last_drain = csa_seconds();
+  t->last_fetch = csa_seconds();
   if (t->pending == 0) return CSA_OK;
   CSA_TRY(
       csa_tensor_download_part(t->replicas[0].device, t->replicas[0].graph->history, 0, (int64_t)2 * t->pending, rows));

@@ -64,14 +64,6 @@ csa_status csa_replica_swap(csa_replica *r) {
   return CSA_OK;
 }
 
-bool csa_replica_answers(const csa_replica *r) {
-  if (r->graph == NULL) return false; /* it was lost while it was made */
-  const csa_tensor *step = r->graph->plan->step;
-  cl_int word;
-  return csa_tensor_download_part(r->device, step, 0, 1, &word) == CSA_OK &&
-         csa_tensor_upload_part(r->device, step, 0, 1, &word) == CSA_OK && csa_device_finish(r->device) == CSA_OK;
-}
-
 uint64_t csa_replica_bytes(const csa_replica *r) {
   return csa_plan_bytes(r->graph->plan) + csa_feed_bytes(r->train_feed) + csa_feed_bytes(r->test_feed);
 }

@@ -27,9 +27,6 @@ csa_status csa_replica_prepare(csa_replica *replica, const csa_config *config, c
 /* Exchanges parameters and moving average, where there is one. */
 csa_status csa_replica_swap(csa_replica *replica);
 
-/* Whether its device still does what it is told. */
-bool csa_replica_answers(const csa_replica *replica);
-
 /* Bytes of device memory in use: plan and data. */
 uint64_t csa_replica_bytes(const csa_replica *replica);
 

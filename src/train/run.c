@@ -33,7 +33,7 @@ static csa_status open_metrics(csa_trainer *t) {
 csa_status csa_trainer_save_config(const csa_trainer *t) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%s/config.json", t->folder);
-  return csa_config_save(&t->config, t->dataset, &t->replicas[0].device->info, path);
+  return csa_config_save(&t->config, t->dataset, path);
 }
 
 /* Weights for other classes fit but for the last layer, which then starts anew. */

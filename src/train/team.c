@@ -24,29 +24,24 @@ static csa_status share_out(csa_trainer *t, csa_device *const *devices, int coun
   return CSA_OK;
 }
 
-static csa_choices *choices_of(csa_trainer *t, int index) {
-  return index == 0 ? &t->config.choices : &t->config.further[index - 1].choices;
-}
-
-static csa_status add(csa_trainer *t, csa_device *device, int index) {
+static csa_status plan(csa_trainer *t, int index) {
   csa_replica *r = &t->replicas[index];
-  csa_choices *choices = choices_of(t, index);
+  csa_config_replica *own = &t->config.replicas[index];
   const int batch = csa_shares_turn(t->shares.images[t->first_share + index], t->config.accumulate);
-  t->replica_count = index + 1;
-  CSA_TRY(csa_replica_create(r, device, &t->config, *choices, batch));
-  *choices = r->graph->plan->choices;
-  if (index > 0) t->config.further[index - 1].device = csa_config_device_of(&device->info);
+  CSA_TRY(csa_replica_create(r, r->device, &t->config, own->choices, batch));
+  own->choices = r->graph->plan->choices;
+  own->device = csa_config_device_of(&r->device->info);
   return CSA_OK;
 }
 
 csa_status csa_team_create(csa_trainer *t, csa_device *const *devices, int count) {
-  for (int i = 1 + t->config.further_count; i < count; i++) /* as asked for, for all */
-    t->config.further[i - 1] =
-        (csa_config_replica){.choices = {t->config.choices.kernels, t->config.choices.gemm, t->config.choices.conv,
-                                         t->config.choices.precision, NULL}};
-  t->config.further_count = count - 1;
+  csa_choices asked = t->config.replicas[0].choices;
+  asked.tuning = NULL;
+  for (int i = t->config.replica_count; i < count; i++) t->config.replicas[i] = (csa_config_replica){.choices = asked};
+  for (int i = 0; i < count; i++) t->replicas[i] = (csa_replica){.device = devices[i]};
+  t->config.replica_count = t->replica_count = count;
   CSA_TRY(share_out(t, devices, count));
-  for (int i = 0; i < count; i++) CSA_TRY(add(t, devices[i], i));
+  for (int i = 0; i < count; i++) CSA_TRY(plan(t, i));
   return CSA_OK;
 }
 
@@ -56,11 +51,6 @@ void csa_team_fini(csa_trainer *t) {
   for (int i = 0; i < t->replica_count; i++) csa_replica_fini(&t->replicas[i]);
   t->replica_count = 0;
   csa_shares_fini(&t->shares);
-}
-
-csa_status csa_team_prepare(csa_trainer *t) {
-  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset));
-  return csa_team_join(t);
 }
 
 csa_status csa_team_join(csa_trainer *t) {

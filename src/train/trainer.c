@@ -57,7 +57,10 @@ void csa_trainer_destroy(csa_trainer *t) {
   free(t);
 }
 
-csa_status csa_trainer_prepare(csa_trainer *t) { return csa_team_prepare(t); }
+csa_status csa_trainer_prepare(csa_trainer *t) {
+  for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_replica_prepare(&t->replicas[i], &t->config, t->dataset));
+  return csa_team_join(t);
+}
 
 static int64_t batches_per_epoch(const csa_trainer *t) {
   return (t->train_images + t->config.batch - 1) / t->config.batch;
@@ -94,7 +97,7 @@ static void vote(const csa_trainer *t, float votes[CSA_VOTES]) {
   const bool keeps_time = csa_ranks_own() == 0;
   votes[CSA_VOTE_STOP] = t->stop != NULL && *t->stop != 0;
   votes[CSA_VOTE_SAVE] = keeps_time && checkpoint_due(t);
-  votes[CSA_VOTE_FETCH] = keeps_time && (csa_seconds() - t->last_drain >= 1.0 || checkpoint_due(t));
+  votes[CSA_VOTE_FETCH] = keeps_time && (csa_seconds() - t->last_fetch >= 1.0 || checkpoint_due(t));
 }
 
 static csa_status train_step(csa_trainer *t) {

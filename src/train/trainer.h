@@ -66,9 +66,9 @@ typedef struct {
   int pending_images;                /* in the last of them */
   int wrong;                         /* steps that the guard had found by then, in this process */
   bool rewound;                      /* progress stands before a step whose numbers are not finite (losses.h) */
-  double last_checkpoint;            /* csa_seconds() */
   int64_t saved_step;                /* of the last checkpoint; -1: none yet */
-  double last_drain;                 /* likewise: when losses were fetched */
+  double last_checkpoint;            /* csa_seconds() then, */
+  double last_fetch;                 /* and when losses were fetched */
   double run_seconds, run_images;    /* trained in this process, without evaluation */
 } csa_trainer;
 

@@ -21,13 +21,9 @@ typedef struct {
   bool found;
 } replay;
 
-static csa_status copy_parameters(const csa_replica *from, csa_graph *to) {
+static csa_status copy_state(const csa_replica *from, csa_graph *to) {
   csa_scaler_state scaler;
-  double *values = NULL;
-  CSA_TRY(csa_tensor_read_doubles(from->device, from->graph->parameters.values, &values));
-  const csa_status status = csa_tensor_write_doubles(from->device, to->parameters.values, values);
-  free(values);
-  CSA_TRY(status);
+  CSA_TRY(csa_tensor_copy(from->device, from->graph->parameters.values, from->device, to->parameters.values));
   CSA_TRY(csa_scaler_get(from->graph, &scaler));
   return csa_scaler_set(to, &scaler);
 }
@@ -38,7 +34,7 @@ static csa_status prepare(replay *r, const csa_trainer *t, const csa_replica *fr
   CSA_TRY(csa_graph_create(&r->graph, from->device, config));
   CSA_TRY(csa_architecture_build(&t->config.architecture, r->graph));
   CSA_TRY(csa_schedule_prepare(r->graph));
-  CSA_TRY(copy_parameters(from, r->graph));
+  CSA_TRY(copy_state(from, r->graph));
   CSA_TRY(csa_feed_create(&r->feed, r->graph, t->dataset, &t->dataset->train, &t->config.augment,
                           1)); /* not all data again */
   CSA_TRY(csa_feed_order(r->feed, t->order, t->train_images));

@@ -6,9 +6,6 @@
 
 #include "model/scaler.h"
 #include "selftest/trial.h"
-#include "verify/sample.h"
-
-#define LEARNING_RATE 1e-3f
 #define HALF_SCALE 1024.0f /* of the loss where activations are halves: every step's gradients fit */
 
 /* Relative L2 errors. Of activations: rounding alone, more of it where convolutions are transformed. Of gradients: a
@@ -27,65 +24,38 @@ static const char *const kind_texts[CSA_KINDS] = {"activations", "gradients", "p
 const char *csa_against_text(csa_against_kind kind) { return kind_texts[kind]; }
 
 typedef struct {
-  csa_graph *graph;
-  csa_optimizer optimizer;
-  float scale; /* of this step's gradients */
-} side;
-
-typedef struct {
   csa_divergence *result;
-  const csa_against_config *config;
   tolerances tolerance;
-  side tested, reference;
+  csa_sample tested, reference;
   size_t first_row; /* of the step */
   int step;
 } comparison;
 
-static csa_status build(side *s, const csa_side *given, const csa_against_config *c) {
-  const csa_graph_config config = {.choices = given->choices, .batch = c->batch, .training = true, .keep_all = true};
-  CSA_TRY(csa_graph_create(&s->graph, given->device, config));
-  CSA_TRY(csa_architecture_build(&c->architecture, s->graph));
-  CSA_TRY(csa_optimizer_record(&s->optimizer, s->graph, (csa_optimizer_config){.kind = CSA_ADAM, .lr = LEARNING_RATE}));
-  return csa_schedule_prepare(s->graph);
+/* The tested side goes on from where the reference is. */
+static csa_status join(const comparison *c) {
+  const csa_sample *a = &c->tested, *b = &c->reference;
+  const csa_tensor *const to[] = {a->graph->parameters.values, a->optimizer.first, a->optimizer.second},
+                          *const from[] = {b->graph->parameters.values, b->optimizer.first, b->optimizer.second};
+  for (size_t i = 0; i < sizeof to / sizeof to[0]; i++)
+    CSA_TRY(csa_tensor_copy(b->graph->device, from[i], a->graph->device, to[i]));
+  return CSA_OK;
 }
 
-static csa_status copy(const side *from, const csa_tensor *source, const side *to, const csa_tensor *target) {
-  double *values = NULL;
-  csa_status status = csa_tensor_read_doubles(from->graph->device, source, &values);
-  if (status == CSA_OK) status = csa_tensor_write_doubles(to->graph->device, target, values);
-  free(values);
-  return status;
-}
-
-static csa_status set_scale(const side *s) {
+static csa_status run(csa_sample *s, int number) {
   csa_scaler_state state;
   CSA_TRY(csa_scaler_get(s->graph, &state));
   state.scale = HALF_SCALE;
-  return csa_scaler_set(s->graph, &state);
+  CSA_TRY(csa_scaler_set(s->graph, &state));
+  return csa_sample_step(s, number);
 }
 
-/* The tested side goes on from where the reference is. */
-static csa_status join(const comparison *c) {
-  const side *from = &c->reference, *to = &c->tested;
-  CSA_TRY(copy(from, from->graph->parameters.values, to, to->graph->parameters.values));
-  CSA_TRY(copy(from, from->optimizer.first, to, to->optimizer.first));
-  return copy(from, from->optimizer.second, to, to->optimizer.second);
-}
-
-static csa_status run(const comparison *c, side *s) {
-  csa_step_state state = {.active = c->config->batch};
-  csa_optimizer_step(&s->optimizer, c->step, &state);
-  CSA_TRY(set_scale(s));
-  CSA_TRY(csa_sample_batch(s->graph, c->config->architecture.classes, c->config->seed, c->step));
-  CSA_TRY(csa_schedule_state(s->graph, &state));
-  CSA_TRY(csa_schedule_micro_step(s->graph));
-  CSA_TRY(csa_schedule_scale(s->graph, &s->scale));
-  return csa_schedule_update(s->graph);
-}
-
-static csa_status download_gradients(const side *s, const csa_tensor *tensor, double **values) {
+/* Gradients without the loss's scale. */
+static csa_status download(const csa_sample *s, const csa_tensor *tensor, bool gradient, double **values) {
+  float scale;
   CSA_TRY(csa_tensor_read_doubles(s->graph->device, tensor, values));
-  for (int64_t i = 0; i < csa_elements(tensor->shape); i++) (*values)[i] /= (double)s->scale;
+  if (!gradient) return CSA_OK;
+  CSA_TRY(csa_schedule_scale(s->graph, &scale));
+  for (int64_t i = 0; i < csa_elements(tensor->shape); i++) (*values)[i] /= (double)scale;
   return CSA_OK;
 }
 
@@ -99,32 +69,6 @@ static double relative(const double *a, const double *b, const double *before, i
     whole += own * own;
   }
   return difference == 0.0 ? 0.0 : sqrt(difference / whole);
-}
-
-static csa_status compare_outputs(const comparison *c, const csa_tensor *tested, const csa_tensor *reference,
-                                  double *error) {
-  double *a = NULL, *b = NULL;
-  csa_status status;
-  CSA_GO(csa_tensor_read_doubles(c->tested.graph->device, tested, &a));
-  CSA_GO(csa_tensor_read_doubles(c->reference.graph->device, reference, &b));
-  *error = relative(a, b, NULL, csa_elements(reference->shape));
-done:
-  free(a);
-  free(b);
-  return status;
-}
-
-static csa_status compare_gradients(const comparison *c, const csa_tensor *tested, const csa_tensor *reference,
-                                    double *error) {
-  double *a = NULL, *b = NULL;
-  csa_status status;
-  CSA_GO(download_gradients(&c->tested, tested, &a));
-  CSA_GO(download_gradients(&c->reference, reference, &b));
-  *error = relative(a, b, NULL, csa_elements(reference->shape));
-done:
-  free(a);
-  free(b);
-  return status;
 }
 
 static void enter(const comparison *c, size_t layer, csa_against_kind kind, double error) {
@@ -156,16 +100,24 @@ static const csa_tensor *output_of(const csa_layer *l) {
   return l->ops == &csa_layer_loss ? l->saved[CSA_LOSS_VALUES] : l->out;
 }
 
+static csa_status compare(const comparison *c, size_t layer, csa_against_kind kind, const csa_tensor *tested,
+                          const csa_tensor *reference) {
+  double *a = NULL, *b = NULL;
+  csa_status status;
+  CSA_GO(download(&c->tested, tested, kind == CSA_GRADIENTS, &a));
+  CSA_GO(download(&c->reference, reference, kind == CSA_GRADIENTS, &b));
+  enter(c, layer, kind, relative(a, b, NULL, csa_elements(reference->shape)));
+done:
+  free(a);
+  free(b);
+  return status;
+}
+
 static csa_status compare_layers(const comparison *c) {
-  const csa_graph *a = c->tested.graph, *b = c->reference.graph;
-  for (size_t i = 0; i < b->layer_count; i++) {
-    const csa_layer *x = &a->layers[i], *y = &b->layers[i];
-    double error;
-    CSA_TRY(compare_outputs(c, output_of(x), output_of(y), &error));
-    enter(c, i, CSA_ACTIVATIONS, error);
-    if (x->dout == NULL || y->dout == NULL) continue;
-    CSA_TRY(compare_gradients(c, x->dout, y->dout, &error));
-    enter(c, i, CSA_GRADIENTS, error);
+  for (size_t i = 0; i < c->reference.graph->layer_count; i++) {
+    const csa_layer *x = &c->tested.graph->layers[i], *y = &c->reference.graph->layers[i];
+    CSA_TRY(compare(c, i, CSA_ACTIVATIONS, output_of(x), output_of(y)));
+    if (x->dout != NULL && y->dout != NULL) CSA_TRY(compare(c, i, CSA_GRADIENTS, x->dout, y->dout));
   }
   return CSA_OK;
 }
@@ -186,50 +138,46 @@ static double rms(const double *values, int64_t count) {
   return count > 0 ? sqrt(sum / (double)count) : 0.0;
 }
 
-/* Gradients of all parameters, or the parameters themselves with what they were before the step. */
-typedef struct {
-  double *tested, *reference, *before;
-} flat;
-
-static void flat_fini(flat *f) { free(f->tested), free(f->reference), free(f->before); }
-
 /* A gradient that is 0 in exact arithmetic is rounding on both sides: it need only be tiny beside the others, and its
  * parameters go where the rounding points. */
-static void compare_parameter_gradients(const comparison *c, const flat *f, int64_t all) {
+static void compare_parameter_gradients(const comparison *c, const double *tested, const double *reference) {
   const csa_graph *g = c->reference.graph;
   for (size_t i = 0; i < g->parameters.count; i++) {
     const csa_parameter *p = &g->parameters.list[i];
     const int64_t at = p->value->start, count = csa_elements(p->value->shape);
-    const double error = csa_gradient_is_zero(p) ? rms(f->tested + at, count) / rms(f->reference, all)
-                                                 : relative(f->tested + at, f->reference + at, NULL, count);
+    const double error = csa_gradient_is_zero(p)
+                             ? rms(tested + at, count) / rms(reference, csa_elements(g->parameters.values->shape))
+                             : relative(tested + at, reference + at, NULL, count);
     enter(c, layer_of(g, p), CSA_PARAMETER_GRADIENTS, error);
   }
 }
 
-static void compare_parameters(const comparison *c, const flat *f) {
+static void compare_parameters(const comparison *c, const double *tested, const double *reference,
+                               const double *before) {
   const csa_graph *g = c->reference.graph;
   for (size_t i = 0; i < g->parameters.count; i++) {
     const csa_parameter *p = &g->parameters.list[i];
     const int64_t at = p->value->start, count = csa_elements(p->value->shape);
     if (csa_gradient_is_zero(p)) continue;
-    enter(c, layer_of(g, p), CSA_PARAMETERS, relative(f->tested + at, f->reference + at, f->before + at, count));
+    enter(c, layer_of(g, p), CSA_PARAMETERS, relative(tested + at, reference + at, before + at, count));
   }
 }
 
-static csa_status compare_flat(const comparison *c, double **before) {
-  const csa_parameters *a = &c->tested.graph->parameters, *b = &c->reference.graph->parameters;
-  flat gradients = {0}, values = {.before = *before};
+/* Gradients of all parameters; where `before` says what they were before the step, the parameters themselves. */
+static csa_status compare_flat(const comparison *c, const double *before) {
+  const csa_parameters *x = &c->tested.graph->parameters, *y = &c->reference.graph->parameters;
+  const bool gradients = before == NULL;
+  double *a = NULL, *b = NULL;
   csa_status status;
-  *before = NULL;
-  CSA_GO(download_gradients(&c->tested, a->gradients, &gradients.tested));
-  CSA_GO(download_gradients(&c->reference, b->gradients, &gradients.reference));
-  compare_parameter_gradients(c, &gradients, csa_elements(b->gradients->shape));
-  CSA_GO(csa_tensor_read_doubles(c->tested.graph->device, a->values, &values.tested));
-  CSA_GO(csa_tensor_read_doubles(c->reference.graph->device, b->values, &values.reference));
-  compare_parameters(c, &values);
+  CSA_GO(download(&c->tested, gradients ? x->gradients : x->values, gradients, &a));
+  CSA_GO(download(&c->reference, gradients ? y->gradients : y->values, gradients, &b));
+  if (gradients)
+    compare_parameter_gradients(c, a, b);
+  else
+    compare_parameters(c, a, b, before);
 done:
-  flat_fini(&gradients);
-  flat_fini(&values);
+  free(a);
+  free(b);
   return status;
 }
 
@@ -265,11 +213,12 @@ static csa_status step(comparison *c) {
   csa_status status;
   CSA_GO(join(c));
   CSA_GO(csa_tensor_read_doubles(c->reference.graph->device, c->reference.graph->parameters.values, &before));
-  CSA_GO(run(c, &c->tested));
-  CSA_GO(run(c, &c->reference));
+  CSA_GO(run(&c->tested, c->step));
+  CSA_GO(run(&c->reference, c->step));
   CSA_GO(begin_step(c));
   CSA_GO(compare_layers(c));
-  CSA_GO(compare_flat(c, &before));
+  CSA_GO(compare_flat(c, NULL));
+  CSA_GO(compare_flat(c, before));
   find_first(c);
 done:
   free(before);
@@ -277,16 +226,16 @@ done:
 }
 
 csa_status csa_against(csa_divergence *d, const csa_side *tested, const csa_side *reference,
-                       const csa_against_config *config) {
-  comparison c = {.result = d, .config = config};
+                       const csa_sample_config *config) {
+  comparison c = {.result = d};
   csa_status status;
   *d = (csa_divergence){0};
   const bool halves = (tested->choices.precision | reference->choices.precision) == CSA_PRECISION_F16;
   c.tolerance = halves                                           ? half_tolerances
                 : csa_architecture_is_vit(&config->architecture) ? vit_tolerances
                                                                  : cnn_tolerances;
-  CSA_GO(build(&c.tested, tested, config));
-  CSA_GO(build(&c.reference, reference, config));
+  CSA_GO(csa_sample_create(&c.tested, tested, config, true));
+  CSA_GO(csa_sample_create(&c.reference, reference, config, true));
   CSA_GO(csa_graph_initialize(c.reference.graph, config->seed));
   for (c.step = 1; c.step <= config->steps && d->first == NULL; c.step++) CSA_GO(step(&c));
 done:

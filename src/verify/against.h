@@ -6,21 +6,8 @@
 #ifndef CSA_VERIFY_AGAINST_H
 #define CSA_VERIFY_AGAINST_H
 
-#include "model/architecture.h"
-#include "model/optimizer.h"
 #include "selftest/checks.h"
-
-/* One side: a device and how it computes. */
-typedef struct {
-  csa_device *device;
-  csa_choices choices;
-} csa_side;
-
-typedef struct {
-  csa_architecture architecture;
-  int batch, steps;
-  uint64_t seed; /* of parameters, images and labels */
-} csa_against_config;
+#include "verify/sample.h"
 
 /* Kinds of what is compared, in the order in which a step computes them: each layer's output, forward; the gradient of
  * each layer's output and of its parameters, backward; parameters after the update. */
@@ -42,10 +29,9 @@ typedef struct {
   csa_against_kind first_kind;
 } csa_divergence;
 
-/* Random images of the model's size, Adam with the default learning rate. Compared is what every family of kernels has;
- * after a step in which something parts there is no other. */
+/* Compared is what every family of kernels has; after a step in which something parts there is no other. */
 csa_status csa_against(csa_divergence *divergence, const csa_side *tested, const csa_side *reference,
-                       const csa_against_config *config);
+                       const csa_sample_config *config);
 void csa_divergence_fini(csa_divergence *divergence);
 
 #endif

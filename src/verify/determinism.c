@@ -4,14 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "verify/sample.h"
-
-#define LEARNING_RATE 1e-3f
-
 typedef struct {
-  const csa_against_config *config;
-  csa_graph *graph;
-  csa_optimizer optimizer;
+  csa_sample sample;
   int64_t parameters; /* elements of the flat tensor */
   float *kept;        /* of the first time, for each step: loss and right predictions, gradients, parameters */
   float *now;         /* the same of one step */
@@ -19,35 +13,26 @@ typedef struct {
 
 static int64_t step_floats(const comparison *c) { return 2 + 2 * c->parameters; }
 
-static csa_status build(comparison *c, const csa_side *side) {
-  const csa_graph_config config = {.choices = side->choices, .batch = c->config->batch, .training = true};
-  CSA_TRY(csa_graph_create(&c->graph, side->device, config));
-  CSA_TRY(csa_architecture_build(&c->config->architecture, c->graph));
-  CSA_TRY(csa_optimizer_record(&c->optimizer, c->graph, (csa_optimizer_config){.kind = CSA_ADAM, .lr = LEARNING_RATE}));
-  CSA_TRY(csa_schedule_prepare(c->graph));
-  c->parameters = csa_elements(c->graph->parameters.values->shape);
-  CSA_TRY(csa_new(&c->kept, (size_t)c->config->steps * (size_t)step_floats(c), sizeof *c->kept));
+static csa_status build(comparison *c, const csa_side *side, const csa_sample_config *config) {
+  CSA_TRY(csa_sample_create(&c->sample, side, config, false));
+  c->parameters = csa_elements(c->sample.graph->parameters.values->shape);
+  CSA_TRY(csa_new(&c->kept, (size_t)config->steps * (size_t)step_floats(c), sizeof *c->kept));
   return csa_new(&c->now, (size_t)step_floats(c), sizeof *c->now);
 }
 
 /* All that a step starts from is as at the beginning. */
 static csa_status begin(comparison *c) {
-  const csa_tensor *zeros[] = {c->optimizer.first, c->optimizer.second};
+  csa_graph *g = c->sample.graph;
+  const csa_tensor *zeros[] = {c->sample.optimizer.first, c->sample.optimizer.second};
   memset(c->now, 0, (size_t)step_floats(c) * sizeof *c->now);
-  for (size_t i = 0; i < sizeof zeros / sizeof zeros[0]; i++)
-    CSA_TRY(csa_tensor_upload(c->graph->device, zeros[i], c->now));
-  CSA_TRY(csa_schedule_reset(c->graph));
-  return csa_graph_initialize(c->graph, c->config->seed);
+  for (size_t i = 0; i < sizeof zeros / sizeof zeros[0]; i++) CSA_TRY(csa_tensor_upload(g->device, zeros[i], c->now));
+  CSA_TRY(csa_schedule_reset(g));
+  return csa_graph_initialize(g, c->sample.config->seed);
 }
 
 static csa_status step(comparison *c, int number, float *figures) {
-  csa_graph *g = c->graph;
-  csa_step_state state = {.active = c->config->batch, .seed = {(cl_uint)c->config->seed}};
-  csa_optimizer_step(&c->optimizer, number, &state);
-  CSA_TRY(csa_sample_batch(g, c->config->architecture.classes, c->config->seed, number));
-  CSA_TRY(csa_schedule_state(g, &state));
-  CSA_TRY(csa_schedule_micro_step(g));
-  CSA_TRY(csa_schedule_update(g));
+  const csa_graph *g = c->sample.graph;
+  CSA_TRY(csa_sample_step(&c->sample, number));
   CSA_TRY(csa_tensor_download_part(g->device, g->history, 0, 2, figures));
   CSA_TRY(csa_tensor_download(g->device, g->parameters.gradients, figures + 2));
   return csa_tensor_download(g->device, g->parameters.values, figures + 2 + c->parameters);
@@ -75,8 +60,9 @@ static bool differ(csa_check *check, int step, const char *what, const char *who
 static bool flat_differs(csa_check *check, const comparison *c, int step, bool gradients, const float *first,
                          const float *second) {
   const char *what = gradients ? "gradient of " : "";
-  for (size_t i = 0; i < c->graph->parameters.count; i++) {
-    const csa_parameter *p = &c->graph->parameters.list[i];
+  const csa_parameters *all = &c->sample.graph->parameters;
+  for (size_t i = 0; i < all->count; i++) {
+    const csa_parameter *p = &all->list[i];
     const int64_t at = p->value->start;
     if (gradients && p->buffer) continue;
     if (differ(check, step, what, p->name, first + at, second + at, csa_elements(p->value->shape))) return true;
@@ -95,11 +81,11 @@ static csa_status compare(csa_verification *v, const comparison *c, int step) {
   return csa_verification_add(v, &check);
 }
 
-csa_status csa_determinism(csa_verification *v, const csa_side *side, const csa_against_config *config) {
-  comparison c = {.config = config};
+csa_status csa_determinism(csa_verification *v, const csa_side *side, const csa_sample_config *config) {
+  comparison c = {0};
   csa_status status;
   *v = (csa_verification){.ok = true};
-  CSA_GO(build(&c, side));
+  CSA_GO(build(&c, side, config));
   CSA_GO(begin(&c));
   for (int i = 0; i < config->steps; i++) CSA_GO(step(&c, i + 1, c.kept + i * step_floats(&c)));
   CSA_GO(begin(&c));
@@ -108,7 +94,7 @@ csa_status csa_determinism(csa_verification *v, const csa_side *side, const csa_
     CSA_GO(compare(v, &c, i));
   }
 done:
-  csa_graph_destroy(c.graph);
+  csa_graph_destroy(c.sample.graph);
   free(c.kept);
   free(c.now);
   return status;

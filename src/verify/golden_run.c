@@ -40,7 +40,7 @@ static void set_config(csa_trainer *t, const csa_golden *golden, const csa_golde
   c->accumulate = way->accumulate;
   c->lr = (double)golden->lr;
   c->on_nan = CSA_NAN_SKIP;
-  c->choices = way->choices;
+  c->replicas[0].choices = way->choices;
   if (way->shares != NULL) snprintf(c->shares, sizeof c->shares, "%s", way->shares);
   t->lr = (csa_lr){.base = c->lr, .interval = 1};
   t->train_images = (int64_t)golden->steps * golden->batch;

@@ -4,7 +4,8 @@
  * By itself every device but the first of its platform fails to give a context. $CLSATTN_FAIL_DEVICE names one device,
  * by the numbers of `clsattn devices`, and leaves all others alone: "0:1" gives no context; "0:1:20" works until 20
  * commands were queued on it, over all its queues, and then is lost: all that it would have to do fails with
- * CL_OUT_OF_RESOURCES, or with another code, as in "0:1:20:-2". What was queued before still runs. $CLSATTN_FAIL_BYTES:
+ * CL_OUT_OF_RESOURCES, or with another code, as in "0:1:20:-2". What was queued before still runs. A comma may stand
+ * before a second device, "0:1:20,0:2:30". $CLSATTN_FAIL_BYTES:
  * buffers above so many bytes are refused, too, so that a large model fails where a small one does not. At exit a line
  * on stderr proves that the layer was there, since one that is not found is passed over in silence. */
 #include <stdatomic.h>
@@ -14,43 +15,52 @@
 
 #include "opencl/layer.h"
 
-static bool named;  /* one device fails, not all but the first */
-static bool breaks; /* it does so after a while */
-static unsigned platform, number;
-static unsigned long most;
-static cl_int code = CL_OUT_OF_RESOURCES;
-static _Atomic(cl_device_id) meant; /* known from the first call on that needs it */
-static atomic_ulong queued;         /* on the device that breaks */
-static atomic_bool lost;
+/* A device that is named. */
+typedef struct {
+  unsigned platform, number;
+  unsigned long most;
+  cl_int code;
+  bool breaks;                 /* after `most` commands; else it never works */
+  _Atomic(cl_device_id) meant; /* known from the first call on that needs it */
+  atomic_ulong queued;
+  atomic_bool lost;
+} victim;
+
+static victim victims[2];
+static int named; /* how many; 0: all devices but the first fail */
 static atomic_int refused;
 
-static bool is_meant(cl_device_id device) {
-  if (atomic_load(&meant) == NULL) atomic_store(&meant, layer_device(platform, number));
-  return device != NULL && device == atomic_load(&meant);
+static victim *victim_of(cl_device_id device) {
+  for (victim *v = victims; device != NULL && v < victims + named; v++) {
+    if (atomic_load(&v->meant) == NULL) atomic_store(&v->meant, layer_device(v->platform, v->number));
+    if (device == atomic_load(&v->meant)) return v;
+  }
+  return NULL;
 }
 
 /* The code that a call on this device fails with, or CL_SUCCESS; a command counts, and is the last one or behind it. */
 static cl_int device_fault(cl_device_id device, bool command) {
-  if (!breaks || !is_meant(device)) return CL_SUCCESS;
-  if (command && atomic_fetch_add(&queued, 1) >= most) atomic_store(&lost, true);
-  return atomic_load(&lost) ? code : CL_SUCCESS;
+  victim *v = victim_of(device);
+  if (v == NULL || !v->breaks) return CL_SUCCESS;
+  if (command && atomic_fetch_add(&v->queued, 1) >= v->most) atomic_store(&v->lost, true);
+  return atomic_load(&v->lost) ? v->code : CL_SUCCESS;
 }
 
 static cl_int queue_fault(cl_command_queue queue, bool command) {
-  return breaks ? device_fault(layer_queue_device(queue), command) : CL_SUCCESS;
+  return named > 0 ? device_fault(layer_queue_device(queue), command) : CL_SUCCESS;
 }
 
 /* A context of several devices goes on without one. */
 static cl_int context_fault(cl_context context) {
   cl_device_id device = NULL;
-  if (!breaks || next->clGetContextInfo(context, CL_CONTEXT_DEVICES, sizeof device, &device, NULL) != CL_SUCCESS)
+  if (named == 0 || next->clGetContextInfo(context, CL_CONTEXT_DEVICES, sizeof device, &device, NULL) != CL_SUCCESS)
     return CL_SUCCESS;
   return device_fault(device, false);
 }
 
 static cl_int event_fault(cl_event event) {
   cl_command_queue queue = NULL; /* of a user event it stays NULL */
-  if (!breaks || next->clGetEventInfo(event, CL_EVENT_COMMAND_QUEUE, sizeof queue, &queue, NULL) != CL_SUCCESS)
+  if (named == 0 || next->clGetEventInfo(event, CL_EVENT_COMMAND_QUEUE, sizeof queue, &queue, NULL) != CL_SUCCESS)
     return CL_SUCCESS;
   return queue != NULL ? queue_fault(queue, false) : CL_SUCCESS;
 }
@@ -118,7 +128,8 @@ static CL_API_ENTRY cl_int CL_API_CALL get_times(cl_event event, cl_profiling_in
 
 static bool gives_context(cl_device_id device, cl_platform_id of) {
   cl_device_id first = NULL;
-  if (named) return !is_meant(device) || (breaks && !atomic_load(&lost));
+  const victim *v = victim_of(device);
+  if (named > 0) return v == NULL || (v->breaks && !atomic_load(&v->lost));
   return next->clGetDeviceIDs(of, CL_DEVICE_TYPE_ALL, 1, &first, NULL) == CL_SUCCESS && device == first;
 }
 
@@ -151,19 +162,27 @@ static CL_API_ENTRY cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_
 }
 
 static bool read_settings(const char *text) {
-  int used = 0, more = 0, rest = 0;
-  if (sscanf(text, "%u:%u%n", &platform, &number, &used) != 2) return false;
-  named = true;
-  if (text[used] == '\0') return true;
-  breaks = sscanf(text + used, ":%lu%n", &most, &more) == 1;
-  if (!breaks || text[used + more] == '\0') return breaks;
-  return sscanf(text + used + more, ":%d%n", &code, &rest) == 1 && text[used + more + rest] == '\0' && code < 0;
+  for (; named < 2; text++) {
+    victim *v = &victims[named++];
+    int used = 0;
+    v->code = CL_OUT_OF_RESOURCES;
+    if (sscanf(text, "%u:%u%n", &v->platform, &v->number, &used) != 2) return false;
+    text += used;
+    used = 0;
+    v->breaks = sscanf(text, ":%lu%n", &v->most, &used) == 1;
+    text += used;
+    used = 0;
+    if (v->breaks && sscanf(text, ":%d%n", &v->code, &used) == 1 && v->code >= 0) return false;
+    text += used;
+    if (*text != ',') return *text == '\0';
+  }
+  return false;
 }
 
 bool layer_enter(struct _cl_icd_dispatch *own) {
   const char *text = getenv("CLSATTN_FAIL_DEVICE");
   if (text != NULL && !read_settings(text)) {
-    fprintf(stderr, "fail_device: CLSATTN_FAIL_DEVICE: %s: not as in 0:1, 0:1:20 or 0:1:20:-2\n", text);
+    fprintf(stderr, "fail_device: CLSATTN_FAIL_DEVICE: %s: not as in 0:1, 0:1:20, 0:1:20:-2 or 0:1:20,0:2:30\n", text);
     return false;
   }
 #define ENTER(name, ...) own->name = fail_##name;
@@ -179,7 +198,8 @@ bool layer_enter(struct _cl_icd_dispatch *own) {
 
 __attribute__((destructor)) static void report(void) {
   if (atomic_load(&refused) > 0) fprintf(stderr, "fail_device: %d contexts refused\n", atomic_load(&refused));
-  if (breaks)
-    fprintf(stderr, "fail_device: %s: %u:%u had %lu commands\n", atomic_load(&lost) ? "reached" : "not reached",
-            platform, number, atomic_load(&queued));
+  for (const victim *v = victims; v < victims + named; v++)
+    if (v->breaks)
+      fprintf(stderr, "fail_device: %s: %u:%u had %lu commands\n", atomic_load(&v->lost) ? "reached" : "not reached",
+              v->platform, v->number, atomic_load(&v->queued));
 }

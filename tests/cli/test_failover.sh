@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # One of two devices is lost, at one command or another of a run: the other goes on from the last step, to the same losses; and a
-# run of its own that is resumed. Where both are gone, it ends as one device alone would.
+# run of its own that is resumed. So does the third, where a second is lost before the team is made anew. Where all are gone, it
+# ends as one device alone would.
 . "$(dirname "$0")/lib.sh"
 FAIL_DEVICE=${CLSATTN_TEST_FAIL_DEVICE:?the layer that loses devices}
-export POCL_DEVICES="pthread pthread"
+export POCL_DEVICES="pthread pthread pthread"
 make_data "$WORK/data" 250 60
 echo '{"model": "vit", "sizes": {"embed": 16, "heads": 2, "layers": 1, "hidden": 32, "dropout": 0.1}}' >"$WORK/vit.json"
 train=(train --config "$WORK/vit.json" --data "$WORK/data" --epochs 2 --batch 60 --log-every 1 --ema 0.9 --val-split 0.2)
@@ -47,6 +48,21 @@ for device in 0 1; do
 done
 [ $survived -ge 14 ] || fail "only $survived runs went on without a device"
 expect 0 "Accuracy" "$CLSATTN" train --resume "$WORK/run" --epochs 3
+
+# Another one while those that are left make themselves ready: cpu0, which is ahead of the others in a step, or cpu2.
+expect 0 "Accuracy" "$CLSATTN" "${train[@]}" --device cpu0,cpu1,cpu2 --out "$WORK/three" # the self-test of parts of this size, too
+at=$((commands * 45 / 100)) anew=0
+for other in 0:25 0:32 0:39 0:46 0:53 2:-55 2:-48 2:-41 2:-34 2:-27; do
+  both=0:1:$at,0:${other%:*}:$((at + ${other#*:})) code=0
+  rm -rf "$WORK/run"
+  with_lost "$both" "$CLSATTN" "${train[@]}" --device cpu0,cpu1,cpu2 --out "$WORK/run" >"$WORK/stdout" 2>"$WORK/stderr" || code=$?
+  [ "$(grep -c 'fail_device: reached' "$WORK/stderr")" = 2 ] || fail "$both: not both were lost: $(cat "$WORK/stderr")"
+  [ $code = 0 ] || fail "$both: exit $code: $(cat "$WORK/stderr")"
+  grep -q further_devices "$WORK/run/config.json" && fail "$both: a lost device is in config.json"
+  close "$WORK/whole" "$WORK/run" 2e-4
+  [ "$(grep -c 'going on without it' "$WORK/stderr")" = 1 ] && anew=$((anew + 1))
+done
+[ $anew -ge 5 ] || fail "only $anew times the second was lost while the team was made anew"
 
 # The only one.
 code=0

@@ -4,10 +4,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   csa_config config;
-  csa_config_device device;
   bool has_model;
   const char *path = fuzz_write("config.json", data, size);
-  fuzz_check(csa_config_load(&config, &device, path));
+  fuzz_check(csa_config_load(&config, path));
   csa_config_fini(&config);
   csa_config_default(&config);
   fuzz_check(csa_config_apply(&config, path, &has_model));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compiles every kernel that the program may ask of a GPU for GPUs that are not here, and looks at what came of it.
 
-`clsattn compile --list FOLDER` wrote the variants. For each target each variant must compile and link without a warning
+`variants FOLDER` (variants.c) wrote the variants. For each target each variant must compile and link without a warning
 and hold its kernels; none may need more local memory than OpenCL promises nearly everywhere, 32 KiB, and those that
 take most of the time may not spill registers. Prints a line for each target and for each failure, writes all figures to
 REPORT (Markdown). Exit 0: all held; 1: something did not; 2: bad usage. A compiler that is missing is a failure, but
@@ -285,7 +285,7 @@ def write_report(path, variants, results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("folder", help="where clsattn compile --list wrote")
+    parser.add_argument("folder", help="where variants.c wrote")
     parser.add_argument("--only", metavar="TEXT", help="only targets whose name has TEXT in it")
     parser.add_argument("--cache", metavar="DIR", required=True, help="results are kept and found there")
     parser.add_argument("--report", metavar="FILE", help="a table of all kernels, in Markdown")

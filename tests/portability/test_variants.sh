@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# `clsattn compile --list` needs no OpenCL, and lists every kernel of the portable family, each in a source of its own.
+# variants.c needs no OpenCL, and lists every kernel of the portable family, each in a source of its own.
 . "$(dirname "$0")/../cli/lib.sh"
+VARIANTS=${CLSATTN_TEST_LIST_VARIANTS:?the path of variants}
 kernels=${CLSATTN_KERNEL_DIR:-$(dirname "$0")/../../cl}
 mkdir "$WORK/no-icd"
-expect 0 "" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" compile --list "$WORK/list"
+expect 0 "" env OCL_ICD_VENDORS="$WORK/no-icd/" "$VARIANTS" "$WORK/list"
 manifest=$WORK/list/manifest.jsonl
 [ -s "$manifest" ] || fail "no manifest"
 
@@ -13,7 +14,7 @@ total=0
 for file in "$kernels"/*.cl; do
   for name in $(names "$file"); do
     total=$((total + 1))
-    grep -q "\"file\": \"$(basename "$file" .cl)\".*\"$name\": [0-9]" "$manifest" || fail "$name of $file is not listed: no model in src/verify/variants.c, and no row of its singles, launches it"
+    grep -q "\"file\": \"$(basename "$file" .cl)\".*\"$name\": [0-9]" "$manifest" || fail "$name of $file is not listed: no model in variants.c, and no row of its singles, launches it"
   done
   found=$(names "$file" | wc -l) all=$(grep -oE '(^|\W)kernel\W.*' "$file" | grep -cE '\bkernel (void|[A-Z]+ |__attribute__)')
   [ "$found" = "$all" ] || fail "$file: $found kernels were found, but $all begin there"
@@ -29,5 +30,6 @@ while read -r line; do
   done
 done <"$manifest"
 [ "$(sed -E 's/"variant": "[^"]*", "source": "[^"]*", //' "$manifest" | sort | uniq -d | wc -l)" = 0 ] || fail "a variant is listed twice"
-expect 1 "no-such" "$CLSATTN" compile --list /proc/no-such
+"$VARIANTS" /proc/no-such 2>"$WORK/stderr" && fail "/proc/no-such was made"
+grep -q "no-such" "$WORK/stderr" || fail "/proc/no-such: $(cat "$WORK/stderr")"
 finish

@@ -6,10 +6,9 @@
 #include "train/config.h"
 
 extern const csa_config test_settings;
-extern const csa_device_info test_config_device;
 csa_dataset test_config_data(void);
 
-/* Writes it as a run on these data and this device does. */
+/* Writes it as a run on these data does. */
 void test_config_save(const csa_config *config, const char *path);
 
 /* The file of test_settings as JSON: to be changed, and written again. */

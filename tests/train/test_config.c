@@ -36,15 +36,11 @@ static void assert_same(const csa_config *a, const csa_config *b) {
   assert_int_equal(a->threads, b->threads);
   assert_int_equal(a->log_every, b->log_every);
   assert_true(a->checkpoint_every == b->checkpoint_every);
-  assert_int_equal(a->choices.kernels, b->choices.kernels);
-  assert_int_equal(a->choices.gemm, b->choices.gemm);
-  assert_int_equal(a->choices.conv, b->choices.conv);
-  assert_int_equal(a->choices.precision, b->choices.precision);
-  assert_int_equal(a->further_count, b->further_count);
-  for (int i = 0; i < a->further_count; i++) {
-    assert_memory_equal(&a->further[i].device, &b->further[i].device, sizeof a->further[i].device);
-    assert_int_equal(a->further[i].choices.kernels, b->further[i].choices.kernels);
-    assert_int_equal(a->further[i].choices.gemm, b->further[i].choices.gemm);
+  assert_int_equal(a->replica_count, b->replica_count);
+  for (int i = 0; i < a->replica_count; i++) {
+    const csa_choices *x = &a->replicas[i].choices, *y = &b->replicas[i].choices;
+    assert_memory_equal(&a->replicas[i].device, &b->replicas[i].device, sizeof a->replicas[i].device);
+    assert_true(x->kernels == y->kernels && x->gemm == y->gemm && x->conv == y->conv && x->precision == y->precision);
   }
 }
 
@@ -52,29 +48,28 @@ static void test_round_trip(void **state) {
   (void)state;
   const char *path = test_path(test_folder(), "config.json");
   static csa_config other, got;
-  csa_config_device before;
   test_config_save(&test_settings, path);
-  assert_ok(csa_config_load(&got, &before, path));
+  assert_ok(csa_config_load(&got, path));
   assert_same(&got, &test_settings);
-  assert_true(csa_config_device_is(&before, &test_config_device));
-  csa_device_info more = test_config_device; /* another number of units adds in another order */
-  more.compute_units++;
-  assert_false(csa_config_device_is(&before, &more));
+  csa_device_info same = {.platform = "Portable", .device = "A device, made by X", .version = "OpenCL 3.0"};
+  assert_true(csa_config_device_is(&got.replicas[0].device, &same));
+  same.compute_units++; /* another number of units adds in another order */
+  assert_false(csa_config_device_is(&got.replicas[0].device, &same));
   other = test_settings;
   other.architecture.grid = false;
   other.optimizer = CSA_SGD;
   other.lr = 0.0;
   other.seed = 0;
   other.limit_train = 0;
-  other.choices = (csa_choices){0};
-  other.further_count = 2;
-  for (int i = 0; i < 2; i++) other.further[i].device = csa_config_device_of(&test_config_device);
-  other.further[1].device.compute_units = 7;
-  other.further[1].choices = (csa_choices){.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_CLBLAST};
+  other.replica_count = 3;
+  for (int i = 0; i < 3; i++) other.replicas[i].device = test_settings.replicas[0].device;
+  other.replicas[2].device.compute_units = 7;
+  other.replicas[0].choices = (csa_choices){0};
+  other.replicas[2].choices = (csa_choices){.kernels = CSA_KERNELS_CPU, .gemm = CSA_GEMM_CLBLAST};
   memset(other.init, 'p', CSA_PATH - 1);
   test_config_save(&other, path);
   csa_config_fini(&got);
-  assert_ok(csa_config_load(&got, &before, path));
+  assert_ok(csa_config_load(&got, path));
   assert_same(&got, &other);
   csa_config_fini(&got);
 }
@@ -88,10 +83,9 @@ static void test_older_run(void **state) {
   const char *path = test_path(test_folder(), "config.json");
   json_t *root = test_config_json();
   static csa_config got;
-  csa_config_device before;
   for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++) assert_int_equal(json_object_del(root, newer[i]), 0);
   assert_int_equal(json_dump_file(root, path, 0), 0);
-  assert_ok(csa_config_load(&got, &before, path));
+  assert_ok(csa_config_load(&got, path));
   assert_true(got.schedule == CSA_LR_CONSTANT && got.warmup == 0.0 && got.decay == CSA_DECAY_ALL);
   assert_true(got.clip_norm == 0.0 && got.ema == 0.0 && got.label_smoothing == 0.0 && got.val_split == 0.0);
   assert_true(!got.augment.flip && got.augment.crop == 0 && got.patience == 0 && got.freeze[0] == '\0');
@@ -110,7 +104,7 @@ static void test_applied(void **state) {
   csa_config_default(&whole);
   assert_ok(csa_config_apply(&whole, path, &has_model));
   memcpy(whole.data_hash, test_settings.data_hash, sizeof whole.data_hash);
-  whole.choices = test_settings.choices;
+  whole.replicas[0] = test_settings.replicas[0];
   assert_same(&whole, &test_settings);
 }
 
@@ -121,7 +115,6 @@ static void test_versions(void **state) {
   const char *path = test_path(test_folder(), "config.json");
   const char *version = NULL, *commit = NULL, *clblast = NULL;
   static csa_config got;
-  csa_config_device before;
   assert_int_equal(
       json_unpack(root, "{s:{s:s, s:s, s:s}}", "versions", "clsattn", &version, "commit", &commit, "clblast", &clblast),
       0);
@@ -130,11 +123,11 @@ static void test_versions(void **state) {
   assert_true(clblast[0] != '\0');
   assert_int_equal(json_object_set_new(json_object_get(root, "versions"), "of later", json_integer(1)), 0);
   assert_int_equal(json_dump_file(root, path, 0), 0);
-  assert_ok(csa_config_load(&got, &before, path));
+  assert_ok(csa_config_load(&got, path));
   csa_config_fini(&got);
   assert_int_equal(json_object_del(root, "versions"), 0);
   assert_int_equal(json_dump_file(root, path, 0), 0);
-  assert_ok(csa_config_load(&got, &before, path));
+  assert_ok(csa_config_load(&got, path));
   assert_same(&got, &test_settings);
   csa_config_fini(&got);
   json_decref(root);
@@ -146,10 +139,9 @@ static void test_save_fails(void **state) {
   static csa_config config;
   const csa_dataset d = test_config_data();
   config = test_settings;
-  assert_fails(CSA_OUTPUT, "gone/config.json",
-               csa_config_save(&config, &d, &test_config_device, test_path(folder, "gone/config.json")));
+  assert_fails(CSA_OUTPUT, "gone/config.json", csa_config_save(&config, &d, test_path(folder, "gone/config.json")));
   memcpy(config.data, "\xff", 2);
-  assert_fails(CSA_INPUT, "not UTF-8", csa_config_save(&config, &d, &test_config_device, path));
+  assert_fails(CSA_INPUT, "not UTF-8", csa_config_save(&config, &d, path));
   assert_config_refused(path, "No such file");
 }
 
@@ -182,7 +174,6 @@ static void test_tuning(void **state) {
   (void)state;
   const char *path = test_path(test_folder(), "config.json");
   static csa_config config, got;
-  csa_config_device before;
   csa_tuning *tuning;
   csa_tuning_entry entry = {.kernel = "gemm_tile", .shape = "6x5x4 nt", .gain = 1.25, .uses = 1};
   csa_tuning_set(&entry, "WX", 4);
@@ -193,11 +184,11 @@ static void test_tuning(void **state) {
   csa_tuning_set(&entry, "WX", 2);
   assert_ok(csa_tuning_put(tuning, &entry));
   config = test_settings;
-  config.choices.tuning = tuning;
+  config.replicas[0].choices.tuning = tuning;
   test_config_save(&config, path);
-  assert_ok(csa_config_load(&got, &before, path));
-  assert_int_equal(got.choices.tuning->count, 1);
-  const csa_tuning_entry *found = csa_tuning_find(got.choices.tuning, "gemm_tile", "6x5x4 nt");
+  assert_ok(csa_config_load(&got, path));
+  assert_int_equal(got.replicas[0].choices.tuning->count, 1);
+  const csa_tuning_entry *found = csa_tuning_find(got.replicas[0].choices.tuning, "gemm_tile", "6x5x4 nt");
   assert_non_null(found);
   assert_int_equal(csa_tuned_value(found, "WX", -1), 4);
   assert_int_equal(csa_tuned_value(found, "PAD", -1), 0);
@@ -205,16 +196,16 @@ static void test_tuning(void **state) {
   assert_true(found->gain == 1.25);
   test_config_save(&got, path); /* a resumed run that ends before it has a plan loses nothing */
   csa_config_fini(&got);
-  assert_ok(csa_config_load(&got, &before, path));
-  assert_int_equal(got.choices.tuning->count, 1);
+  assert_ok(csa_config_load(&got, path));
+  assert_int_equal(got.replicas[0].choices.tuning->count, 1);
   csa_config_fini(&got);
   csa_tuning_destroy(tuning);
   json_t *root = test_config_json();
   assert_int_equal(json_object_del(json_object_get(root, "choices"), "tuning"), 0);
   assert_int_equal(json_dump_file(root, path, 0), 0);
-  assert_ok(csa_config_load(&got, &before, path));
-  assert_non_null(got.choices.tuning);
-  assert_int_equal(got.choices.tuning->count, 0);
+  assert_ok(csa_config_load(&got, path));
+  assert_non_null(got.replicas[0].choices.tuning);
+  assert_int_equal(got.replicas[0].choices.tuning->count, 0);
   csa_config_fini(&got);
   json_object_set_new(json_object_get(root, "choices"), "tuning",
                       json_pack("[{s:s, s:s, s:{s:i}, s:f}]", "kernel", "gemm_tile", "shape", "6x5x4 nt", "values",

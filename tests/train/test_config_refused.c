@@ -71,8 +71,7 @@ static void test_wrong_types(void **state) {
   }
   assert_int_equal(json_dump_file(good, path, 0), 0);
   static csa_config got;
-  csa_config_device before;
-  assert_ok(csa_config_load(&got, &before, path));
+  assert_ok(csa_config_load(&got, path));
   csa_config_fini(&got);
   json_decref(good);
 }

@@ -1,6 +1,6 @@
 /* Time to accuracy: how long a device trains until a model is as good as wanted. */
-#ifndef CSA_TRAIN_TARGET_H
-#define CSA_TRAIN_TARGET_H
+#ifndef CSA_MEASURE_TARGET_H
+#define CSA_MEASURE_TARGET_H
 
 #include "train/trainer.h"
 

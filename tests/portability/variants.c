@@ -1,5 +1,11 @@
-#include "verify/variants.h"
-
+/* variants FOLDER: every program of the portable family that may be asked of a GPU's driver: what compilers are tried
+ * with where no such GPU is. They come from recorded plans, not from a list of their own, so that none is forgotten.
+ *
+ * Records the models with every choice, for several classes of GPUs, and writes each different program into FOLDER
+ * (made if need be) as one source file, and manifest.jsonl, a line for each:
+ * {"variant": "gemm-3", "source": "gemm-3.cl", "file": "gemm", "macros": "-DSIDE=8", "options": "", "kernels":
+ * {"gemm_tile": 64}} The source defines the macros itself; options are what else a compiler has to be given; a kernel's
+ * number is its largest group. OpenCL is not called. */
 #include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -287,7 +293,7 @@ static int number_of(const variants *all, size_t index) {
   return number;
 }
 
-csa_status csa_variants_write(const char *folder) {
+static csa_status write_all(const char *folder) {
   variants all = {0};
   csa_file_writer *writer = NULL;
   char path[PATH];
@@ -305,4 +311,10 @@ done:
   csa_file_drop(writer);
   variants_fini(&all);
   return status;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 2 && write_all(argv[1]) == CSA_OK) return 0;
+  fprintf(stderr, "variants: %s\n", argc == 2 ? csa_last_error() : "FOLDER is missing");
+  return 1;
 }

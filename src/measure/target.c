@@ -1,4 +1,4 @@
-#include "train/target.h"
+#include "measure/target.h"
 
 #define HELD_BACK 0.1
 
