@@ -18,15 +18,17 @@ function quote(text) { # for zsh's _arguments, in single quotes
 
 # What completes a value that --help calls so.
 function words_of(value) {
+  if (value == "PATH") return data
+  if (value == "NAME|FILE") return presets
   if (value !~ /^[a-z0-9]+(\|[a-z0-9]+)+$/) return ""
   gsub(/\|/, " ", value)
   return value
 }
 function kind_of(value) {
+  if (value ~ /FILE|PATH|OUT|IMAGE/) return "files" # and words, where it has some
   if (words_of(value) != "") return "words"
   if (value ~ /^DEVICE/) return "devices"
   if (value == "DIR" || value ~ /^\[?FOLDER\]?$/) return "folders"
-  if (value ~ /FILE|PATH|OUT|IMAGE/) return "files"
   return "nothing"
 }
 
@@ -42,16 +44,19 @@ function option(name, value, help,   given) {
     add("COMMANDS", ".It Fl -" name (value != "" ? " Ar " value : "") "\n" roff(help))
   } else if (output == "bash") {
     options[command] = options[command] " --" name
-    given = kind_of(value)
-    if (value != "") add("VALUES", "      '" command " --" name "') kind=" given (given == "words" ? " words='" words_of(value) "'" : "") " ;;")
+    if (value != "") add("VALUES", "      '" command " --" name "') " bash_value(value) " ;;")
   } else {
     given = "--" name "[" quote(help) "]"
     if (value != "") given = given ":" quote(value) ":" action_of(value)
     zsh_line("'" given "'")
   }
 }
+function bash_value(value) {
+  return "kind=" kind_of(value) (words_of(value) != "" ? " words='" words_of(value) "'" : "")
+}
 function action_of(value,   kind) {
   kind = kind_of(value)
+  if (kind == "files" && words_of(value) != "") return value == "PATH" ? "_clsattn_data" : "_clsattn_presets"
   if (kind == "words") return "(" words_of(value) ")"
   return kind == "devices" ? "_clsattn_devices" : kind == "folders" ? "_files -/" : kind == "files" ? "_files" : " "
 }
@@ -67,7 +72,7 @@ function end_command(   rest) {
   } else if (output == "bash") {
     if (actions[command] == "") {
       add("OPTIONS", "      '" command "') words='" substr(options[command], 2) "' ;;")
-      if (rest != "") add("ARGUMENTS", "      '" command "') kind=" kind_of(rest) (kind_of(rest) == "words" ? " words='" words_of(rest) "'" : "") " ;;")
+      if (rest != "") add("ARGUMENTS", "      '" command "') " bash_value(rest) " ;;")
     } else add("ARGUMENTS", "      '" command "') kind=words words='" substr(actions[command], 2) "' ;;")
   } else if (actions[command] == "") {
     if (rest != "") zsh_line("'*:" quote(synopsis) ":" action_of(rest) "'")
@@ -143,6 +148,8 @@ FNR == 1 {
 }
 {
   gsub(/@VERSION@/, version)
+  gsub(/@DATA@/, data)
+  gsub(/@PRESETS@/, presets)
   gsub(/@NAMES@/, substr(commands, 2))
   gsub(/@NESTED@/, output == "zsh" ? nested : nested_bash)
 }

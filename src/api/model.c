@@ -287,7 +287,7 @@ csa_status csa_predict(csa_model *m, const uint8_t *images, int64_t n, int32_t *
 
 csa_status csa_weights_save(csa_model *m, const char *path) {
   CSA_TRY(check_built(m, "weights"));
-  return csa_weights_write(m->graph, NULL, NULL, path);
+  return csa_weights_write(m->graph, NULL, NULL, NULL, path);
 }
 
 csa_status csa_weights_load(csa_model *m, const char *path) {

@@ -70,9 +70,7 @@ static csa_status take_from_data(attending *a) {
   csa_status status;
   CSA_GO(
       csa_fetch_and_open(&d, s->data, (csa_dataset_limits){.train = 1, .test = s->index + 1, .image = model->image}));
-  if (d->channels != model->channels || d->height != model->image || d->width != model->image)
-    CSA_GO(csa_fail(CSA_INPUT, "data: %s: images of %d x %d x %d, but the weights are for %d x %d x %d", d->path,
-                    d->channels, d->height, d->width, model->channels, model->image, model->image));
+  CSA_GO(csa_trained_fits(&a->trained, d));
   if (d->test.count <= s->index)
     CSA_GO(csa_fail(CSA_USAGE, "--index: %lld: %s has %lld test images, counted from 0", (long long)s->index, d->path,
                     (long long)d->test.count));

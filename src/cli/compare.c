@@ -156,7 +156,7 @@ static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, cs
   CSA_TRY(csa_trainer_prepare(t));
   csa_live_clear();
   CSA_TRY((resume ? csa_trainer_resume : csa_trainer_start)(t, run->folder));
-  if (resume && t->progress.epoch == t->config.epochs)
+  if (t->finished)
     fprintf(stderr, "%s: finished before\n", name);
   else
     fprintf(stderr, "%s: %s %s\n", name, resume ? "goes on in" : "starts in", run->folder);
@@ -168,7 +168,7 @@ static csa_status run_to_end(comparison *c, csa_trainer *t, const char *name, cs
                     (int)*c->stop, run->folder, c->folder);
   CSA_TRY(status);
   csa_live_clear();
-  if (csa_trainer_rate(t) > 0.0) CSA_TRY(csa_listener_report(&listener)); /* else it has one */
+  if (!t->finished) CSA_TRY(csa_listener_report(&listener));
   run->bytes = csa_trainer_bytes(t);
   CSA_TRY(csa_history_read(&run->history, run->folder)); /* one that was finished before has no rate in this process */
   const csa_history_row *last = csa_history_last(&run->history);
@@ -248,6 +248,7 @@ static csa_status compare(comparison *c) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%s/compare.html", c->folder);
   CSA_TRY(csa_comparison_page(&c->result, path));
+  fprintf(stderr, "report: %s\n", path);
   if (s->json) return csa_print_json(csa_comparison_json(&c->result));
   csa_comparison_print(&c->result, stdout);
   return csa_flush_output();

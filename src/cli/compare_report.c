@@ -46,11 +46,12 @@ static const char *name_of(const csa_comparison *c, int model) { return c->model
 
 void csa_comparison_settings(const csa_comparison *c, char text[CSA_COMPARED_TEXT]) {
   const csa_config *settings = &c->models[0].config;
-  snprintf(text, CSA_COMPARED_TEXT,
-           "%s, %lld training and %lld test images; %d epochs, batch %d, %s, learning rate %g; %d seed%s from %llu; %s",
-           c->format, (long long)c->train_images, (long long)c->test_images, settings->epochs, settings->batch,
-           csa_optimizer_names[settings->optimizer], settings->lr, c->seeds, c->seeds > 1 ? "s" : "",
-           (unsigned long long)settings->seed, c->device);
+  snprintf(
+      text, CSA_COMPARED_TEXT,
+      "%s, %lld training and %lld test images; %d epoch%s, batch %d, %s, learning rate %g; %d seed%s from %llu; %s",
+      c->format, (long long)c->train_images, (long long)c->test_images, settings->epochs,
+      settings->epochs > 1 ? "s" : "", settings->batch, csa_optimizer_names[settings->optimizer], settings->lr,
+      c->seeds, c->seeds > 1 ? "s" : "", (unsigned long long)settings->seed, c->device);
 }
 
 /* ---- table */

@@ -71,19 +71,20 @@ static csa_status run_fetch(int argc, char **argv) {
       {"url", "URL", CSA_OPTION_TEXT, &url,
        "of another copy (default $CLSATTN_CIFAR10_URL or $CLSATTN_CIFAR100_URL, else the publisher's)", false},
       CSA_JSON_OPTION(&json)};
-  const csa_command_line line = {
-      "data fetch",
-      "NAME",
-      "Fetches a data set (cifar10 or cifar100) once, to where train finds it. A copy elsewhere must have "
-      "the published\nchecksums, or those that its URL ends with: #md5=HEX&sha256=HEX.",
-      "  clsattn data fetch cifar10\n"
-      "  clsattn data fetch cifar10 --url https://mirror/cifar-10-binary.tar.gz\n",
-      options,
-      sizeof options / sizeof options[0]};
+  const csa_command_line line = {"data fetch",
+                                 "cifar10|cifar100",
+                                 "Fetches a data set once, to where train finds it. A copy elsewhere must have "
+                                 "the published\nchecksums, or those that its URL ends with: #md5=HEX&sha256=HEX.",
+                                 "  clsattn data fetch cifar10\n"
+                                 "  clsattn data fetch cifar10 --url https://mirror/cifar-10-binary.tar.gz\n",
+                                 options,
+                                 sizeof options / sizeof options[0]};
   CSA_TRY(csa_options_parse(&line, argc, argv, 1, 1, &words));
   if (words == NULL) return CSA_OK;
   const csa_known_dataset *known = csa_known_find(words[0]);
-  if (known == NULL) return csa_fail(CSA_USAGE, "fetch: %s: no such data set\n  see clsattn data list", words[0]);
+  if (known == NULL)
+    return csa_fail(CSA_USAGE, "fetch: %s: no such data set%s\n  see clsattn data list", words[0],
+                    csa_known_meant(words[0]));
   if (!known->fetched) return csa_fail(CSA_USAGE, "fetch: %s: comes another way: %s", known->name, known->how);
   CSA_TRY(csa_fetch(known->name, url, &fetched));
   if (json)
@@ -104,7 +105,7 @@ static const struct {
 #define ACTIONS (int)(sizeof actions / sizeof actions[0])
 
 csa_status csa_command_data(int argc, char **argv) {
-  if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+  if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
     printf("Usage: clsattn data ACTION [options]\n\nLists, describes and fetches data sets.\n\nActions:\n");
     for (int i = 0; i < ACTIONS; i++) printf("  %-10s %s\n", actions[i].name, actions[i].summary);
     printf("\nExamples:\n  clsattn data list\n  clsattn data fetch cifar10\n  clsattn data info cifar10\n");

@@ -51,15 +51,6 @@ static csa_status print_text(const csa_evaluation *e, const csa_dataset *d) {
   return csa_flush_output();
 }
 
-static csa_status check_data(const csa_architecture *a, const csa_dataset *d) {
-  if (d->height == a->image && d->width == a->image && d->channels == a->channels && d->classes <= a->classes)
-    return CSA_OK;
-  return csa_fail(CSA_INPUT,
-                  "data: %s: %d classes of %d x %d x %d, but the weights are for %d of %d x %d x %d\n"
-                  "  --data names the data that they were trained on, or data like it",
-                  d->path, d->classes, d->channels, d->height, d->width, a->classes, a->channels, a->image, a->image);
-}
-
 static csa_status run(const eval_settings *s) {
   csa_graph_config config = {.batch = s->batch};
   csa_trained trained;
@@ -71,7 +62,7 @@ static csa_status run(const eval_settings *s) {
   CSA_GO(csa_trained_take(&s->trained, "eval", &trained, &config.choices));
   CSA_GO(csa_fetch_and_open(&dataset, s->data,
                             (csa_dataset_limits){.train = 1, .test = s->limit, .image = trained.architecture.image}));
-  CSA_GO(check_data(&trained.architecture, dataset));
+  CSA_GO(csa_trained_fits(&trained, dataset));
   CSA_GO(csa_device_open(&device, s->trained.device));
   CSA_GO(csa_trained_build(&trained, device, config));
   CSA_GO(csa_feed_create(&feed, trained.graph, dataset, &dataset->test, NULL, 0));

@@ -11,6 +11,7 @@
 #include "cli/threads.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "device/apart.h"
 #include "device/compile.h"
 #include "measure/tuner_race.h"
@@ -44,7 +45,8 @@ static void print_usage(FILE *out) {
           "device.\n\nCommands:\n");
   for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
   fprintf(out,
-          "\nclsattn COMMAND --help explains a command; clsattn --version says what this is.\n\nExamples:\n"
+          "\nclsattn COMMAND --help (or clsattn help COMMAND) explains a command; clsattn --version says what this "
+          "is.\n\nExamples:\n"
           "  clsattn devices --check\n"
           "  clsattn train --model vit --epochs 2 --out runs/first\n"
           "  clsattn predict --weights runs/first/model.safetensors photo.jpg\n");
@@ -68,10 +70,19 @@ static csa_status no_command(void) {
   return csa_fail(CSA_USAGE, "COMMAND is missing\n  there are: %s\n  see clsattn --help", names);
 }
 
+/* "help COMMAND" becomes "COMMAND --help". */
+static void turn_help(int argc, char **argv) {
+  static char option[] = "--help";
+  if (argc < 3 || strcmp(argv[1], "help") != 0) return;
+  for (int i = 1; i < argc - 1; i++) argv[i] = argv[i + 1];
+  argv[argc - 1] = option;
+}
+
 static csa_status dispatch(int argc, char **argv) {
+  turn_help(argc, argv);
   if (argc < 2) return no_command();
   if (strcmp(argv[1], "--version") == 0) return csa_print_about(argc > 2 && strcmp(argv[2], "--json") == 0);
-  if (strcmp(argv[1], "--help") == 0) {
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (argc == 2 && strcmp(argv[1], "help") == 0)) {
     print_usage(stdout);
     return csa_flush_output();
   }
@@ -82,7 +93,9 @@ static csa_status dispatch(int argc, char **argv) {
       CSA_TRY(csa_launch_join(argv[1]));
       return commands[i].run(argc - 1, argv + 1);
     }
-  return csa_fail(CSA_USAGE, "%s: no such command\n  see clsattn --help", argv[1]);
+  csa_meant meant = {.text = argv[1]};
+  for (int i = 0; i < COMMANDS; i++) csa_meant_try(&meant, commands[i].name);
+  return csa_fail(CSA_USAGE, "%s: no such command%s\n  see clsattn --help", argv[1], meant.hint);
 }
 
 /* A file that jansson had no memory to read looks like a bad one. */

@@ -7,9 +7,10 @@
 
 #include "cli/output.h"
 #include "core/number.h"
+#include "core/text.h"
 
 /* What getopt_long returns, beyond all characters: ':' and '?' are its own. */
-enum { HELP = 256, FIRST };
+enum { FIRST = 256 };
 
 static csa_status bad_value(const char *name, const char *text, const char *wanted) {
   return csa_fail(CSA_USAGE, "--%s: %s: must be %s", name, text, wanted);
@@ -68,14 +69,14 @@ static void print_help(const csa_command_line *line) {
     snprintf(left, sizeof left, "--%s%s%s", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
     print_help_line(left, o->help);
   }
-  print_help_line("--help", "print this");
+  print_help_line("--help", "print this; so does -h");
   printf("\nExamples:\n%s", line->examples);
 }
 
 static void to_getopt(const csa_command_line *line, struct option table[CSA_COMMAND_OPTIONS]) {
   for (int i = 0; i < line->count; i++)
     table[i] = (struct option){line->options[i].name, line->options[i].kind != CSA_OPTION_FLAG, NULL, FIRST + i};
-  table[line->count] = (struct option){"help", no_argument, NULL, HELP};
+  table[line->count] = (struct option){"help", no_argument, NULL, 'h'};
   table[line->count + 1] = (struct option){NULL, 0, NULL, 0};
 }
 
@@ -88,6 +89,21 @@ csa_status csa_options_words(const csa_command_line *line, char **words, int lea
   return csa_fail(CSA_USAGE, "%s: %s is missing\n  see clsattn %s --help", line->name, line->synopsis, line->name);
 }
 
+static csa_status unknown(const csa_command_line *line, char **argv) {
+  char text[CSA_MEANT], name[CSA_MEANT];
+  const char *given = argv[optind - 1];
+  for (int i = 1; optopt > 0 && optopt < FIRST && argv[i] != NULL; i++) /* -epochs: getopt is amid the word */
+    if (argv[i][0] == '-' && argv[i][1] == optopt) given = argv[i];
+  csa_meant meant = {.text = text};
+  snprintf(text, sizeof text, "%s%.*s", given[1] == '-' ? "" : "-", (int)strcspn(given, "="), given);
+  for (int i = 0; i < line->count; i++) {
+    snprintf(name, sizeof name, "--%s", line->options[i].name);
+    csa_meant_try(&meant, name);
+  }
+  return csa_fail(CSA_USAGE, "%s: unknown option of %s%s\n  see clsattn %s --help", given, line->name, meant.hint,
+                  line->name);
+}
+
 csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv, int least, int most, char ***words) {
   struct option table[CSA_COMMAND_OPTIONS];
   if (line->count + 2 > CSA_COMMAND_OPTIONS) return csa_fail(CSA_FAILED, "%s: too many options", line->name);
@@ -95,13 +111,11 @@ csa_status csa_options_parse(const csa_command_line *line, int argc, char **argv
   *words = NULL;
   opterr = 0; /* our own sentences */
   optind = 1;
-  for (int code; (code = getopt_long(argc, argv, ":", table, NULL)) != -1;) {
+  for (int code; (code = getopt_long(argc, argv, ":h", table, NULL)) != -1;) {
     if (code == ':')
       return csa_fail(CSA_USAGE, "%s: needs a value\n  see clsattn %s --help", argv[optind - 1], line->name);
-    if (code == '?')
-      return csa_fail(CSA_USAGE, "%s: unknown option of %s\n  see clsattn %s --help", argv[optind - 1], line->name,
-                      line->name);
-    if (code == HELP) {
+    if (code == '?') return unknown(line, argv);
+    if (code == 'h') {
       print_help(line);
       return csa_flush_output();
     }

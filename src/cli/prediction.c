@@ -2,11 +2,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "data/image.h"
 
 csa_status csa_prediction_image(const csa_trained *t, const char *path, uint8_t *image) {
   csa_image file = {0};
+  struct stat info;
+  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+    return csa_fail(CSA_INPUT, "image: %s: a folder; images are given one by one, like %s/*.jpg", path, path);
   csa_status status = csa_image_read(&file, path);
   if (status == CSA_OK) status = csa_image_resize(&file, t->architecture.image, image);
   csa_image_fini(&file);

@@ -45,7 +45,7 @@ static csa_status read_config(run_entry *r) {
   if (r->config == NULL) return csa_fail(CSA_INPUT, "%s: line %d: %s", path, error.line, error.text);
   if (json_unpack_ex(r->config, &error, 0, "{s:s, s:i, s:{s:s}, s:{s:s}}", "model", &r->model, "epochs", &r->epochs,
                      "data", "path", &r->data, "device", "name", &r->device) != 0)
-    return csa_fail(CSA_INPUT, "%s: %s", path, error.text);
+    return csa_fail(CSA_INPUT, "%s: not the config.json of a run: %s", path, error.text);
   return CSA_OK;
 }
 

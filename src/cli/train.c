@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/device_set.h"
@@ -14,6 +15,9 @@
 #include "device/plan_print.h"
 #include "model/weights.h"
 #include "train/ranks.h"
+#include "train/trained.h"
+
+#define FEW_STEPS 4 /* in an epoch */
 
 typedef struct {
   csa_training common;
@@ -24,7 +28,7 @@ typedef struct {
 /* The model that the weights are of, where they say it. */
 static csa_status model_of(const char *path, csa_architecture *a) {
   csa_safetensors *file;
-  CSA_TRY(csa_safetensors_open(&file, path));
+  CSA_TRY(csa_trained_file(&file, path));
   csa_status status = CSA_OK;
   if (csa_safetensors_metadata(file, "model") != NULL) status = csa_weights_architecture(file, NULL, NULL, a);
   csa_safetensors_close(file);
@@ -57,13 +61,34 @@ static csa_status check_resume(const csa_command_line *line) {
   return CSA_OK;
 }
 
+/* What --resume names instead of a run's folder. */
+static csa_status resume_failed(const char *folder, const char *config) {
+  const char *slash = strrchr(folder, '/');
+  char why[2048];
+  struct stat info;
+  snprintf(why, sizeof why, "%s", csa_last_error());
+  if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
+    return csa_fail(CSA_INPUT, "--resume: %s: a file\n  give the run's folder: clsattn train --resume %.*s", folder,
+                    slash != NULL ? (int)(slash - folder) : 1, slash != NULL ? folder : ".");
+  return csa_fail(CSA_INPUT, "%s%s", why,
+                  stat(config, &info) != 0 ? "\n  no run is there; clsattn runs lists those in ./runs" : "");
+}
+
 static csa_status resumed_config(const train_settings *s, csa_config *c) {
   char path[CSA_PATH + 32];
   snprintf(path, sizeof path, "%.*s/config.json", CSA_PATH, s->resume);
-  CSA_TRY(csa_config_load(c, path));
+  CSA_TRY(csa_config_load(c, path) == CSA_OK ? CSA_OK : resume_failed(s->resume, path));
   for (int i = 0; i < CSA_SETTINGS; i++) /* those that check_resume lets pass */
     if (s->common.settings[i] != NULL) CSA_TRY(csa_setting_take(&csa_settings[i], s->common.settings[i], c));
   return CSA_OK;
+}
+
+static void print_end(const csa_trainer *t) {
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  fprintf(stderr, "%s: %.0f images/s, %.1f MiB of device memory, %.1f MiB of this process at most\n", t->folder,
+          csa_trainer_rate(t), (double)csa_trainer_bytes(t) / 1048576.0, (double)used.ru_maxrss / 1024.0);
+  fprintf(stderr, "report: %s/report.html\n", t->folder);
 }
 
 static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
@@ -76,10 +101,7 @@ static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
   if (p->best_epoch > 0)
     fprintf(log, "Best on validation images: %.2f %%, after epoch %d\n", 100.0 * p->best_accuracy, p->best_epoch);
   fprintf(log, "Accuracy on test set: %.2f %%\n", 100.0 * p->test_accuracy);
-  struct rusage used;
-  getrusage(RUSAGE_SELF, &used);
-  fprintf(stderr, "%s: %.0f images/s, %.1f MiB of device memory, %.1f MiB of this process at most\n", t->folder,
-          csa_trainer_rate(t), (double)csa_trainer_bytes(t) / 1048576.0, (double)used.ru_maxrss / 1024.0);
+  if (!t->finished) print_end(t);
   if (!json) return csa_flush_output();
   json_t *root =
       json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:s}", "model", t->config.architecture.model, "epochs", p->epoch,
@@ -92,7 +114,21 @@ static csa_status print_result(const csa_trainer *t, FILE *log, bool json) {
   return csa_print_json(root);
 }
 
+/* Few and large steps learn little. */
+static void print_few_steps(const csa_trainer *t) {
+  const int64_t images = t->train_images, batch = images / FEW_STEPS, steps = (images - 1) / t->config.batch + 1;
+  if (steps >= FEW_STEPS || batch == 0) return;
+  fprintf(stderr, "%lld step%s an epoch; --batch %lld makes %lld\n", (long long)steps, steps > 1 ? "s" : "",
+          (long long)batch, (long long)((images - 1) / batch + 1));
+}
+
 static void print_start(const csa_trainer *t) {
+  if (t->finished) {
+    if (t->progress.epoch == t->config.epochs) /* else print_result says why */
+      fprintf(stderr, "all epochs are done (%d); more: clsattn train --resume %s --epochs N\n", t->progress.epoch,
+              t->folder);
+    return;
+  }
   fprintf(stderr, "%s on ", t->config.architecture.model);
   for (int i = 0; i < t->replica_count; i++) {
     const csa_device_info *info = &t->replicas[i].device->info;
@@ -109,6 +145,7 @@ static void print_start(const csa_trainer *t) {
   fprintf(stderr, "run folder: %s", t->folder);
   if (t->progress.step > 0) fprintf(stderr, ", resumed after step %lld", (long long)t->progress.step);
   fprintf(stderr, "\n");
+  if (t->progress.step == 0) print_few_steps(t);
 }
 
 /* Plan and memory, of this rank's devices. */
@@ -153,7 +190,7 @@ static csa_status train(const train_settings *s, const csa_config *config, const
   status = csa_trainer_run(t);
   if (status == CSA_INTERRUPTED) csa_stop_too(t->stopped_by);
   if (status != CSA_OK || csa_ranks_own() > 0) goto done;
-  CSA_GO(csa_listener_report(&listener));
+  if (!t->finished) CSA_GO(csa_listener_report(&listener));
   status = print_result(t, log, s->json);
 done:
   csa_live_clear();

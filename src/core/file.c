@@ -202,7 +202,8 @@ csa_status csa_folder_make(const char *path, unsigned mode) {
     *at = '\0';
     struct stat info;
     if (mkdir(parts, (mode_t)mode) != 0 && (errno != EEXIST || stat(parts, &info) != 0 || !S_ISDIR(info.st_mode)))
-      status = csa_fail(CSA_OUTPUT, "folder: %s: %s", parts, strerror(errno));
+      status =
+          csa_fail(CSA_OUTPUT, "folder: %s: %s", parts, errno == EEXIST ? "a file, not a folder" : strerror(errno));
     *at = kept;
     if (kept == '\0') break;
   }

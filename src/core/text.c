@@ -1,6 +1,7 @@
 #include "core/text.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 int csa_text_character(const char *text) {
@@ -49,4 +50,32 @@ bool csa_text_is_plain(const char *text, size_t size) {
 void csa_text_tame(char *text) {
   for (; *text != '\0'; text++)
     if (*text != '\n' && *text != '\t') memset(text, '?', (size_t)control(text));
+}
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Letters to be put in, left out, changed, or exchanged with the next (optimal string alignment). */
+static size_t letters_between(const char *a, const char *b) {
+  unsigned char d[CSA_MEANT][CSA_MEANT];
+  const size_t rows = strlen(a), cols = strlen(b);
+  for (size_t i = 0; i <= rows; i++)
+    for (size_t j = 0; j <= cols; j++) {
+      size_t n = i + j;
+      if (i > 0 && j > 0) {
+        n = least(d[i - 1][j - 1] + (size_t)(a[i - 1] != b[j - 1]), least(d[i - 1][j], d[i][j - 1]) + 1u);
+        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) n = least(n, d[i - 2][j - 2] + 1u);
+      }
+      d[i][j] = (unsigned char)n;
+    }
+  return d[rows][cols];
+}
+
+void csa_meant_try(csa_meant *g, const char *name) {
+  const size_t length = strlen(name), shorter = least(strlen(g->text), length);
+  if (strlen(g->text) >= CSA_MEANT || length >= CSA_MEANT) return;
+  const bool begins = shorter >= 4 && strncmp(g->text, name, shorter) == 0;
+  const size_t distance = begins ? 1 : letters_between(g->text, name);
+  if (distance > length / 3 || (g->hint[0] != '\0' && distance >= g->distance)) return;
+  g->distance = distance;
+  snprintf(g->hint, sizeof g->hint, "; did you mean %s?", name);
 }

@@ -19,4 +19,13 @@ bool csa_text_is_plain(const char *text, size_t size);
 /* Puts question marks in place of control characters, but for tabs and ends of lines. */
 void csa_text_tame(char *text);
 
+/* Which of several names `text` was meant as, which is none of them: begin with {.text = ...}, then try each name. */
+#define CSA_MEANT 64
+typedef struct {
+  const char *text;
+  size_t distance;           /* in letters, of the nearest name */
+  char hint[CSA_MEANT + 32]; /* "; did you mean NAME?", or nothing where none is near */
+} csa_meant;
+void csa_meant_try(csa_meant *meant, const char *name);
+
 #endif

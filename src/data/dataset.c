@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <xxhash.h>
 
@@ -63,6 +64,11 @@ static csa_status find_format(const char *path, char folder[PATH_MAX], const csa
   closedir(open);
   if (found == 1) return CSA_OK;
   if (found > 1) return csa_fail(CSA_INPUT, "data: %s: has %d data sets in it; name one of them", path, found);
+  if (csa_folders_bare(path))
+    return csa_fail(CSA_INPUT,
+                    "data: %s: the folders of its classes stand alone: put them under train/ and test/\n"
+                    "  most images of each into %s/train/CLASS/, the others into %s/test/CLASS/",
+                    path, path, path);
   char layouts[1024];
   for (int i = 0, used = 0; csa_format_at(i) != NULL; i++)
     used += snprintf(layouts + used, sizeof layouts - (size_t)used, "\n  %s: %s", csa_format_at(i)->name,
@@ -76,9 +82,14 @@ static csa_status resolve(const char *name, char path[PATH_MAX]) {
   const char *chosen = getenv("CLSATTN_DATA");
   csa_known_path(name, path);
   if (is(path, S_IFDIR) || is(path, S_IFREG)) return CSA_OK;
+  if (known == NULL && strcasecmp(name, "mnist") == 0)
+    return csa_fail(CSA_INPUT,
+                    "data: %s: MNIST has no name here, but a folder of its files is read: --data FOLDER, with\n  %s",
+                    name, csa_format_idx.layout);
   if (known == NULL)
     return csa_fail(CSA_INPUT,
-                    "data: %s: no such file or folder, nor a data set's name\n  clsattn data list has the names", path);
+                    "data: %s: no such file or folder, nor a data set's name%s\n  clsattn data list has the names",
+                    path, csa_known_meant(name));
   if (!known->fetched) return csa_fail(CSA_INPUT, "data: %s: %s is not there\n  %s", name, path, known->how);
   if (strcmp(name, "cifar10") == 0 && chosen != NULL && chosen[0] != '\0')
     return csa_fail(CSA_INPUT, "data: %s: no such file or folder; CLSATTN_DATA names it", path);

@@ -20,6 +20,9 @@ const csa_format *csa_format_at(int index);
 
 extern const csa_format csa_format_cifar10, csa_format_cifar100, csa_format_idx, csa_format_folders;
 
+/* Whether `folder` has two folders or more with images, which would be classes if they were under train and test. */
+bool csa_folders_bare(const char *folder);
+
 /* Room for `count` images and labels in a split that has none. */
 csa_status csa_split_allocate(csa_split *split, int64_t count, size_t image_bytes);
 

@@ -131,6 +131,25 @@ static bool is_called_image(const char *name) {
   return false;
 }
 
+static bool has_image(const char *folder) {
+  names n = {0};
+  bool found = false;
+  if (list_names(&n, folder, by_bytes) != CSA_OK) return false;
+  for (int i = 0; i < n.count && !found; i++) found = is_called_image(n.entries[i]->d_name);
+  free_names(&n);
+  return found;
+}
+
+bool csa_folders_bare(const char *folder) {
+  char path[PATH_MAX];
+  names n = {0};
+  int classes = 0;
+  if (list_folders(&n, folder) != CSA_OK) return false;
+  for (int i = 0; i < n.count; i++) classes += join(path, folder, n.entries[i]->d_name) == CSA_OK && has_image(path);
+  free_names(&n);
+  return classes >= 2;
+}
+
 static csa_status add_file(listing *l, const char *folder, const char *name, int32_t label) {
   char path[PATH_MAX];
   mode_t kind = 0;

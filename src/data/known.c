@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
+
 #define FASHION_MNIST "/usr/share/datasets/fashion-mnist"
 
 static const csa_known_dataset known[] = {
@@ -24,6 +26,13 @@ const csa_known_dataset *csa_known_find(const char *name) {
   for (int i = 0; csa_known_at(i) != NULL; i++)
     if (strcmp(known[i].name, name) == 0) return &known[i];
   return NULL;
+}
+
+const char *csa_known_meant(const char *name) {
+  static _Thread_local csa_meant meant;
+  meant = (csa_meant){.text = name};
+  for (int i = 0; csa_known_at(i) != NULL; i++) csa_meant_try(&meant, known[i].name);
+  return meant.hint;
 }
 
 void csa_known_home(char path[PATH_MAX]) {

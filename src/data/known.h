@@ -18,6 +18,9 @@ const csa_known_dataset *csa_known_at(int index);
 /* NULL if there is none of that name. */
 const csa_known_dataset *csa_known_find(const char *name);
 
+/* Which of them `name` may have been meant as: "; did you mean cifar10?", or nothing; valid until the next call. */
+const char *csa_known_meant(const char *name);
+
 /* Where the data set `name` is or would be; a name that is not known is a path already. */
 void csa_known_path(const char *name, char path[PATH_MAX]);
 

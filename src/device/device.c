@@ -241,9 +241,10 @@ static csa_status no_such_device(const csa_device_list *list, const char *from, 
     used += (size_t)snprintf(there + used, sizeof there - used, "\n  %-8s %d:%d  %s", list->devices[i].name,
                              list->devices[i].platform_number, list->devices[i].device_number, list->devices[i].device);
   const size_t notes = strlen(list->notes); /* without the last line's end */
-  return csa_fail(CSA_DEVICE, "%s: %s: %s%s%s%s%.*s", from, name,
+  return csa_fail(CSA_DEVICE, "%s: %s: %s%s%s%s%.*s%s", from, name,
                   list->count > 0 ? "no such device; there are" : "no device at all", list->count > 0 ? ":" : "", there,
-                  notes > 0 ? "\n" : "", (int)(notes > 0 ? notes - 1 : 0), list->notes);
+                  notes > 0 ? "\n" : "", (int)(notes > 0 ? notes - 1 : 0), list->notes,
+                  list->count > 0 ? "\n  is one missing? clsattn devices --check" : "");
 }
 
 csa_status csa_device_choose(const csa_device_list *list, const char *name, int *index) {

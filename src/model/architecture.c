@@ -166,6 +166,16 @@ static csa_status check_keys(const csa_architecture *a, const json_t *sizes, con
   return CSA_OK;
 }
 
+/* Sizes that the layers could not be made of: said here, where the file is known. */
+static csa_status check_parts(const csa_architecture *a, const char *where) {
+  if (!csa_architecture_is_vit(a)) return CSA_OK;
+  if (a->embed % a->heads != 0)
+    return csa_fail(CSA_INPUT, "%s: sizes: heads: %d does not divide embed, %d", where, a->heads, a->embed);
+  if (a->image % a->patch != 0)
+    return csa_fail(CSA_INPUT, "%s: sizes: patch: %d does not divide image, %d", where, a->patch, a->image);
+  return CSA_OK;
+}
+
 csa_status csa_architecture_read_sizes(csa_architecture *a, const json_t *sizes, const char *where) {
   if (!json_is_object(sizes)) return csa_fail(CSA_INPUT, "%s: sizes: not a JSON object", where);
   CSA_TRY(check_keys(a, sizes, where));
@@ -173,7 +183,7 @@ csa_status csa_architecture_read_sizes(csa_architecture *a, const json_t *sizes,
     const json_t *value = json_object_get(sizes, e->key);
     if (value != NULL) CSA_TRY(read_entry(a, e, value, where));
   }
-  return CSA_OK;
+  return check_parts(a, where);
 }
 
 static json_t *list_stages(unsigned stages, int count) {

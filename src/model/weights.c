@@ -164,29 +164,32 @@ static csa_status add_json(csa_safetensors_writer *writer, const char *key, json
   return status;
 }
 
-static csa_status add_model(csa_safetensors_writer *writer, const csa_architecture *a, char *const *class_names) {
+static csa_status add_model(csa_safetensors_writer *writer, const csa_architecture *a, char *const *class_names,
+                            const char *data) {
   json_t *sizes = NULL;
   CSA_TRY(csa_architecture_sizes(a, &sizes));
   CSA_TRY(add_json(writer, "sizes", sizes));
   CSA_TRY(add_json(writer, "classes", name_list(class_names, a->classes)));
   CSA_TRY(csa_safetensors_writer_metadata(writer, "model", a->model));
+  if (data != NULL) CSA_TRY(csa_safetensors_writer_metadata(writer, "data", data));
   if (csa_architecture_is_vit(a))
     CSA_TRY(csa_safetensors_writer_metadata(writer, "patches", csa_architecture_patches_text(a)));
   return CSA_OK;
 }
 
-static csa_status add_metadata(csa_safetensors_writer *writer, const csa_architecture *a, char *const *class_names) {
-  if (a != NULL) CSA_TRY(add_model(writer, a, class_names));
+static csa_status add_metadata(csa_safetensors_writer *writer, const csa_architecture *a, char *const *class_names,
+                               const char *data) {
+  if (a != NULL) CSA_TRY(add_model(writer, a, class_names, data));
   CSA_TRY(csa_safetensors_writer_metadata(writer, "normalisation", "(u8 / 255 - 0.5) / 0.5"));
   return csa_safetensors_writer_metadata(writer, "clsattn", csa_version());
 }
 
 csa_status csa_weights_write(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
-                             const char *path) {
+                             const char *data, const char *path) {
   csa_safetensors_writer *writer = NULL;
   csa_status status;
   CSA_GO(csa_safetensors_writer_begin(&writer));
-  CSA_GO(add_metadata(writer, architecture, class_names));
+  CSA_GO(add_metadata(writer, architecture, class_names, data));
   CSA_GO(csa_weights_add(writer, graph, "", graph->parameters.values));
   CSA_GO(csa_safetensors_writer_write(writer, path));
 done:

@@ -5,10 +5,11 @@
 #include "model/architecture.h"
 #include "model/safetensors.h"
 
-/* Writes the model: every parameter, and metadata that says which model it is, its sizes, the classes' names and the
- * normalisation. Where `architecture` is NULL, it is a model of one's own, and only the last is said. */
+/* Writes the model: every parameter, and metadata that says which model it is, its sizes, the classes' names, the
+ * data set's (NULL: it has none) and the normalisation. Where `architecture` is NULL, it is a model of one's own, and
+ * only the last is said. */
 csa_status csa_weights_write(csa_graph *graph, const csa_architecture *architecture, char *const *class_names,
-                             const char *path);
+                             const char *data, const char *path);
 
 /* The values of such a tensor `flat` on the host, on the heap; gradients without the loss's scale. */
 csa_status csa_weights_download(csa_graph *graph, const csa_tensor *flat, float **values);

@@ -5,6 +5,7 @@
 
 #include "core/embedded.h"
 #include "core/file.h"
+#include "core/text.h"
 #include "train/config_device.h"
 #include "train/ranks.h"
 #include "train/settings.h"
@@ -141,7 +142,7 @@ static csa_status read_root(csa_config *c, json_t *root) {
                      &format, "model", &t.model, "patches", &t.patches, "sizes", &sizes, "data", "path", &t.path,
                      "hash", &t.hash, "limit_train", &limit_train, "limit_test", &limit_test, "device", &device, "init",
                      &t.init, "choices", &choices, "further_devices", &further);
-  if (got != 0) return csa_fail(CSA_INPUT, "config: %s", error.text);
+  if (got != 0) return csa_fail(CSA_INPUT, "config: not the config.json of a run: %s", error.text);
   CSA_TRY(check_format(format));
   CSA_TRY(take_settings(c, root, true));
   CSA_TRY(take_limits(c, limit_train, limit_test));
@@ -166,7 +167,7 @@ void csa_config_default(csa_config *c) {
 static csa_status parse(const char *text, size_t size, json_t **root) {
   json_error_t error;
   *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-  return *root != NULL ? CSA_OK : csa_fail(CSA_INPUT, "config: line %d: %s", error.line, error.text);
+  return *root != NULL ? CSA_OK : csa_fail(CSA_INPUT, "config: no JSON: line %d: %s", error.line, error.text);
 }
 
 /* By rank 0, for all. */
@@ -254,15 +255,18 @@ static bool is_preset(const csa_embedded *preset, const char *name) {
 
 /* A file that cannot be read may have been meant as a preset. */
 static csa_status read_file(const char *name, uint8_t **text, size_t *size) {
-  char list[256] = "";
+  char list[256] = "", preset[CSA_MEANT];
+  csa_meant meant = {.text = name};
   if (csa_file_read(name, CONFIG_MAX, text, size) == CSA_OK) return CSA_OK;
   for (const csa_embedded *p = csa_preset_texts; p->name != NULL; p++) {
     const size_t used = strlen(list), length = strlen(p->name) - strlen(".json");
-    snprintf(list + used, sizeof list - used, "%s%.*s", used > 0 ? ", " : "", (int)length, p->name);
+    snprintf(preset, sizeof preset, "%.*s", (int)length, p->name);
+    snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", preset);
+    csa_meant_try(&meant, preset);
   }
   char why[512];
   snprintf(why, sizeof why, "%s", csa_last_error());
-  return csa_fail(CSA_INPUT, "%s\n  the presets: %s; anything else is a file", why, list);
+  return csa_fail(CSA_INPUT, "%s%s\n  the presets: %s; anything else is a file", why, meant.hint, list);
 }
 
 csa_status csa_config_apply(csa_config *c, const char *name, bool *has_model) {

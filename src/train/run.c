@@ -1,5 +1,6 @@
 /* Where a trainer keeps its run: a new folder, or an earlier one. */
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -8,6 +9,7 @@
 #include "train/checkpoint.h"
 #include "train/ranks.h"
 #include "train/team.h"
+#include "train/trained.h"
 
 /* What a run writes as a whole. */
 static const char *const written[] = {
@@ -62,7 +64,7 @@ static csa_status set_parameters(csa_trainer *t) {
   csa_safetensors *file = NULL;
   for (int i = 0; i < t->replica_count; i++) CSA_TRY(csa_graph_initialize(t->replicas[i].graph, t->config.seed));
   if (t->config.init[0] == '\0') return CSA_OK;
-  CSA_TRY(csa_safetensors_open(&file, t->config.init));
+  CSA_TRY(csa_trained_file(&file, t->config.init));
   const csa_status status = read_init(t, file);
   csa_safetensors_close(file);
   return status == CSA_OK ? CSA_OK : csa_fail_in(status, "--init %s", t->config.init);
@@ -87,11 +89,30 @@ static csa_status start(csa_trainer *t, const char *folder) {
   return csa_trainer_save_config(t);
 }
 
+/* Whether all is done and written, in the order in which a run writes it: what is older is of fewer epochs. */
+static bool finished(const csa_trainer *t) {
+  static const char *const files[] = {"checkpoint.safetensors", "model.safetensors", "report.html"};
+  struct timespec last = {0};
+  if (!csa_trainer_done(t)) return false;
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    char path[CSA_PATH + 32];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", t->folder, files[i]);
+    if (stat(path, &info) != 0 || info.st_mtim.tv_sec < last.tv_sec ||
+        (info.st_mtim.tv_sec == last.tv_sec && info.st_mtim.tv_nsec < last.tv_nsec))
+      return false;
+    last = info.st_mtim;
+  }
+  return true;
+}
+
 static csa_status resume(csa_trainer *t, const char *folder) {
   bool found;
   CSA_TRY(open_folder(t, folder));
   CSA_TRY(csa_checkpoint_load(t, &found));
   if (!found) CSA_TRY(set_parameters(t));
+  t->finished = finished(t);
+  if (t->finished) return CSA_OK;
   CSA_TRY(open_metrics(t));
   return csa_trainer_save_config(t);
 }

@@ -82,6 +82,7 @@ csa_status csa_team_share(csa_trainer *t) {
   CSA_TRY(csa_ranks_share(t->folder, sizeof t->folder));
   CSA_TRY(csa_ranks_share(&t->progress, sizeof t->progress));
   CSA_TRY(csa_ranks_share(&t->saved_step, sizeof t->saved_step));
+  CSA_TRY(csa_ranks_share(&t->finished, sizeof t->finished));
   CSA_TRY(share_flat(t, parameters_of));
   CSA_TRY(share_flat(t, first_of));
   CSA_TRY(share_flat(t, second_of));

@@ -16,10 +16,17 @@ typedef struct {
   csa_feed *feed;     /* made at its first call */
 } csa_trained;
 
+/* Opens a weight file. Of a run's folder and of its checkpoint the sentence says which file was meant. */
+csa_status csa_trained_file(csa_safetensors **file, const char *path);
+
 /* Reads which model the file holds; `model` and `patches` as csa_weights_architecture says. Released by
  * csa_trained_close, even after a failure. */
 csa_status csa_trained_open(csa_trained *trained, const char *path, const char *model, const char *patches);
 void csa_trained_close(csa_trained *trained);
+
+/* CSA_INPUT unless it can be asked about the images of `dataset`: of its size, of no more classes than it has, and of
+ * the same names, where both have some. */
+csa_status csa_trained_fits(const csa_trained *trained, const csa_dataset *dataset);
 
 /* Makes its graph, ready to run, with the file's parameters. Sizes that cannot be and tensors that do not fit are
  * CSA_INPUT. */

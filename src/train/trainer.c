@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/rng.h"
 #include "data/holdout.h"
+#include "data/known.h"
 #include "model/guard.h"
 #include "model/weights.h"
 #include "train/agree.h"
@@ -192,7 +193,8 @@ static csa_status write_weights(csa_trainer *t, const char *name) {
   char path[CSA_PATH + 32];
   if (csa_ranks_own() > 0) return CSA_OK;
   snprintf(path, sizeof path, "%s/%s", t->folder, name);
-  return csa_weights_write(t->replicas[0].graph, &t->config.architecture, t->dataset->class_names, path);
+  return csa_weights_write(t->replicas[0].graph, &t->config.architecture, t->dataset->class_names,
+                           csa_known_find(t->config.data) != NULL ? t->config.data : NULL, path);
 }
 
 /* Those of `images` before the ones of replica `index` of all ranks: each takes as of a batch. */
@@ -321,11 +323,15 @@ bool csa_trainer_stale(const csa_trainer *t) {
   return t->config.patience > 0 && p->best_epoch > 0 && p->epoch - p->best_epoch >= t->config.patience;
 }
 
+bool csa_trainer_done(const csa_trainer *t) {
+  return t->progress.epoch >= t->config.epochs || reached(t) || csa_trainer_stale(t);
+}
+
 static csa_status run(csa_trainer *t) {
   double since = csa_seconds();
   t->last_checkpoint = since;
   t->lr = lr_of(t);
-  while (t->progress.epoch < t->config.epochs && !reached(t) && !csa_trainer_stale(t)) {
+  while (!csa_trainer_done(t)) {
     csa_status status = run_epoch(t, &since);
     if (t->rewound) return stop_wrong(t);
     if (status == CSA_DEVICE && csa_ranks_count() == 1) status = csa_failover(t);
@@ -351,6 +357,7 @@ static csa_status cut_off(csa_trainer *t, csa_status status) {
 }
 
 csa_status csa_trainer_run(csa_trainer *t) {
+  if (t->finished) return CSA_OK;
   const csa_status status = run(t);
   const bool from_outside = status == CSA_DEVICE || status == CSA_MEMORY || status == CSA_OUTPUT;
   return from_outside || (status != CSA_OK && csa_ranks_broken()) ? cut_off(t, status) : status;

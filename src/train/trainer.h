@@ -58,6 +58,7 @@ typedef struct {
   csa_observer observer;
   const volatile sig_atomic_t *stop; /* not 0: a signal's number, and training ends after the step; may be NULL */
   bool stops, saves;                 /* training ends now, as some rank was told to; a checkpoint is due */
+  bool finished;                     /* resumed with nothing left to do: all epochs are done, all files are there */
   int stopped_by;                    /* the signal that ended it, whichever rank had it */
   double target;                     /* training ends after the epoch whose val_accuracy reaches this; 0: none */
   int32_t *order;                    /* [train_images], of this epoch */
@@ -81,8 +82,8 @@ void csa_trainer_destroy(csa_trainer *trainer);
 csa_status csa_trainer_prepare(csa_trainer *trainer);
 
 /* Makes a new run folder and sets the parameters (drawn from the seed, or read from config.init); or opens the folder
- * of an earlier run and goes on from its checkpoint (from the start where it has none yet). A folder that another
- * process works in is CSA_FAILED. */
+ * of an earlier run and goes on from its checkpoint (from the start where it has none yet); of a finished run nothing
+ * is changed. A folder that another process works in is CSA_FAILED. */
 csa_status csa_trainer_start(csa_trainer *trainer, const char *folder);
 csa_status csa_trainer_resume(csa_trainer *trainer, const char *folder);
 
@@ -95,6 +96,9 @@ csa_status csa_trainer_save_config(const csa_trainer *trainer);
  * left behind (train/failover.h). Where all devices, memory or disk fail, the sentence says at which step, and how to
  * go on. */
 csa_status csa_trainer_run(csa_trainer *trainer);
+
+/* Whether there is no further epoch to train, for whichever reason. */
+bool csa_trainer_done(const csa_trainer *trainer);
 
 /* Whether validation got no better for config.patience epochs. */
 bool csa_trainer_stale(const csa_trainer *trainer);

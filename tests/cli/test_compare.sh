@@ -11,6 +11,7 @@ expect 3 "no such file or folder" "$CLSATTN" compare --data missing
 
 expect 0 "| parameters | 737294 |" "$CLSATTN" "${arguments[@]}" --seeds 2 --match-params --out both
 cp stdout table.md
+grep -qx "report: both/compare.html" stderr || fail "where is the page? $(cat stderr)"
 cmp -s table.md both/compare.md || fail "compare.md is not the table that was printed"
 for run in cnn-seed0 cnn-seed1 vit-seed0 vit-seed1; do
   [ -s both/$run/model.safetensors ] || fail "$run has no weights"
@@ -55,4 +56,6 @@ code=$?
 grep -q "the same command with --out stopped goes on" stderr || fail "stopped: $(cat stderr)"
 expect 0 "The " "$CLSATTN" "${arguments[@]}" --out stopped
 grep -q "vit-seed0: finished before" stderr && grep -q "cnn-seed0: goes on" stderr || fail "goes on: $(cat stderr)"
+
+expect 0 "test images; 1 epoch, batch 20" "$CLSATTN" "${arguments[@]}" --epochs 1 --out once
 finish

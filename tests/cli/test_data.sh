@@ -41,6 +41,18 @@ mkdir elsewhere && cd elsewhere || exit 1
 expect 0 "Accuracy on test set" "$CLSATTN" train --resume "$WORK/run" --epochs 6
 grep -q "resumed after step 45" "$WORK/stderr" || fail "not resumed: $(cat "$WORK/stderr")"
 expect 0 "Accuracy on test set: 100.00 %" "$CLSATTN" eval --weights "$WORK/run/model.safetensors" --data "$WORK/photos"
+# weights for other things are not what these images are asked about; without names nothing is known
+cp -r "$WORK/photos" "$WORK/others" && mv "$WORK/others/train/sky" "$WORK/others/train/zebra" && mv "$WORK/others/test/sky" "$WORK/others/test/zebra"
+expect 3 "others: its classes are ..., zebra, but those of the weights ..., sky" "$CLSATTN" eval --weights "$WORK/run/model.safetensors" --data "$WORK/others"
+expect 3 "those of the weights ..., sky" "$CLSATTN" attend --weights "$WORK/run/model.safetensors" --data "$WORK/others" --out no.png
+make_data "$WORK/unnamed" 20 10
+cp -r "$WORK/unnamed" "$WORK/named"
+printf '%s\n' airplane automobile bird cat deer dog frog horse ship truck >"$WORK/named/batches.meta.txt"
+expect 0 "Accuracy" env CLSATTN_DATA="$WORK/named" "$CLSATTN" train --data cifar10 --epochs 1 --batch 11 --out "$WORK/cifar10"
+grep -qx "2 steps an epoch; --batch 5 makes 4" "$WORK/stderr" || fail "few steps: $(cat "$WORK/stderr")"
+expect 0 "Accuracy" "$CLSATTN" eval --weights "$WORK/cifar10/model.safetensors" --data "$WORK/unnamed"
+expect 3 "are apple, leaf, sky, but those of the weights airplane, automobile, bird, ..." "$CLSATTN" eval --weights "$WORK/cifar10/model.safetensors" --data "$WORK/photos"
+grep -qx "  they were trained on cifar10: --data cifar10" "$WORK/stderr" || fail "on which data? $(cat "$WORK/stderr")"
 # the first images are of all classes
 expect 0 '"images": 6' "$CLSATTN" eval --weights "$WORK/run/model.safetensors" --data "$WORK/photos" --limit 6 --json
 for n in 0 1 2; do

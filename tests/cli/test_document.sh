@@ -54,6 +54,15 @@ offers "$("$CLSATTN" devices --json | sed -n 's/^ *"name": "\(.*\)",$/\1/p' | so
 touch "$WORK/weights.safetensors" && mkdir "$WORK/folder"
 offers "$WORK/folder $WORK/weights.safetensors" clsattn eval --weights "$WORK/"
 offers "$WORK/folder" clsattn train --resume "$WORK/f"
+names=$("$CLSATTN" data list --json | sed -n '/"datasets"/,/"formats"/ s/^ *"name": "\(.*\)",$/\1/p' | sort | xargs)
+[ "$(wc -w <<<"$names")" -ge 3 ] || fail "data sets: $names"
+cd "$WORK/folder" || exit 1
+offers "$names" clsattn train --data ""
+offers "$names" clsattn data info ""
+offers "cifar10 cifar100" clsattn data fetch ""
+touch cnn-own.json
+offers "cnn-own.json cnn-strong" clsattn train --config cnn
+grep -qF ":PATH:_clsattn_data'" "$documents/_clsattn" || fail "_clsattn: --data has no names"
 
 # what the program looks at and what it leaves: in the man page and the guide
 guide=$(dirname "$KERNELS")/doc/training.md

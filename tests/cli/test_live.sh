@@ -30,7 +30,7 @@ grep -q "$escape\[32m.*epoch 1/2, loss [0-9.]*, [0-9:]* left, .* images/s, .* Mi
 grep -q "testing on " "$WORK/wide.txt" || fail "evaluation is not shown"
 # each log line is by itself, and the last thing shown is the last line of text
 grep -c "^\($escape\[K\)\?\[[12], *[0-9]*\] loss: [0-9.]*$" "$WORK/wide.txt" | grep -qx 10 || fail "log lines: $(cat -v "$WORK/wide.txt")"
-tail -n 3 "$WORK/wide.txt" | grep -q "of this process at most$" || fail "it does not end clean: $(tail -n 3 "$WORK/wide.txt" | cat -v)"
+tail -n 3 "$WORK/wide.txt" | grep -q "report: $WORK/wide/report.html$" || fail "it does not end clean: $(tail -n 3 "$WORK/wide.txt" | cat -v)"
 
 # no line is wider than the terminal
 NO_COLOR=1 terminal 30 narrow "${train[*]}" --out "$WORK/narrow" || fail "narrow: exit $?"

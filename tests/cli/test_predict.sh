@@ -45,6 +45,7 @@ grep -q "2 of 4 images could not be read" "$WORK/stderr" || fail "no count: $(ca
 expect 3 "cut.png" predict --json "$WORK/0.png" "$WORK/cut.png" "$WORK/3.png"
 [ "$(grep -o '"predictions"\|"error"' "$WORK/stdout" | xargs)" = "predictions error predictions" ] ||
   fail "--json: $(cat "$WORK/stdout")"
+expect 3 "$WORK/data: a folder; images are given one by one, like $WORK/data/*.jpg" predict "$WORK/data"
 cp "$WORK/cut.png" "$WORK/"$'\xff.png'
 expect 3 "" predict --json "$WORK/"$'\xff.png'
 grep -q '"error": ' "$WORK/stdout" || fail "a name that is not UTF-8: $(cat "$WORK/stdout")"

@@ -12,6 +12,27 @@ same() { # same NAME: as the run that was never interrupted
 expect 0 "Accuracy" "$CLSATTN" train "${settings[@]}" --out "$WORK/whole"
 grep -q '"type":"epoch","step":110,"epoch":5,' "$WORK/whole/metrics.jsonl" || fail "not 22 batches in an epoch"
 
+# a finished run stays as it is
+grep -qx "report: $WORK/whole/report.html" "$WORK/stderr" || fail "where is the report? $(cat "$WORK/stderr")"
+accuracy=$(tail -n 1 "$WORK/stdout")
+touch -d "2020-01-01" "$WORK/whole/"*
+expect 0 "$accuracy" "$CLSATTN" train --resume "$WORK/whole"
+[ "$(cat "$WORK/stderr")" = "all epochs are done (5); more: clsattn train --resume $WORK/whole --epochs N" ] ||
+  fail "finished: $(cat "$WORK/stderr")"
+[ -z "$(find "$WORK/whole" -type f -newermt 2020-01-02 ! -name .lock)" ] || fail "finished, and written: $(ls -l "$WORK/whole")"
+expect 0 '"epochs": 5' "$CLSATTN" train --resume "$WORK/whole" --json
+# but what is older than its checkpoint, or missing, is made
+touch -d "2019-01-01" "$WORK/whole/model.safetensors" && rm "$WORK/whole/report.html"
+expect 0 "$accuracy" "$CLSATTN" train --resume "$WORK/whole"
+[ -s "$WORK/whole/report.html" ] && [ "$WORK/whole/model.safetensors" -nt "$WORK/whole/checkpoint.safetensors" ] ||
+  fail "not made again: $(ls -l "$WORK/whole")"
+
+# what is given in place of a run's folder, and of its weights
+expect 3 "give the run's folder: clsattn train --resume $WORK/whole" "$CLSATTN" train --resume "$WORK/whole/checkpoint.safetensors"
+expect 3 "its weights: $WORK/whole/model.safetensors" "$CLSATTN" eval --weights "$WORK/whole"
+expect 3 "clsattn train --resume $WORK/whole ends with model.safetensors" "$CLSATTN" eval --weights "$WORK/whole/checkpoint.safetensors"
+expect 3 "the checkpoint of a run, not weights" "$CLSATTN" train "${settings[@]}" --init "$WORK/whole/checkpoint.safetensors" --out "$WORK/no"
+
 for delay in 0 0.1 0.2; do
   "$CLSATTN" train "${settings[@]}" --epochs 100 --out "$WORK/killed$delay" >/dev/null 2>&1 &
   await $! test -e "$WORK/killed$delay/checkpoint.safetensors"

@@ -20,7 +20,7 @@ expect 0 "" "$CLSATTN" runs "$WORK/runs/"
 grep -qE "^first +vit +data +[a-z]+[0-9]+ +2/2 +$best +$accuracy +[0-9.]+ +[0-9]+  20.* done$" "$WORK/stdout" ||
   fail "done: $(cat "$WORK/stdout")"
 sed -n 3p "$WORK/stdout" | grep -qE "^both/second +vit .*/4000 .* running$" || fail "running, and last: $(cat "$WORK/stdout")"
-grep -q "not read: $WORK/runs/third/config.json: .*epochs" "$WORK/stderr" || fail "unreadable: $(cat "$WORK/stderr")"
+grep -q "not read: $WORK/runs/third/config.json: not the config.json of a run: .*epochs" "$WORK/stderr" || fail "unreadable: $(cat "$WORK/stderr")"
 kill -KILL $!
 wait $! 2>/dev/null
 expect 0 '"state": "stopped"' "$CLSATTN" runs --json "$WORK/runs"

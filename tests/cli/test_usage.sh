@@ -12,9 +12,26 @@ expect 0 '"commit": "' "$CLSATTN" --version --json
 for command in devices train eval predict attend compare bench tune verify runs cache data "data list" "data info" "data fetch"; do
   # shellcheck disable=SC2086 # two words
   expect 0 "Examples:" "$CLSATTN" $command --help
+  # shellcheck disable=SC2086
+  expect 0 "Usage: clsattn $command" "$CLSATTN" help $command
+  # shellcheck disable=SC2086
+  expect 0 "Usage: clsattn $command" "$CLSATTN" $command -h
 done
+expect 0 "Usage: clsattn COMMAND" "$CLSATTN" -h
+expect 0 "Usage: clsattn COMMAND" "$CLSATTN" help
+expect 2 "frobnicate: no such command" "$CLSATTN" help frobnicate
 expect 2 "COMMAND is missing" "$CLSATTN"
 expect 2 "frobnicate: no such command" "$CLSATTN" frobnicate
+grep -q "did you mean" "$WORK/stderr" && fail "nothing is called like frobnicate: $(cat "$WORK/stderr")"
+
+# what was mistyped
+expect 2 "did you mean train?" "$CLSATTN" tarin
+expect 2 "did you mean --epochs?" "$CLSATTN" train --epocs 3
+expect 2 "-epochs: unknown option of train; did you mean --epochs?" "$CLSATTN" train -epochs 3
+expect 3 "did you mean fashion-mnist?" "$CLSATTN" train --data fashon-mnist
+expect 2 "did you mean cifar100?" "$CLSATTN" data fetch cifar-100
+expect 3 "did you mean cnn-strong?" "$CLSATTN" train --config cnn-stong
+expect 3 "MNIST has no name here" "$CLSATTN" train --data mnist
 
 # what later versions bring is unknown until then
 expect 2 "--augmentation: unknown option of train" "$CLSATTN" train --augmentation
@@ -48,6 +65,13 @@ expect 3 "$WORK/none" "$CLSATTN" eval --weights "$WORK/none"
 expect 3 "$WORK/none" "$CLSATTN" verify "$WORK/none"
 expect 3 "$WORK/none" "$CLSATTN" data info "$WORK/none"
 expect 3 "$WORK/none/config.json" "$CLSATTN" train --resume "$WORK/none"
+grep -q "clsattn runs" "$WORK/stderr" || fail "--resume: $(cat "$WORK/stderr")"
+mkdir "$WORK/old" && echo '{"model": "vit"}' >"$WORK/old/config.json"
+expect 3 "$WORK/old/config.json: config: not the config.json of a run" "$CLSATTN" train --resume "$WORK/old"
+echo '{"model": "vit", "sizes": {"embed": 65}}' >"$WORK/odd.json"
+expect 3 "odd.json: config: sizes: heads: 4 does not divide embed, 65" "$CLSATTN" train --config "$WORK/odd.json" --data "$WORK/data"
+mkdir -p "$WORK"/pets/{cats,dogs} && touch "$WORK"/pets/{cats,dogs}/1.jpg
+expect 3 "put them under train/ and test/" "$CLSATTN" train --data "$WORK/pets"
 head -c 5000 "$WORK/data/data_batch_1.bin" >"$WORK/cut" && mkdir "$WORK/bad" && cp "$WORK/cut" "$WORK/bad/data_batch_1.bin" &&
   cp "$WORK/data/test_batch.bin" "$WORK/bad/"
 expect 3 "data_batch_1.bin" "$CLSATTN" train --data "$WORK/bad"
@@ -55,6 +79,7 @@ echo "not safetensors" >"$WORK/text"
 expect 3 "$WORK/text" "$CLSATTN" eval --weights "$WORK/text" --data "$WORK/data"
 
 expect 4 "no such device; there are:" "$CLSATTN" train --data "$WORK/data" --device nv99
+grep -q "is one missing? clsattn devices --check" "$WORK/stderr" || fail "--device: $(cat "$WORK/stderr")"
 mkdir "$WORK/no-icd"
 expect 4 "apt-get install pocl-opencl-icd" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" devices
 expect 4 "no OpenCL device works here" env OCL_ICD_VENDORS="$WORK/no-icd/" "$CLSATTN" devices --check
@@ -68,6 +93,7 @@ grep -q "problem .*gone.icd: its library does not load: libnot-there.so.1" "$WOR
 expect 0 "ready: clsattn train --device" "$CLSATTN" devices --check
 expect 0 '"findings": [' "$CLSATTN" devices --check --json
 expect 1 "" "$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 10 --out /proc/nowhere
+expect 1 "$WORK/text: a file, not a folder" "$CLSATTN" train --data "$WORK/data" --epochs 1 --batch 10 --out "$WORK/text"
 
 # what does not fit names the largest batch that does, and that one does; a machine's own memory may be less the next time
 small() { OPENCL_LAYERS=$CLSATTN_TEST_DISGUISE CLSATTN_DISGUISE="memory=1000000000" "$CLSATTN" "$@"; }

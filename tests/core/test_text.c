@@ -66,8 +66,32 @@ static void test_log(void **state) {
   assert_string_equal(logged, "tuning: ?[31m");
 }
 
+static void test_meant(void **state) {
+  (void)state;
+  static const char *const names[] = {"train", "eval", "predict", "cnn", "fashion-mnist"};
+  static const struct {
+    const char *text, *hint;
+  } cases[] = {{"tarin", "; did you mean train?"},
+               {"trian", "; did you mean train?"},
+               {"rain", "; did you mean train?"},
+               {"evil", "; did you mean eval?"},
+               {"predikt", "; did you mean predict?"},
+               {"cn", "; did you mean cnn?"},
+               {"fashion", "; did you mean fashion-mnist?"},
+               {"predictions", "; did you mean predict?"},
+               {"ranks", ""},
+               {"", ""},
+               {"trainxtrainxtrainxtrainxtrainxtrainxtrainxtrainxtrainxtrainxtrainx", ""}};
+  for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+    csa_meant meant = {.text = cases[c].text};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) csa_meant_try(&meant, names[i]);
+    assert_string_equal(meant.hint, cases[c].hint);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_utf8), cmocka_unit_test(test_plain),
-                                     cmocka_unit_test(test_sentences), cmocka_unit_test(test_log)};
+                                     cmocka_unit_test(test_sentences), cmocka_unit_test(test_log),
+                                     cmocka_unit_test(test_meant)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
