@@ -83,19 +83,20 @@ static json_t *tensors_json(const csa_plan *plan) {
   return all;
 }
 
+static json_t *launch_json(const csa_plan_node *n, const char *list) {
+  json_t *one = json_pack("{s:s, s:s, s:s}", "list", list, "what", n->label, "kernel", n->kernel.name);
+  if (n->call == NULL)
+    json_object_update_new(one, json_pack("{s:s+, s:I, s:s, s:i, s:s}", "file", n->kernel.file, ".cl", "count",
+                                          (json_int_t)n->work.count, "of", n->work.by_group ? "groups" : "items",
+                                          "local", n->kernel.local, "options", n->kernel.options));
+  return one;
+}
+
 static json_t *launches_json(const csa_plan *plan) {
   json_t *all = json_array();
-  int list = 0;
-  for (size_t i = 0; i < plan->node_count; i++) {
-    const csa_plan_node *n = &plan->nodes[i];
-    while (i >= plan->list_end[list]) list++;
-    json_t *one = json_pack("{s:s, s:s, s:s}", "list", list_names[list], "what", n->label, "kernel", n->kernel.name);
-    if (n->call == NULL)
-      json_object_update_new(one, json_pack("{s:s+, s:I, s:s, s:i, s:s}", "file", n->kernel.file, ".cl", "count",
-                                            (json_int_t)n->work.count, "of", n->work.by_group ? "groups" : "items",
-                                            "local", n->kernel.local, "options", n->kernel.options));
-    json_array_append_new(all, one);
-  }
+  size_t i = 0;
+  for (int list = 0; list < CSA_LISTS; list++)
+    for (; i < plan->list_end[list]; i++) json_array_append_new(all, launch_json(&plan->nodes[i], list_names[list]));
   return all;
 }
 
