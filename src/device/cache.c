@@ -2,10 +2,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -124,6 +126,37 @@ void csa_cache_store(const char *key, const uint8_t *binary, size_t size) {
   if (csa_file_end(writer) == CSA_OK) return;
 failed:
   csa_log("cache: %s: %s", path, csa_last_error());
+}
+
+#define HOLD_MOST 120 /* seconds: a process may be stopped while it holds an entry */
+
+/* One file for all entries: each has a byte of its own to lock, by its key, and a lock ends with its process. */
+int csa_cache_hold(const char *key) {
+  char path[CSA_CACHE_FOLDER + 8], folder[CSA_CACHE_FOLDER];
+  const struct timespec pause = {.tv_nsec = 10000000};
+  struct flock entry = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  if (csa_cache_folder(folder) != CSA_OK) return -1;
+  snprintf(path, sizeof path, "%s/.lock", folder);
+  const int held = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (held < 0) return -1;
+  char digits[8];
+  snprintf(digits, sizeof digits, "%.7s", key);
+  entry.l_start = (off_t)strtol(digits, NULL, 16);
+  for (int pauses = 0; fcntl(held, F_SETLK, &entry) != 0; pauses++) {
+    const bool taken = errno == EACCES || errno == EAGAIN;
+    if (taken && pauses < HOLD_MOST * 100) {
+      nanosleep(&pause, NULL);
+      continue;
+    }
+    if (taken) csa_log("cache: another process has held %s.bin for %d seconds; it is made here too", key, HOLD_MOST);
+    close(held);
+    return -1;
+  }
+  return held;
+}
+
+void csa_cache_release(int held) {
+  if (held >= 0) close(held);
 }
 
 #define NOTE_MOST 64 /* bytes; a program takes more */

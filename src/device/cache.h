@@ -1,5 +1,5 @@
 /* The cache of compiled programs: a folder of files, each the binary of one program with a checksum, or the note that
- * the self-test of some programs held. Nothing else goes there, and the folder belongs to the user alone (0700), and so
+ * the self-test of some programs held; and an empty file to lock. Nothing else goes there, and the folder belongs to the user alone (0700), and so
  * does each file that is read. Without such a folder nothing is kept. Damage is never an error: it is rebuilt. */
 #ifndef CSA_DEVICE_CACHE_H
 #define CSA_DEVICE_CACHE_H
@@ -26,6 +26,12 @@ bool csa_cache_load(const char *key, uint8_t **binary, size_t *size);
 
 /* Stores an entry, replacing one that is there; says in the log if it could not. */
 void csa_cache_store(const char *key, const uint8_t *binary, size_t size);
+
+/* Holds an entry for this process, until csa_cache_release, while it is made or read: another process that wants it
+ * waits, and finds what this one made. Drivers' own caches need it: PoCL 3.1 takes a program's file away before it puts
+ * its like there, and a binary made in between has no program. -1: there is no folder, or no lock to be had. */
+int csa_cache_hold(const char *key);
+void csa_cache_release(int held);
 
 /* What the folder holds. */
 typedef struct {

@@ -184,10 +184,19 @@ typedef struct {
   char key[33];
 } recipe;
 
+/* PoCL 3.1 gives back a loaded kernel by its name and group size alone, whatever grid it was loaded for; where several
+ * devices use one at once, it may count the wrong one down, and aborts. Options of its own give each device kernels of
+ * its own. */
+static int apart(const csa_device_info *info) {
+  return strcmp(info->platform, "Portable Computing Language") == 0 ? info->device_number : 0;
+}
+
 static csa_status recipe_of(const csa_device *device, const char *name, const char *options, recipe *r) {
   r->source = NULL;
   const char *standard = strstr(options, "-cl-std=") == NULL ? "-cl-std=CL1.2 " : ""; /* else what the options say */
-  snprintf(r->options, sizeof r->options, "%s-cl-kernel-arg-info %s", standard, options);
+  const int used = snprintf(r->options, sizeof r->options, "%s-cl-kernel-arg-info %s", standard, options);
+  if (apart(&device->info) > 0)
+    snprintf(r->options + used, sizeof r->options - (size_t)used, " -DDEVICE_NUMBER=%d", apart(&device->info));
   CSA_TRY(csa_program_source(name, &r->source));
   csa_cache_key(r->key, &device->info, r->source, r->options);
   return CSA_OK;
@@ -218,10 +227,12 @@ bool csa_program_is_ready(const csa_device *device, const char *name, const char
 csa_status csa_program_get(csa_device *device, const char *name, const char *options, cl_program *out) {
   recipe r;
   cl_program program = NULL;
+  int held = -1;
   csa_status status;
   CSA_GO(recipe_of(device, name, options, &r));
   *out = find(device->programs, r.key);
   if (*out != NULL) goto done;
+  held = csa_cache_hold(r.key);
   if (!build_binary(device, r.key, r.options, &program)) {
     CSA_GO(build_source(device, name, r.options, r.source, &program));
     store_binary(r.key, program);
@@ -230,6 +241,7 @@ csa_status csa_program_get(csa_device *device, const char *name, const char *opt
   *out = program;
   program = NULL;
 done:
+  csa_cache_release(held);
   if (program != NULL) clReleaseProgram(program);
   free(r.source);
   return status;

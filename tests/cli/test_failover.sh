@@ -14,7 +14,8 @@ with_lost() { # with_lost DEVICE:COMMANDS COMMAND...
   OPENCL_LAYERS=$FAIL_DEVICE CLSATTN_FAIL_DEVICE=$lost "$@"
 }
 
-# The same layer that never strikes: whole, and the self-tests are behind us.
+# The same layer that never strikes: whole, once the self-tests are behind us.
+expect 0 "Accuracy" "$CLSATTN" "${train[@]}" --device cpu0,cpu1 --out "$WORK/first"
 expect 0 "Accuracy" with_lost 0:1:1000000 "$CLSATTN" "${train[@]}" --device cpu0,cpu1 --out "$WORK/whole"
 if ! grep -q further_devices "$WORK/whole/config.json"; then
   echo "there are no two devices here"

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -13,6 +14,7 @@
 #include "testing.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
+#define PROGRAMS 3
 
 static const char probe[] =
     "kernel void probe_fill(OUT(int, x), const int n) {\n"
@@ -70,13 +72,13 @@ static const char *fresh_cache(void) {
 }
 
 /* The names of entries in `folder`, and how many. */
-static int entries(const char *folder, char names[4][64]) {
+static int entries(const char *folder, char names[][64], int most) {
   DIR *open = opendir(folder);
   int count = 0;
   if (open == NULL) return 0;
   for (const struct dirent *e; (e = readdir(open)) != NULL;) {
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-    assert_true(count < 4);
+    if (e->d_name[0] == '.') continue; /* the file to lock, too */
+    assert_true(count < most);
     snprintf(names[count++], 64, "%.60s", e->d_name);
   }
   closedir(open);
@@ -86,7 +88,7 @@ static int entries(const char *folder, char names[4][64]) {
 /* The path of the one entry. */
 static const char *only_entry(const char *folder) {
   char names[4][64];
-  assert_int_equal(entries(folder, names), 1);
+  assert_int_equal(entries(folder, names, (int)LENGTH(names)), 1);
   assert_non_null(strstr(names[0], ".bin"));
   return test_path(folder, names[0]);
 }
@@ -115,29 +117,88 @@ static int use_probe(void **state) {
   return 0;
 }
 
-/* Runs first: a process that has used OpenCL must not fork. */
-static void test_two_processes(void **state) {
+/* Several processes that want the same programs, of which none is there yet. PoCL 3.1 removes a program's file before
+ * it puts another in its place: whoever asks for the binary in between gets one without the program, which no process
+ * can load. */
+static void test_processes_at_once(void **state) {
   (void)state;
   const char *folder = fresh_cache();
-  pid_t children[2];
-  for (int i = 0; i < 2; i++) {
+  pid_t children[3];
+  for (size_t i = 0; i < LENGTH(children); i++) {
     children[i] = fork();
     assert_true(children[i] >= 0);
     if (children[i] > 0) continue;
-    int got = -1;
-    const csa_status status = fill(5, &got);
-    if (status != CSA_OK) fprintf(stderr, "child: %s\n", csa_last_error());
-    _exit(status == CSA_OK && got == 5 && !logged("cache:") ? 0 : 1);
+    bool good = true;
+    for (int value = 50; value < 50 + PROGRAMS; value++) {
+      int got = -1;
+      const csa_status status = fill(value, &got);
+      if (status != CSA_OK) fprintf(stderr, "child: %s\n", csa_last_error());
+      good &= status == CSA_OK && got == value;
+    }
+    _exit(good && !logged("cache:") ? 0 : 1);
   }
-  for (int i = 0; i < 2; i++) {
+  for (size_t i = 0; i < LENGTH(children); i++) {
     int how = -1;
     assert_int_equal(waitpid(children[i], &how, 0), children[i]);
     assert_true(WIFEXITED(how));
     assert_int_equal(WEXITSTATUS(how), 0);
   }
-  only_entry(folder); /* and no file under a temporary name beside it */
-  assert_fills(5);
+  char names[PROGRAMS][64];
+  assert_int_equal(entries(folder, names, PROGRAMS), PROGRAMS); /* and no file under a temporary name beside them */
+  for (int value = 50; value < 50 + PROGRAMS; value++) assert_fills(value);
   assert_string_equal(said, "");
+}
+
+/* A plan that fills so many items, as often as it is run. */
+static csa_status make_filler(csa_plan **plan, csa_device *device, int items) {
+  csa_tensor *x;
+  CSA_TRY(csa_plan_create(plan, device, (csa_choices){0}));
+  CSA_TRY(csa_plan_tensor(*plan, CSA_DATA, CSA_I32, csa_shape1(items), &x, "x"));
+  const csa_kernel fills = csa_kernel_named(*plan, "probe_fill", "-DVALUE=9");
+  CSA_TRY(csa_launch(*plan, fills, csa_items(items), CSA_ARGS(x, items)));
+  CSA_TRY(csa_plan_place(*plan));
+  return csa_plan_bind(*plan);
+}
+
+/* Three devices of one platform at once: the last fills more items than the kernel has been loaded for, while the
+ * others are at it. */
+static csa_status fill_on_three(csa_device *devices[3], int items) {
+  csa_plan *plans[3] = {NULL};
+  csa_status status;
+  for (int i = 0; i < 3; i++) CSA_GO(make_filler(&plans[i], devices[i], i < 2 ? items : 2 * items));
+  for (int i = 0; i < 3; i++) CSA_GO(csa_plan_run(plans[i], 0, 1));
+  for (int i = 0; i < 3; i++) CSA_GO(csa_device_finish(devices[i]));
+done:
+  for (int i = 0; i < 3; i++) csa_plan_destroy(plans[i]);
+  return status;
+}
+
+static int use_three(void) {
+  static const char *names[] = {"cpu0", "cpu1", "cpu2"};
+  csa_device *devices[3] = {NULL};
+  csa_status status = CSA_OK;
+  int opened = 0;
+  while (opened < 3 && csa_device_open(&devices[opened], names[opened]) == CSA_OK) opened++;
+  for (int bits = 10; opened == 3 && status == CSA_OK && bits < 22; bits++) status = fill_on_three(devices, 1 << bits);
+  for (int i = 0; i < 3; i++) csa_device_close(devices[i]);
+  return opened < 3 ? 77 : status == CSA_OK ? 0 : 1;
+}
+
+static void test_devices_at_once(void **state) {
+  (void)state;
+  fresh_cache();
+  for (int times = 0; times < 4; times++) {
+    int how = -1;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+      setenv("POCL_DEVICES", "pthread pthread pthread", 1);
+      _exit(use_three());
+    }
+    assert_int_equal(waitpid(child, &how, 0), child);
+    if (WIFEXITED(how) && WEXITSTATUS(how) == 77) skip(); /* another platform */
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+  }
 }
 
 static void test_an_entry_is_made_and_used(void **state) {
@@ -152,7 +213,7 @@ static void test_an_entry_is_made_and_used(void **state) {
   const char *one = only_entry(folder);
   uint8_t *binary = read_all(one, &size);
   assert_fills(2);
-  assert_int_equal(entries(folder, names), 2); /* other options, another program */
+  assert_int_equal(entries(folder, names, (int)LENGTH(names)), 2); /* other options, another program */
   assert_string_equal(said, "");
   /* the program that gives 1 in the place of the one that gives 2: only the cache can bring it back */
   for (int i = 0; i < 2; i++) test_write(test_path(folder, names[i]), binary, size);
@@ -171,6 +232,39 @@ static void assert_rebuilds(int value, const char *path) {
   forget();
   assert_fills(value);
   assert_string_equal(said, "");
+}
+
+/* Who wants a program that another process is making waits for it, and takes what that one leaves. */
+static void test_an_entry_held_elsewhere(void **state) {
+  (void)state;
+  const struct timespec making = {.tv_nsec = 300000000};
+  size_t size;
+  char names[1][64], key[33], word;
+  int ends[2], got = -1, how = -1;
+  const char *folder = fresh_cache();
+  assert_fills(2);
+  assert_int_equal(entries(folder, names, 1), 1);
+  snprintf(key, sizeof key, "%.32s", names[0]);
+  folder = fresh_cache();
+  assert_fills(1);
+  uint8_t *gives_1 = read_all(only_entry(folder), &size);
+  assert_int_equal(pipe(ends), 0);
+  const pid_t maker = fork();
+  assert_true(maker >= 0);
+  if (maker == 0) {
+    if (csa_cache_hold(key) < 0 || write(ends[1], "!", 1) != 1) _exit(1);
+    nanosleep(&making, NULL);
+    test_write(test_path(folder, names[0]), gives_1, size);
+    _exit(0); /* which lets go of it */
+  }
+  assert_int_equal(read(ends[0], &word, 1), 1);
+  assert_ok(fill(2, &got));
+  assert_int_equal(got, 1);
+  assert_int_equal(waitpid(maker, &how, 0), maker);
+  assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+  close(ends[0]);
+  close(ends[1]);
+  free(gives_1);
 }
 
 static void test_a_byte_changed(void **state) {
@@ -227,7 +321,7 @@ static void test_a_binary_the_driver_refuses(void **state) {
   char names[4][64], key[33];
   const char *folder = fresh_cache();
   assert_fills(4);
-  assert_int_equal(entries(folder, names), 1);
+  assert_int_equal(entries(folder, names, (int)LENGTH(names)), 1);
   snprintf(key, sizeof key, "%.32s", names[0]);
   csa_cache_store(key, (const uint8_t *)"no such binary", 14);
   assert_fills(4);
@@ -253,7 +347,7 @@ static void test_a_folder_open_to_others(void **state) {
     assert_true(logged("no folder that only you can write to"));
     assert_int_equal(remove(path), 0);
     assert_fills(7);
-    assert_int_equal(entries(folder, names), 0);
+    assert_int_equal(entries(folder, names, (int)LENGTH(names)), 0);
   }
 }
 
@@ -341,8 +435,11 @@ static void test_files(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_two_processes),
+  /* those that fork to use OpenCL come before all that use it here */
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_devices_at_once),
+                                     cmocka_unit_test(test_processes_at_once),
                                      cmocka_unit_test(test_an_entry_is_made_and_used),
+                                     cmocka_unit_test(test_an_entry_held_elsewhere),
                                      cmocka_unit_test(test_a_byte_changed),
                                      cmocka_unit_test(test_another_file_in_its_place),
                                      cmocka_unit_test(test_truncation),
