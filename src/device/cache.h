@@ -1,6 +1,7 @@
 /* The cache of compiled programs: a folder of files, each the binary of one program with a checksum, or the note that
- * the self-test of some programs held; and an empty file to lock. Nothing else goes there, and the folder belongs to the user alone (0700), and so
- * does each file that is read. Without such a folder nothing is kept. Damage is never an error: it is rebuilt. */
+ * the self-test of some programs held; and an empty file to lock. Nothing else goes there, and the folder belongs to
+ * the user alone (0700), and so does each file that is read. Without such a folder nothing is kept. Damage is never an
+ * error: it is rebuilt. */
 #ifndef CSA_DEVICE_CACHE_H
 #define CSA_DEVICE_CACHE_H
 
