@@ -41,7 +41,7 @@ static void run_all(const csa_subject *s, csa_contender *all, const char *const 
   }
 }
 
-/* Candidates compute what the defaults do, or are known not to fit: every third of them, as compiling takes long and
+/* Candidates compute what the defaults do, or are known not to fit: every eighth of them, as compiling takes long and
  * `tune` looks at each before it counts. */
 static void check_candidates(csa_kernels kernels, const char *kernel, const char *shape, bool steps) {
   static csa_contender all[CSA_CONTENDERS_MAX];
@@ -52,7 +52,7 @@ static void check_candidates(csa_kernels kernels, const char *kernel, const char
   const char *some[CSA_CONTENDERS_MAX] = {NULL};
   const char *const *texts = steps ? c->steps : c->sets;
   for (int i = 0, taken = 0; texts[i] != NULL; i++)
-    if (i % 3 == 0) some[taken++] = texts[i];
+    if (i % 8 == 0) some[taken++] = texts[i];
   const int count = enter(all, some);
   assert_ok(csa_contest_run(&s, all, count, false));
   for (int i = 0; i < count; i++)
