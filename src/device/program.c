@@ -184,19 +184,19 @@ typedef struct {
   char key[33];
 } recipe;
 
-/* PoCL 3.1 gives back a loaded kernel by its name and group size alone, whatever grid it was loaded for; where several
- * devices use one at once, it may count the wrong one down, and aborts. Options of its own give each device kernels of
- * its own. */
-static int apart(const csa_device_info *info) {
-  return strcmp(info->platform, "Portable Computing Language") == 0 ? info->device_number : 0;
+/* PoCL 3.1 gives back a loaded kernel by its name and group size alone, whatever grid it was loaded for; where three
+ * devices use one at once, it may count the wrong one down too often, and aborts. Two have one count to spare: so every
+ * pair has options, and by that kernels, of its own. */
+static int pair_of(const csa_device_info *info) {
+  return strcmp(info->platform, "Portable Computing Language") == 0 ? info->device_number / 2 : 0;
 }
 
 static csa_status recipe_of(const csa_device *device, const char *name, const char *options, recipe *r) {
   r->source = NULL;
   const char *standard = strstr(options, "-cl-std=") == NULL ? "-cl-std=CL1.2 " : ""; /* else what the options say */
   const int used = snprintf(r->options, sizeof r->options, "%s-cl-kernel-arg-info %s", standard, options);
-  if (apart(&device->info) > 0)
-    snprintf(r->options + used, sizeof r->options - (size_t)used, " -DDEVICE_NUMBER=%d", apart(&device->info));
+  if (pair_of(&device->info) > 0)
+    snprintf(r->options + used, sizeof r->options - (size_t)used, " -DPAIR=%d", pair_of(&device->info));
   CSA_TRY(csa_program_source(name, &r->source));
   csa_cache_key(r->key, &device->info, r->source, r->options);
   return CSA_OK;

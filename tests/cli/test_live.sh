@@ -3,8 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 command -v script >/dev/null || { echo "skipped: no script, of bsdutils"; exit 77; }
 script -qec true /dev/null >/dev/null 2>&1 </dev/null || { echo "skipped: this system gives no pseudo-terminal"; exit 77; }
-make_data "$WORK/data" 200 40
-train=("$CLSATTN" train --data "$WORK/data" --batch 10 --log-every 4 --epochs 2)
+make_data "$WORK/data" 1000 40 # an epoch that takes longer than the line waits to be drawn again
+train=("$CLSATTN" train --data "$WORK/data" --batch 10 --log-every 20 --epochs 2)
 escape=$'\033'
 
 # terminal COLUMNS NAME COMMAND...: on a terminal of that width; what it showed is in NAME.txt, lines and redrawings apart.
@@ -39,7 +39,7 @@ grep "epoch ./2" "$WORK/narrow.txt" | grep "$escape\[K$" | sed "s/$escape\[K//" 
 seen "$WORK/narrow.txt" | grep -q "epoch 1/2" || fail "narrow: no line: $(cat -v "$WORK/narrow.txt")"
 
 # an error and a signal leave no rest of a line behind
-terminal 80 broken "${train[*]}" --batch 1 --log-every 500 --lr 1e30 --out "$WORK/broken" && fail "--lr 1e30: exit 0"
+terminal 80 broken "${train[*]}" --batch 50 --log-every 500 --lr 1e30 --out "$WORK/broken" && fail "--lr 1e30: exit 0"
 grep -q "^$escape\[Kclsattn: train: epoch 1" "$WORK/broken.txt" || fail "an error: $(tail -n 4 "$WORK/broken.txt" | cat -v)"
 mkfifo "$WORK/keys"
 set -m # else what runs in the background does not heed Ctrl-C
