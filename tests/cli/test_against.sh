@@ -16,6 +16,9 @@ expect 4 "no such device" "$CLSATTN" verify --against nv99
 
 expect 0 "encoder.layers.2.8 (linear)" "$CLSATTN" "${against[@]}" --steps 2
 grep -q '^ok  *2  *loss' stdout || fail "no second step: $(cat stdout)"
+grep ' loss ' stdout >losses
+expect 0 "encoder.layers.2.8 (linear)" "$CLSATTN" "${against[@]}" --steps 2 --seed 1
+grep ' loss ' stdout | cmp -s - losses && fail "--seed 1: the numbers of seed 0"
 expect 0 '"step 1: fc (linear): parameters"' "$CLSATTN" "${against[@]}" --steps 1 --json --patches grid
 
 # Two devices of one platform.

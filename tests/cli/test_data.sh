@@ -54,7 +54,7 @@ expect 0 "Accuracy" "$CLSATTN" eval --weights "$WORK/cifar10/model.safetensors" 
 expect 3 "are apple, leaf, sky, but those of the weights airplane, automobile, bird, ..." "$CLSATTN" eval --weights "$WORK/cifar10/model.safetensors" --data "$WORK/photos"
 grep -qx "  they were trained on cifar10: --data cifar10" "$WORK/stderr" || fail "on which data? $(cat "$WORK/stderr")"
 # the first images are of all classes
-expect 0 '"images": 6' "$CLSATTN" eval --weights "$WORK/run/model.safetensors" --data "$WORK/photos" --limit 6 --json
+expect 0 '"images": 6' "$CLSATTN" eval --weights "$WORK/run/model.safetensors" --data "$WORK/photos" --limit-test 6 --json
 for n in 0 1 2; do
   tr -d ' \n' <"$WORK/stdout" | grep -oE '"confusion":\[\[.*\]\]' | grep -oE '\[[0-9,]+\]' | sed -n "$((n + 1))p" |
     grep -qE '\b2\b' || fail "class $n: not two of six: $(cat "$WORK/stdout")"

@@ -123,4 +123,13 @@ expect 0 "\"total_bytes\": $total" "$CLSATTN" train --model cnn --data "$WORK/da
 [ "$(grep -c '"life":' "$WORK/stdout")" = "$tensors" ] || fail "--dry-run --json: not $tensors tensors"
 [ "$(grep -c '"list":' "$WORK/stdout")" = $((launches)) ] || fail "--dry-run --json: not $launches launches"
 expect 0 "micro-step" "$CLSATTN" train --data "$WORK/data" --dry-run --gemm clblast --kernels portable
+
+# what is printed must arrive
+if [ -w /dev/full ]; then
+  for line in --help "data list" "data list --json"; do
+    # shellcheck disable=SC2086 # words
+    "$CLSATTN" $line >/dev/full 2>"$WORK/stderr" && fail "$line: exit 0, and nothing was printed"
+    grep -q "^clsattn: .*No space left on device" "$WORK/stderr" || fail "$line: stdout is full: $(cat "$WORK/stderr")"
+  done
+fi
 finish
