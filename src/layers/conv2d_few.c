@@ -4,16 +4,17 @@
 
 #define FEW 4      /* channels */
 #define CHUNKS 128 /* parts of the weight gradient, at most */
+#define LINE 65536 /* floats: three lines of an image lie on the stack of the CPU family's kernels */
 
 bool csa_few_fits(const csa_conv_sizes *s) { return s->taps == 9 && s->inputs <= FEW; }
 
-/* cl/cpu/few.cl works in whole vectors of outputs. */
+/* cl/cpu/few.cl works in whole vectors of outputs, on lines that are not too long. */
 static bool has_cpu_kernel(const csa_plan *p, const csa_conv_sizes *s) {
-  return csa_kernel_is_cpu(p, "few_forward") && s->outputs % 4 == 0;
+  return csa_kernel_is_cpu(p, "few_forward") && s->outputs % 4 == 0 && (int64_t)s->width * s->inputs <= LINE;
 }
 
-/* The register tile on CPUs: two vectors of outputs, where they are so many, of 6 pixels or 4: 12 to 16 registers, and
- * for the gradient 18 of 32 or 9 of 16. */
+/* The register tile on CPUs: 6 pixels of a vector of outputs, or of two where outputs are so many and registers 32; for
+ * the gradient 3 CI of these vectors. */
 static csa_kernel kernel_of(const csa_plan *p, const csa_layer *l, const csa_conv_sizes *s, const char *name) {
   char options[160];
   snprintf(options, sizeof options, "-DHEIGHT=%d -DWIDTH=%d -DCI=%d -DCO=%d%s%s%s", s->height, s->width, s->inputs,

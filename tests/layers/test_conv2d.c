@@ -14,6 +14,7 @@ static const conv_case cases[] = {
     {3, 5, 7, 2, 10, 3, false, true, false, false},
     {2, 6, 9, 3, 32, 3, true, false, true, false}, /* ... in whole vectors */
     {3, 5, 7, 4, 20, 3, false, true, false, false},
+    {1, 1, 250000, 3, 4, 3, false, false, false, false}, /* lines that no stack holds */
     {2, 1, 1, 1, 48, 3, true, false, false, false},
     {2, 4, 4, 16, 33, 3, false, false, true, false},
     {3, 6, 5, 17, 16, 3, true, false, false, false},
@@ -78,6 +79,50 @@ static void test_limits(void **state) {
   test_small_limits(check_small);
 }
 
+/* dx of the pixel in the middle of a 3 x 3 image, of which all weights are 1 and the output has the gradient dz. */
+static float middle_gradient(csa_choices choices, int channels, const float dz[9]) {
+  csa_graph *g;
+  csa_device *device = test_device();
+  const csa_graph_config config = {
+      .choices = choices, .batch = 1, .training = true, .input_gradient = true, .keep_all = true};
+  assert_ok(csa_graph_create(&g, device, config));
+  csa_tensor *x = csa_graph_input(g, csa_shape4(1, 3, 3, channels));
+  csa_graph_add(g, &csa_layer_conv2d, (csa_layer_config){.out = 1, .kernel = 3, .no_bias = true}, x, NULL, "conv");
+  assert_ok(csa_graph_record(g));
+  assert_ok(csa_schedule_prepare(g));
+  csa_layer *l = &g->layers[0];
+  const int64_t weights = csa_elements(l->param[0]->shape);
+  float *ones = malloc((size_t)weights * sizeof *ones), *dx = malloc((size_t)(9 * channels) * sizeof *dx);
+  assert_non_null(ones);
+  assert_non_null(dx);
+  for (int64_t i = 0; i < weights; i++) ones[i] = 1.0f;
+  assert_ok(csa_tensor_write_floats(device, l->param[0], ones));
+  assert_ok(csa_tensor_write_floats(device, g->out_gradient, dz));
+  assert_ok(csa_schedule_state(g, &(csa_step_state){.active = 1, .training = 1}));
+  assert_ok(csa_schedule_micro_step(g));
+  assert_ok(csa_tensor_read_floats(device, l->din, 0, 9 * channels, dx));
+  const float middle = dx[4 * channels + channels - 1];
+  free(ones), free(dx);
+  csa_graph_destroy(g);
+  return middle;
+}
+
+/* Gradients of nine taps are added up in floats, whatever they are stored in: halves hold 2054, and 40000, but 2048 +
+ * 0.75 is 2048 of them, and 80000 infinite. */
+static void test_sums_of_taps(void **state) {
+  (void)state;
+  static const float fine[9] = {0.75f, 0.75f, 0.75f, 0.75f, 2048.0f, 0.75f, 0.75f, 0.75f, 0.75f};
+  static const float large[9] = {40000.0f, 40000.0f, -40000.0f};
+  for (int v = 2; v < 4; v++)
+    for (int channels = 5; channels <= 21; channels += 16) {
+      if (test_skips(&test_variants[v], 9 * 9 * channels)) continue;
+      csa_choices choices = test_variants[v].choices;
+      choices.conv = CSA_CONV_DIRECT;
+      assert_float_equal(middle_gradient(choices, channels, fine), 2054.0f, 0.0f);
+      assert_float_equal(middle_gradient(choices, channels, large), 40000.0f, 0.0f);
+    }
+}
+
 /* Winograd's filtering of the portable family where a device allocates so little that the points of 21 images fit. */
 static void test_chunks(void **state) {
   (void)state;
@@ -108,6 +153,7 @@ static void test_widths(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_widths),
-                                     cmocka_unit_test(test_limits), cmocka_unit_test(test_chunks)};
+                                     cmocka_unit_test(test_limits), cmocka_unit_test(test_chunks),
+                                     cmocka_unit_test(test_sums_of_taps)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
