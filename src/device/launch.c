@@ -61,6 +61,17 @@ static cl_uint kernel_arguments(const csa_plan_node *node) {
   return count;
 }
 
+/* Items go into groups of any size: of a kernel that the device takes fewer of at a time, into smaller ones. */
+static csa_status fit_group(const csa_device *device, csa_plan_node *node) {
+  size_t most = 0;
+  if (node->work.by_group) return CSA_OK;
+  CSA_TRY(csa_cl_check(
+      clGetKernelWorkGroupInfo(node->bound, device->info.id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL),
+      node->kernel.name, "clGetKernelWorkGroupInfo"));
+  while (node->kernel.local > 1 && (size_t)node->kernel.local > most) node->kernel.local /= 2;
+  return CSA_OK;
+}
+
 csa_status csa_plan_node_bind(csa_device *device, csa_plan_node *node) {
   if (node->call != NULL) return CSA_OK;
   cl_program program;
@@ -78,7 +89,7 @@ csa_status csa_plan_node_bind(csa_device *device, csa_plan_node *node) {
     return csa_fail(CSA_DEVICE, "%s: kernel %s takes %u arguments, but the host passes %u" OTHER_KERNELS, node->label,
                     node->kernel.name, wanted, kernel_arguments(node));
   for (int i = 0; i < node->arg_count; i++) CSA_TRY(set_argument(node, &index, &node->args[i]));
-  return CSA_OK;
+  return fit_group(device, node);
 }
 
 csa_status csa_plan_node_enqueue(csa_device *device, const csa_plan_node *node, cl_event *event) {

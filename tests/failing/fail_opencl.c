@@ -33,6 +33,9 @@
   X(clGetProgramBuildInfo, CL_OUT_OF_HOST_MEMORY, false, false,                                                        \
     (cl_program of, cl_device_id device, cl_program_build_info what, size_t size, void *value, size_t *used),          \
     (of, device, what, size, value, used))                                                                             \
+  X(clGetKernelWorkGroupInfo, CL_OUT_OF_RESOURCES, false, false,                                                       \
+    (cl_kernel kernel, cl_device_id device, cl_kernel_work_group_info what, size_t size, void *value, size_t *got),    \
+    (kernel, device, what, size, value, got))                                                                          \
   X(clGetKernelInfo, CL_OUT_OF_HOST_MEMORY, false, false,                                                              \
     (cl_kernel of, cl_kernel_info what, size_t size, void *value, size_t *used), (of, what, size, value, used))        \
   X(clGetKernelArgInfo, CL_KERNEL_ARG_INFO_NOT_AVAILABLE, false, false,                                                \

@@ -1,8 +1,9 @@
 /* An OpenCL layer (ocl-icd: OPENCL_LAYERS=libdisguise.so) that makes every device look like a small one without
  * extensions, and holds programs to it: what the small device would refuse fails here, too.
  *
- * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 alloc=67108864 memory=1000000000 gpu": bytes of
- * local memory, work-items of a group, bytes of a buffer and of all of them, and that it is a GPU. At exit a line on
+ * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 items=32 alloc=67108864 memory=1000000000 gpu": bytes
+ * of local memory, work-items of a group, and of one of a kernel that requires no size, bytes of a buffer and of all of
+ * them, and that it is a GPU. At exit a line on
  * stderr proves that the layer was there, since a layer that is not found is passed over in silence. */
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 #include "opencl/layer.h"
 
-static size_t local_most, group_most, alloc_most, memory_most; /* 0: the device's own */
+static size_t local_most, group_most, items_most, alloc_most, memory_most; /* 0: the device's own */
 static bool is_gpu;
 static struct {
   unsigned launches, refused;
@@ -85,11 +86,19 @@ static CL_API_ENTRY cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_
   return next->clCreateBuffer(context, flags, size, host, error);
 }
 
+/* Work-items of a group of this kernel; 0: as many as the device itself takes. */
+static size_t kernel_most(cl_kernel kernel, cl_device_id device) {
+  size_t required[3] = {0};
+  next->clGetKernelWorkGroupInfo(kernel, device, CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof required, required, NULL);
+  return required[0] == 0 && items_most > 0 ? items_most : group_most;
+}
+
 static CL_API_ENTRY cl_int CL_API_CALL get_kernel_info(cl_kernel kernel, cl_device_id device,
                                                        cl_kernel_work_group_info what, size_t size, void *value,
                                                        size_t *returned) {
   const cl_int error = next->clGetKernelWorkGroupInfo(kernel, device, what, size, value, returned);
-  if (error == CL_SUCCESS && value != NULL && what == CL_KERNEL_WORK_GROUP_SIZE) least(value, group_most);
+  if (error == CL_SUCCESS && value != NULL && what == CL_KERNEL_WORK_GROUP_SIZE)
+    least(value, kernel_most(kernel, device));
   return error;
 }
 
@@ -102,7 +111,8 @@ static CL_API_ENTRY cl_int CL_API_CALL enqueue_kernel(cl_command_queue queue, cl
   for (cl_uint i = 0; local != NULL && i < dimensions; i++) group *= local[i];
   next->clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL);
   next->clGetKernelWorkGroupInfo(kernel, device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof held, &held, NULL);
-  if (group_most > 0 && group > group_most) return refuse(CL_INVALID_WORK_GROUP_SIZE);
+  const size_t group_limit = kernel_most(kernel, device);
+  if (group_limit > 0 && group > group_limit) return refuse(CL_INVALID_WORK_GROUP_SIZE);
   if (local_most > 0 && held > local_most) return refuse(CL_OUT_OF_RESOURCES);
   seen.launches++;
   most(&seen.group, group);
@@ -123,6 +133,7 @@ bool layer_enter(struct _cl_icd_dispatch *own) {
   if (words == NULL) words = "";
   local_most = number(words, "local=");
   group_most = number(words, "group=");
+  items_most = number(words, "items=");
   alloc_most = number(words, "alloc=");
   memory_most = number(words, "memory=");
   is_gpu = strstr(words, "gpu") != NULL;

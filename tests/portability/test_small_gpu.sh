@@ -12,8 +12,8 @@ disguised() {
   grep -q '^disguise: .* 0 calls refused' "$WORK/stderr" || fail "${*:3}: the layer was not there, or refused: $(cat "$WORK/stderr")"
 }
 
-for group in 64 256; do
-  export CLSATTN_DISGUISE="local=32768 group=$group alloc=67108864 memory=1000000000 gpu"
+for group in 64 256; do # and with kernels of many registers in smaller groups yet
+  export CLSATTN_DISGUISE="local=32768 group=$group items=32 alloc=67108864 memory=1000000000 gpu"
   disguised 0 '"type": "gpu"' "$CLSATTN" devices --json
   for limit in '"local_bytes": 32768' '"max_alloc_bytes": 67108864' '"fp16": false' '"subgroups": false'; do
     grep -q "$limit" "$WORK/stdout" || fail "devices: $limit is not in $(cat "$WORK/stdout")"
