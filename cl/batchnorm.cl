@@ -3,7 +3,7 @@
  *
  * statistics: parts [chunks, 2, COLS] has the mean of each chunk's rows and the sum of squared distances from it, in
  *             training. Values are taken relative to the chunk's first row: the square of its distance from the mean is
- *             at most rows times the variance, so nothing cancels, however large the mean is.
+ *             at most rows times the variance, so what cancels does not depend on how large the mean is.
  * finish:     stats [2, COLS]: mean and 1 / sqrt(var + eps): in training the batch's, in evaluation the running ones.
  *             Where SEEN is defined, seen_mean and seen_var [COLS] become beta * what they were, and in training
  *             + share * mean and unbiased variance, share: active / images of the step. The optimizer moves the

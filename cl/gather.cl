@@ -1,7 +1,7 @@
 /* Fills a batch from a data set kept as bytes: x [N, H, W, C], labels [N]; `pixels`: N * H * W.
  *
  * The n-th image of the batch is number indices[state.offset + n] of images [count, C, H, W]; each byte b becomes
- * (b / 255 - 0.5) / 0.5 by real divisions, as PyTorch's ToTensor and Normalize(0.5, 0.5) make it. Images beyond the
+ * (b / 255 - 0.5) / 0.5 by divisions, as PyTorch's ToTensor and Normalize(0.5, 0.5) make it. Images beyond the
  * active ones are zeros of class 0. PIXELS: H * W; CHANNELS: C; RUN: pixels of a work-item, which divides PIXELS.
  *
  * AUGMENT: in a step of training each image is cropped from within a black frame of CROP pixels, mirrored where FLIP is

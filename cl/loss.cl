@@ -2,7 +2,7 @@
  *
  * loss_forward: loss_n = log sum_c exp(x_nc) - x_n,label;  dx = scale (softmax(x) - onehot(label)) / images, where
  *               `images` are all of the step's, of which this batch may be a part; 0 beyond the active images;
- *               prediction_n = the first class with the largest logit.
+ *               prediction_n = the first class with the largest logit, of those that are numbers.
  * loss_collect: history[slot] = {sum of loss_n, number of right predictions} over the active images, by one group; a
  *               part of a step after the first adds to what is there.
  *

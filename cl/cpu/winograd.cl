@@ -144,7 +144,8 @@ static inline void transform_points(__global const float *from, const long point
  * which has nothing to do while products are made. */
 static inline void fetch_pixels(__global const storage *x, const int height, const int width, const int ci,
                                 const int first, const int count, const int part, const int parts) {
-  for (int i = part * count * 36 / parts; i < (part + 1) * count * 36 / parts; i++) {
+  const int end = (int)((long)(part + 1) * count * 36 / parts);
+  for (int i = (int)((long)part * count * 36 / parts); i < end; i++) {
     const place at = place_of(first + i / 36, height, width);
     const int py = at.y - 1 + i / 6 % 6, px = at.x - 1 + i % 6;
     if (py < 0 || py >= height || px < 0 || px >= width) continue;

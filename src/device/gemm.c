@@ -57,6 +57,7 @@ csa_status csa_gemm(csa_plan *plan, const csa_gemm_call *given) {
     return csa_fail(CSA_USAGE, "gemm: [%d, %d] over %d, %s: no such product", call.m, call.n, call.k,
                     call.trans_a && call.trans_b ? "both transposed" : "not both transposed");
   assert(call.sums == NULL || (call.trans_a && call.batch == 1));
+  assert(!call.trans_a || call.c->dtype == CSA_F32); /* long sums are stored in between */
   const csa_gemm_call asked = call;
   const size_t first = plan->node_count;
   const bool plain = call.bias == NULL && !call.relu && call.residual == NULL && call.ldc == call.n;

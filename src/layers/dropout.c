@@ -8,10 +8,17 @@
 
 #define RUN 4096 /* elements of an image in a work-item's turn, in the CPU family */
 
+/* Of the portable family: whole runs of numbers for each image. */
+static int64_t items_of(csa_shape shape) {
+  const int64_t images = shape.dim[0], cols = csa_elements(shape) / images;
+  return images * ((cols + 63) / 64 * 16);
+}
+
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   if (!(l->config.rate >= 0.0f && l->config.rate < 1.0f)) return csa_layer_bad(l, "the rate is not from 0 to below 1");
   if (l->in[1] != NULL && !csa_shape_equal(l->in[0]->shape, l->in[1]->shape))
     return csa_layer_bad(l, "the residual is not of the output's shape");
+  if (items_of(l->in[0]->shape) > CSA_ELEMENTS_MAX) return csa_layer_bad(l, "so many images of so few elements");
   return csa_layer_output(parameters, l, l->in[0]->shape);
 }
 
@@ -23,7 +30,7 @@ static csa_status apply(csa_plan *p, const csa_layer *l, const csa_tensor *from,
   const uint32_t threshold = (uint32_t)ceil((double)l->config.rate * 0x1p32);
   const csa_kernel kernel = csa_kernel_named(p, "dropout_apply", "%s", residual != NULL ? "-DRESIDUAL" : "");
   const csa_work work = csa_kernel_is_cpu(p, kernel.name) ? csa_groups((int64_t)images * ((cols + RUN - 1) / RUN))
-                                                          : csa_items((int64_t)images * ((cols + 63) / 64 * 16));
+                                                          : csa_items(items_of(from->shape));
   return csa_launch(p, kernel, work,
                     CSA_ARGS(from, added, step, to, n, cols, purpose, (int)threshold, 1.0f / (1.0f - l->config.rate)));
 }

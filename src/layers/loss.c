@@ -5,6 +5,7 @@
 static csa_status plan(csa_parameters *parameters, csa_layer *l) {
   csa_plan *p = parameters->plan;
   const csa_shape logits = l->in[0]->shape, images = l->in[1]->shape;
+  if (csa_cols(logits) > 1 << 24) return csa_layer_bad(l, "more classes than floats can number");
   if (csa_rows(logits) != csa_elements(images)) return csa_layer_bad(l, "the logits are not one row an image");
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_F32, csa_shape2(CSA_HISTORY, 2), &l->out, "loss history"));
   CSA_TRY(csa_plan_tensor(p, CSA_DATA, CSA_I32, images, &l->saved[CSA_LOSS_PREDICTIONS], "predictions"));
