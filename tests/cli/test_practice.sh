@@ -28,6 +28,22 @@ cp "$WORK/stdout" whole.log
 expect 0 "" "$CLSATTN" eval --weights whole/model.safetensors --data data
 grep -qxF "$(grep ^Accuracy whole.log)" "$WORK/stdout" || fail "the saved weights are not those that were tested"
 
+# a file's choices are asked for, as if they were options
+echo '{"choices": {"precision": "f16", "kernels": "portable", "tuning": []}}' >half.json
+planned() { # planned NAME ARGUMENT...
+  expect 0 "plans" "$CLSATTN" train --data data --batch 20 --dry-run --json "${@:2}"
+  mv stdout "$1"
+}
+planned usual
+planned of-file --config half.json
+planned of-options --precision f16 --kernels portable
+cmp of-file of-options || fail "--config: a file's choices are not taken"
+planned other-precision --config half.json --precision f32
+planned portable --kernels portable
+cmp other-precision portable || fail "--precision does not go before the file's"
+cmp -s usual portable && fail "kernels make no other plan"
+cmp -s of-file portable && fail "precisions make no other plan"
+
 # what was interrupted ends with the same bits, averages, augmentation, best and all
 same() { # same RUN OTHER
   for file in model best; do cmp "$1/$file.safetensors" "$2/$file.safetensors" || fail "$2: another $file"; done
