@@ -30,9 +30,7 @@ int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS
       {"data", "PATH", CSA_OPTION_TEXT, &t->data,
        "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
       {"device", "DEVICE", CSA_OPTION_TEXT, &t->device,
-       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU); train takes several, "
-       "with commas between, that share each batch",
-       false},
+       t->both_models ? CSA_DEVICE_HELP : CSA_DEVICE_HELP "; several, with commas between, share each batch", false},
       {"patches", "rows|grid", CSA_OPTION_TEXT, &t->patches,
        "how the vit cuts images: runs of the image's buffer, or squares (default rows)", false}};
   const csa_option after[] = {
@@ -42,8 +40,9 @@ int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS
   t->limit_train = t->limit_test = -1;
   for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) options[count++] = before[i];
   for (int i = 0; i < CSA_SETTINGS; i++)
-    options[count++] = (csa_option){option_name(i),  csa_settings[i].option, CSA_OPTION_TEXT,
-                                    &t->settings[i], csa_settings[i].help,   false};
+    if (!t->both_models || strcmp(csa_settings[i].key, "shares") != 0)
+      options[count++] = (csa_option){option_name(i),  csa_settings[i].option, CSA_OPTION_TEXT,
+                                      &t->settings[i], csa_settings[i].help,   false};
   for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) options[count++] = after[i];
   return count;
 }
@@ -55,7 +54,7 @@ static csa_status take_file(const csa_training *t, const char *model, csa_config
   if (t->config != NULL) CSA_TRY(csa_config_apply(c, t->config, &has_model));
   if (t->both_models) {
     has_model = false;
-    c->init[0] = '\0'; /* weights of that model */
+    c->init[0] = c->shares[0] = '\0'; /* weights of that model, and shares of more devices than one */
   }
   if (!has_model) return csa_architecture_default(&c->architecture, model != NULL ? model : "vit");
   if (model == NULL || strcmp(model, c->architecture.model) == 0) return CSA_OK;

@@ -10,7 +10,7 @@ typedef struct {
   const char *settings[CSA_SETTINGS]; /* as given; NULL: not */
   csa_choice_texts choices;
   int64_t limit_train, limit_test; /* -1: not given */
-  bool both_models;                /* are trained: what --config says of one does not count */
+  bool both_models; /* are trained, on one device: what --config says of a model or of shares does not count */
 } csa_training;
 
 /* Writes the rows of an option table that set `t`, of which but for both_models all is zero, behind its `count` rows;
