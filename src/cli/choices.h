@@ -6,7 +6,7 @@
 #include "train/config.h"
 
 typedef struct {
-  const char *gemm, *kernels, *conv, *precision; /* as given; NULL: auto, or f32 */
+  const char *gemm, *kernels, *conv, *precision; /* as given; NULL: not */
 } csa_choice_texts;
 
 /* Rows of an option table that set `t`, a csa_choice_texts. */
@@ -25,13 +25,12 @@ typedef struct {
         false                                                                                                            \
   }
 
-/* What they say; an unknown one is CSA_USAGE. */
+/* Into `choices` what was given, beside what is there; an unknown one is CSA_USAGE. */
 static inline csa_status csa_choices_take(const csa_choice_texts *t, csa_choices *choices) {
-  *choices = (csa_choices){0}; /* also the tuning: what is kept for the device */
-  CSA_TRY(csa_kernels_parse(t->kernels != NULL ? t->kernels : "auto", &choices->kernels));
-  CSA_TRY(csa_gemm_parse(t->gemm != NULL ? t->gemm : "auto", &choices->gemm));
-  CSA_TRY(csa_conv_parse(t->conv != NULL ? t->conv : "auto", &choices->conv));
-  return csa_precision_parse(t->precision != NULL ? t->precision : "f32", &choices->precision);
+  if (t->kernels != NULL) CSA_TRY(csa_kernels_parse(t->kernels, &choices->kernels));
+  if (t->gemm != NULL) CSA_TRY(csa_gemm_parse(t->gemm, &choices->gemm));
+  if (t->conv != NULL) CSA_TRY(csa_conv_parse(t->conv, &choices->conv));
+  return t->precision != NULL ? csa_precision_parse(t->precision, &choices->precision) : CSA_OK;
 }
 
 #endif

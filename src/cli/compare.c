@@ -275,7 +275,7 @@ done:
 }
 
 csa_status csa_command_compare(int argc, char **argv) {
-  compare_settings s = {.seeds = 1};
+  compare_settings s = {.seeds = 1, .common.both_models = true};
   const csa_option own[] = {
       {"seeds", "N", CSA_OPTION_INT, &s.seeds, "runs of each model, from --seed up; their spread is shown (default 1)",
        false},

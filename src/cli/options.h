@@ -40,11 +40,9 @@ typedef struct {
 /* Rows that several tables have. */
 #define CSA_JSON_OPTION(target) \
   { "json", NULL, CSA_OPTION_FLAG, target, "print one JSON document", false }
-#define CSA_DEVICE_OPTION(target)                                                                        \
-  {                                                                                                      \
-    "device", "DEVICE", CSA_OPTION_TEXT, target,                                                         \
-        "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)", false \
-  }
+#define CSA_DEVICE_HELP "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU)"
+#define CSA_DEVICE_OPTION(target) \
+  { "device", "DEVICE", CSA_OPTION_TEXT, target, CSA_DEVICE_HELP, false }
 
 /* Parses argv[1 ..] (argv[0] is the command's name). *words is what is no option, `least` to `most` words with a NULL
  * behind them; itself NULL where --help was asked for, which is on stdout then, and all there is to do. Errors are

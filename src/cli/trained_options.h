@@ -23,6 +23,7 @@ typedef struct {
 static inline csa_status csa_trained_take(const csa_trained_options *o, const char *command, csa_trained *trained,
                                           csa_choices *choices) {
   *trained = (csa_trained){0};
+  *choices = (csa_choices){0};
   if (o->weights == NULL)
     return csa_fail(CSA_USAGE, "%s: --weights is missing: which weights?\n  see clsattn %s --help", command, command);
   CSA_TRY(csa_choices_take(&o->choices, choices));

@@ -23,33 +23,39 @@ static const char *option_name(int setting) {
 int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS], int count) {
   const csa_option before[] = {
       {"config", "NAME|FILE", CSA_OPTION_TEXT, &t->config,
-       "settings: a preset, like cnn-strong, or a file like a run's config.json; other options go before it", false},
+       t->both_models
+           ? "settings, not the model: a preset, or a file like a run's config.json; other options go before it"
+           : "settings: a preset, like cnn-strong, or a file like a run's config.json; other options go before it",
+       false},
       {"data", "PATH", CSA_OPTION_TEXT, &t->data,
        "a folder, an archive, or a name; see clsattn data list (default cifar10)", false},
       {"device", "DEVICE", CSA_OPTION_TEXT, &t->device,
-       "one that clsattn devices names (default: $CLSATTN_DEVICE, else the first GPU, else CPU); train takes several, "
-       "with commas between, that share each batch",
-       false},
+       t->both_models ? CSA_DEVICE_HELP : CSA_DEVICE_HELP "; several, with commas between, share each batch", false},
       {"patches", "rows|grid", CSA_OPTION_TEXT, &t->patches,
        "how the vit cuts images: runs of the image's buffer, or squares (default rows)", false}};
   const csa_option after[] = {
       {"limit-train", "N", CSA_OPTION_COUNT, &t->limit_train, "only the first N training images (default: all)", false},
       {"limit-test", "N", CSA_OPTION_COUNT, &t->limit_test, "only the first N test images (default: all)", false},
       CSA_CHOICE_OPTIONS(t->choices)};
-  *t = (csa_training){.limit_train = -1, .limit_test = -1};
+  t->limit_train = t->limit_test = -1;
   for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) options[count++] = before[i];
   for (int i = 0; i < CSA_SETTINGS; i++)
-    options[count++] = (csa_option){option_name(i),  csa_settings[i].option, CSA_OPTION_TEXT,
-                                    &t->settings[i], csa_settings[i].help,   false};
+    if (!t->both_models || strcmp(csa_settings[i].key, "shares") != 0)
+      options[count++] = (csa_option){option_name(i),  csa_settings[i].option, CSA_OPTION_TEXT,
+                                      &t->settings[i], csa_settings[i].help,   false};
   for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) options[count++] = after[i];
   return count;
 }
 
-/* The model: what the command line says, or the file; they may not contradict each other, as the sizes would be of
- * another. */
-static csa_status take_model(const csa_training *t, const char *model, csa_config *c) {
+/* The file, and the model: what the command line says, or the file; they may not contradict each other, as the sizes
+ * would be of another. */
+static csa_status take_file(const csa_training *t, const char *model, csa_config *c) {
   bool has_model = false;
   if (t->config != NULL) CSA_TRY(csa_config_apply(c, t->config, &has_model));
+  if (t->both_models) {
+    has_model = false;
+    c->init[0] = c->shares[0] = '\0'; /* weights of that model, and shares of more devices than one */
+  }
   if (!has_model) return csa_architecture_default(&c->architecture, model != NULL ? model : "vit");
   if (model == NULL || strcmp(model, c->architecture.model) == 0) return CSA_OK;
   return csa_fail(CSA_USAGE, "--config: %s: it is for the %s, not for the %s", t->config, c->architecture.model, model);
@@ -58,7 +64,7 @@ static csa_status take_model(const csa_training *t, const char *model, csa_confi
 csa_status csa_training_config(const csa_training *t, const char *model, csa_config *c) {
   char data[CSA_PATH];
   csa_config_default(c);
-  CSA_TRY(take_model(t, model, c));
+  CSA_TRY(take_file(t, model, c));
   if (t->patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, t->patches));
   for (int i = 0; i < CSA_SETTINGS; i++)
     if (t->settings[i] != NULL) CSA_TRY(csa_setting_take(&csa_settings[i], t->settings[i], c));

@@ -10,10 +10,11 @@ typedef struct {
   const char *settings[CSA_SETTINGS]; /* as given; NULL: not */
   csa_choice_texts choices;
   int64_t limit_train, limit_test; /* -1: not given */
+  bool both_models; /* are trained, on one device: what --config says of a model or of shares does not count */
 } csa_training;
 
-/* Writes the rows of an option table that set `t`, of which none is given yet, behind its `count` rows; the number of
- * all rows. */
+/* Writes the rows of an option table that set `t`, of which but for both_models all is zero, behind its `count` rows;
+ * the number of all rows. */
 int csa_training_options(csa_training *t, csa_option options[CSA_COMMAND_OPTIONS], int count);
 
 /* The settings as those of a run: defaults, then --config, then what else was given. `model`: NULL for what --config

@@ -171,7 +171,7 @@ static csa_status run_one(const verify_settings *s, csa_device *device, csa_choi
 
 static csa_status run(const verify_settings *s, const char *path) {
   csa_device_set set = {0};
-  csa_choices choices;
+  csa_choices choices = {0};
   csa_status status;
   CSA_TRY(csa_choices_take(&s->choices, &choices));
   CSA_GO(csa_device_set_open(&set, s->device));

@@ -31,7 +31,7 @@ static csa_status differs(const char *key, const json_t *own, const json_t *firs
        *there = json_dumps(first, JSON_ENCODE_ANY | JSON_COMPACT);
   csa_fail(CSA_USAGE,
            "ranks: %s: %s here, %s on rank 0\n  all ranks train the same thing: only --device, --shares, "
-           "--threads and paths may differ",
+           "--threads, --kernels, --gemm, --conv and paths may differ",
            key, here != NULL ? here : "?", there != NULL ? there : "?");
   free(here);
   free(there);

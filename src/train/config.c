@@ -224,15 +224,23 @@ static csa_status apply_data(csa_config *c, const json_t *data) {
   return take_limits(c, train, test);
 }
 
+/* Asked for, of whatever devices there are. */
+static csa_status apply_choices(csa_config *c, const json_t *choices) {
+  static const char *const known[] = {"kernels", "gemm", "conv", "precision", "tuning", NULL};
+  CSA_TRY(check_keys(choices, "choices: ", known));
+  return csa_choices_apply(choices, &c->replicas[0].choices);
+}
+
 static csa_status apply(csa_config *c, const json_t *root, bool *has_model) {
   static const char *const known[] = {"format", "versions",        "model",   "patches", "sizes", "data",
                                       "device", "further_devices", "choices", "init",    NULL};
   const char *model = NULL, *patches = NULL, *init = NULL;
-  json_t *sizes = NULL, *data = NULL;
+  json_t *sizes = NULL, *data = NULL, *choices = NULL;
   json_int_t format = FORMAT;
   json_error_t error;
-  if (json_unpack_ex((json_t *)(uintptr_t)root, &error, 0, "{s?I, s?s, s?s, s?o, s?o, s?s}", "format", &format, "model",
-                     &model, "patches", &patches, "sizes", &sizes, "data", &data, "init", &init) != 0)
+  if (json_unpack_ex((json_t *)(uintptr_t)root, &error, 0, "{s?I, s?s, s?s, s?o, s?o, s?s, s?o}", "format", &format,
+                     "model", &model, "patches", &patches, "sizes", &sizes, "data", &data, "init", &init, "choices",
+                     &choices) != 0)
     return csa_fail(CSA_INPUT, "config: %s", error.text);
   CSA_TRY(check_format(format));
   CSA_TRY(check_keys(root, "", known));
@@ -243,6 +251,7 @@ static csa_status apply(csa_config *c, const json_t *root, bool *has_model) {
   if (patches != NULL) CSA_TRY(csa_architecture_patches(&c->architecture, patches));
   if (sizes != NULL) CSA_TRY(csa_architecture_read_sizes(&c->architecture, sizes, "config"));
   if (data != NULL) CSA_TRY(apply_data(c, data));
+  if (choices != NULL) CSA_TRY(apply_choices(c, choices));
   if (init != NULL) CSA_TRY(copy_path(c->init, init));
   return take_settings(c, root, false);
 }

@@ -65,9 +65,10 @@ typedef struct {
 /* The defaults: the notebook's ViT on CIFAR-10. */
 void csa_config_default(csa_config *config);
 
-/* Takes over what a file of config.json's form says; it may leave out anything. "versions", "device", "choices" and
- * what describes the data beside path and limits belong to the run that wrote them, and are passed over; a key that is
- * not known is CSA_INPUT. `name` is a file, or one of the presets. *has_model: whether it says which model. */
+/* Takes over what a file of config.json's form says; it may leave out anything. "versions", devices, the tuning in
+ * "choices" and what describes the data beside path and limits belong to the run that wrote them, and are passed over;
+ * a key that is not known is CSA_INPUT. `name` is a file, or one of the presets. *has_model: whether it says which
+ * model. */
 csa_status csa_config_apply(csa_config *config, const char *name, bool *has_model);
 
 /* Writes config.json: the settings, with versions. */

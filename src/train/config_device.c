@@ -100,16 +100,24 @@ static csa_status take_tuning(const json_t *list, csa_choices *c, csa_tuning **t
   return CSA_OK;
 }
 
-csa_status csa_choices_from_json(const json_t *object, csa_choices *c, csa_tuning **tuning) {
-  const char *kernels, *gemm, *conv, *precision = "f32"; /* which older runs do not name */
-  json_t *list = NULL;
+csa_status csa_choices_apply(const json_t *object, csa_choices *c) {
+  const char *kernels = NULL, *gemm = NULL, *conv = NULL, *precision = NULL;
   json_error_t error;
-  if (json_unpack_ex((json_t *)(uintptr_t)object, &error, 0, "{s:s, s:s, s:s, s?s, s?o}", "kernels", &kernels, "gemm",
-                     &gemm, "conv", &conv, "precision", &precision, "tuning", &list) != 0)
+  if (json_unpack_ex((json_t *)(uintptr_t)object, &error, 0, "{s?s, s?s, s?s, s?s}", "kernels", &kernels, "gemm", &gemm,
+                     "conv", &conv, "precision", &precision) != 0)
     return csa_fail(CSA_INPUT, "config: choices: %s", error.text);
-  CSA_TRY(csa_kernels_parse(kernels, &c->kernels));
-  CSA_TRY(csa_gemm_parse(gemm, &c->gemm));
-  CSA_TRY(csa_conv_parse(conv, &c->conv));
-  CSA_TRY(csa_precision_parse(precision, &c->precision));
-  return take_tuning(list, c, tuning);
+  if (kernels != NULL) CSA_TRY(csa_kernels_parse(kernels, &c->kernels));
+  if (gemm != NULL) CSA_TRY(csa_gemm_parse(gemm, &c->gemm));
+  if (conv != NULL) CSA_TRY(csa_conv_parse(conv, &c->conv));
+  return precision != NULL ? csa_precision_parse(precision, &c->precision) : CSA_OK;
+}
+
+/* Older runs do not name the precision. */
+csa_status csa_choices_from_json(const json_t *object, csa_choices *c, csa_tuning **tuning) {
+  json_error_t error;
+  if (json_unpack_ex((json_t *)(uintptr_t)object, &error, JSON_VALIDATE_ONLY, "{s:s, s:s, s:s}", "kernels", "gemm",
+                     "conv") != 0)
+    return csa_fail(CSA_INPUT, "config: choices: %s", error.text);
+  CSA_TRY(csa_choices_apply(object, c));
+  return take_tuning(json_object_get(object, "tuning"), c, tuning);
 }

@@ -10,6 +10,9 @@
 json_t *csa_config_device_to_json(const csa_config_device *device);
 json_t *csa_choices_to_json(const csa_choices *choices);
 
+/* Takes over those that are there; the tuning, which is of one device, is not. */
+csa_status csa_choices_apply(const json_t *object, csa_choices *choices);
+
 /* What is missing or of the wrong kind is CSA_INPUT and named. *tuning becomes the one in `choices`, to be released
  * even after a failure. */
 csa_status csa_config_device_from_json(const json_t *object, csa_config_device *device);

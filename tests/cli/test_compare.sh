@@ -6,6 +6,8 @@ cd "$WORK" || exit 1
 arguments=(compare --data data --batch 20 --epochs 2 --log-every 1)
 
 expect 2 "--seeds: 0" "$CLSATTN" compare --seeds 0
+expect 2 "--shares: unknown option of compare" "$CLSATTN" compare --shares 1
+"$CLSATTN" compare --help | grep -q "several" && fail "compare takes one device, but its help tells of several"
 expect 2 "nothing: not expected" "$CLSATTN" compare nothing
 expect 3 "no such file or folder" "$CLSATTN" compare --data missing
 
@@ -57,5 +59,12 @@ grep -q "the same command with --out stopped goes on" stderr || fail "stopped: $
 expect 0 "The " "$CLSATTN" "${arguments[@]}" --out stopped
 grep -q "vit-seed0: finished before" stderr && grep -q "cnn-seed0: goes on" stderr || fail "goes on: $(cat stderr)"
 
-expect 0 "test images; 1 epoch, batch 20" "$CLSATTN" "${arguments[@]}" --epochs 1 --out once
+# A file's settings are for both models, whatever model it is for.
+cat >file.json <<'END'
+{"model": "vit", "patches": "grid", "sizes": {"image": 48, "embed": 16, "heads": 2, "layers": 2, "hidden": 24}, "init": "gone",
+ "data": {"path": "data"}, "epochs": 1, "batch": 20, "lr": 0.0005, "shares": "13,7"}
+END
+expect 0 "test images; 1 epoch, batch 20" "$CLSATTN" compare --config file.json --out once
+expect 0 "" "$CLSATTN" compare --data data --batch 20 --epochs 1 --lr 0.0005 --out once
+[ "$(grep -c 'finished before' stderr)" = 2 ] || fail "--config: other settings or sizes than given one by one: $(cat stderr)"
 finish

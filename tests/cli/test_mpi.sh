@@ -95,6 +95,8 @@ mixed() { # mixed CODE TEXT ARGUMENTS: rank 0 is as usual, rank 1 has these
 }
 mixed 3 "rank 1: data: nowhere: no such file" "--data nowhere"
 mixed 2 "rank 1: ranks: --lr: 0.5 here, 0.001 on rank 0" "--lr 0.5"
+grep -q -- " --threads, --kernels, --gemm, --conv and paths may differ" stderr || fail "what may differ? $(cat stderr)"
+mixed 2 "rank 1: ranks: --precision: \"f16\" here, \"f32\" on rank 0" "--precision f16"
 mixed 2 "rank 1: ranks: --data .* on rank 0" "--limit-train 200"
 mixed 2 "--shares: said to some ranks only" "--shares 1"
 mixed 4 "rank 1: device: cpu7: no such device" "--device cpu7"
@@ -107,6 +109,10 @@ ranks 1 "rank 0: run: one: there is a run in it already" 2 "${vit[@]}" --out one
 # Threads are each rank's own: PoCL, which has one here anyway, computes the same bits.
 mixed 0 "" "--threads 1"
 cmp two/model.safetensors mixed/model.safetensors || fail "--threads 1: other weights"
+rm -r mixed
+# So is how kernels compute, to the last digits.
+mixed 0 "" "--kernels portable --gemm native --conv direct"
+close two mixed 2e-4 2e-4
 rm -r mixed
 
 # A rank whose device fails in the middle, and one whose parameters part, end all.

@@ -14,6 +14,8 @@ wrong "== 5u" "$CLSATTN" train "${settings[@]}" --seed 5 --out stopped >/dev/nul
 grep -q "^clsattn: train: epoch 1, step 6: numbers are not finite: dropout (dropout): element \[.*\] of its output is " stderr ||
   fail "stopped: $(cat stderr)"
 grep -q "leave such steps out: clsattn train --resume .*stopped --on-nan skip" stderr || fail "no way on: $(cat stderr)"
+advice=$(sed -n 's/.*: clsattn \(train --resume .*\)/\1/p' stderr)
+cp -r stopped before
 
 # what is saved is the state before that step: without the fault the run ends as if nothing had been
 expect 0 "" "$CLSATTN" train "${settings[@]}" --seed 5 --out whole
@@ -27,6 +29,14 @@ grep -q '"type":"epoch".*"skipped":1' skipped/metrics.jsonl || fail "skipped: $(
 grep -q '"on_nan":"skip"' <(tr -d ' \n' <skipped/config.json) || fail "skipped: config.json"
 expect 0 "" "$CLSATTN" eval --weights skipped/model.safetensors --data data
 cmp -s whole/model.safetensors skipped/model.safetensors && fail "skipped: nothing was left out"
+
+# as that advice has it
+rm -r stopped && mv before stopped
+# shellcheck disable=SC2086 # words
+expect 0 "1 of 18 steps updated nothing" wrong "== 5u" "$CLSATTN" $advice
+cmp skipped/model.safetensors stopped/model.safetensors || fail "$advice: other weights"
+cmp <(figures skipped/metrics.jsonl) <(figures stopped/metrics.jsonl) || fail "$advice: other figures"
+grep -q '"on_nan":"skip"' <(tr -d ' \n' <stopped/config.json) || fail "$advice: config.json"
 
 # a run that was interrupted between them counts on
 expect 0 "1 of 9 steps" wrong "== 5u" "$CLSATTN" train "${settings[@]}" --seed 5 --on-nan skip --epochs 1 --out two

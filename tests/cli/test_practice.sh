@@ -28,6 +28,22 @@ cp "$WORK/stdout" whole.log
 expect 0 "" "$CLSATTN" eval --weights whole/model.safetensors --data data
 grep -qxF "$(grep ^Accuracy whole.log)" "$WORK/stdout" || fail "the saved weights are not those that were tested"
 
+# a file's choices are asked for, as if they were options
+echo '{"choices": {"precision": "f16", "kernels": "portable", "tuning": []}}' >half.json
+planned() { # planned NAME ARGUMENT...
+  expect 0 "plans" "$CLSATTN" train --data data --batch 20 --dry-run --json "${@:2}"
+  mv stdout "$1"
+}
+planned usual
+planned of-file --config half.json
+planned of-options --precision f16 --kernels portable
+cmp of-file of-options || fail "--config: a file's choices are not taken"
+planned other-precision --config half.json --precision f32
+planned portable --kernels portable
+cmp other-precision portable || fail "--precision does not go before the file's"
+cmp -s usual portable && fail "kernels make no other plan"
+cmp -s of-file portable && fail "precisions make no other plan"
+
 # what was interrupted ends with the same bits, averages, augmentation, best and all
 same() { # same RUN OTHER
   for file in model best; do cmp "$1/$file.safetensors" "$2/$file.safetensors" || fail "$2: another $file"; done
@@ -46,6 +62,26 @@ epochs=$(($(field cut epoch | wc -l) + 2))
 expect 0 "" "$CLSATTN" train --resume cut --epochs $epochs
 expect 0 "" "$CLSATTN" train --config small.json --epochs $epochs --schedule constant --out uncut
 same uncut cut
+
+# with other --epochs the schedule goes on as that of a run of so many; lines and checkpoints come as often as is said
+expect 0 "" "$CLSATTN" train --config small.json --epochs 2 --out fewer
+fewer=$(rates fewer)
+cp -r fewer oftener
+expect 0 "" "$CLSATTN" train --resume fewer --epochs 4
+[ "$(rates fewer)" = "$fewer $(rates whole | cut -d' ' -f7-)" ] || fail "rates of 2 epochs, then of 4: $(rates fewer)"
+[ "$(rates whole | cut -d' ' -f-6)" != "$fewer" ] || fail "4 epochs begin with the rates of 2"
+amid_epoch() { # of a run's checkpoint
+  python3 -c 'import struct, sys
+data = open(sys.argv[1], "rb").read()
+sys.exit(struct.unpack_from("<3d", data, 8 + struct.unpack_from("<Q", data)[0])[2] == 0)' "$1/checkpoint.safetensors"
+}
+"$CLSATTN" train --resume oftener --epochs 4000 --log-every 2 --checkpoint-every 0s >/dev/null 2>&1 &
+await $! amid_epoch oftener
+await $! grep -q '"epoch","step":12,' oftener/metrics.jsonl
+kill -KILL $!
+wait $! 2>/dev/null
+[ "$(sed -n 's/.*"type":"interval","step":\([0-9]*\),.*/\1/p' oftener/metrics.jsonl | head -n 8 | xargs)" = "1 2 3 4 5 6 8 11" ] ||
+  fail "--log-every 2 beside --resume: $(head -n 14 oftener/metrics.jsonl)"
 
 # the average is what is tested and saved, and training does not notice it
 expect 0 "" "$CLSATTN" train --config small.json --epochs 4 --schedule constant --ema 0 --out raw

@@ -27,6 +27,9 @@ for command in "verify $golden/vit-tiny.safetensors" "train --data $WORK/data --
   # shellcheck disable=SC2086 # words
   disguised 2 "these kernels are for CPUs only" "$CLSATTN" $command --kernels cpu
 done
+echo '{"choices": {"kernels": "cpu"}}' >"$WORK/cpu.json"
+disguised 2 "use --kernels auto or portable" "$CLSATTN" train --data "$WORK/data" --config "$WORK/cpu.json" --out "$WORK/refused"
+disguised 0 "high water" "$CLSATTN" train --data "$WORK/data" --config "$WORK/cpu.json" --kernels auto --dry-run
 [ -e "$WORK/refused" ] && fail "a refused run left its folder"
 
 # Tensors are larger than a buffer may be: plans say so before they allocate, and name what does fit.
