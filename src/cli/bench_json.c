@@ -1,4 +1,4 @@
-/* `bench`'s report as JSON: design's document for each device, with more in it. */
+/* `bench`'s report as JSON; doc/formats.md names its fields. */
 #include "cli/bench_report.h"
 
 static json_t *kernels_json(const csa_bench_device *d, const csa_benchmark *m) {

@@ -45,8 +45,9 @@ static void print_usage(FILE *out) {
           "device.\n\nCommands:\n");
   for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
   fprintf(out,
-          "\nclsattn COMMAND --help (or clsattn help COMMAND) explains a command; clsattn --version says what this "
-          "is.\n\nExamples:\n"
+          "\nclsattn COMMAND --help (or clsattn help COMMAND) explains a command; clsattn --version [--json] says what "
+          "this is.\nExit codes: 0 done, 1 the work failed, 2 bad usage, 3 bad input, 4 device or OpenCL, 5 memory, "
+          "128 + N after signal N.\n\nExamples:\n"
           "  clsattn devices --check\n"
           "  clsattn train --model vit --epochs 2 --out runs/first\n"
           "  clsattn predict --weights runs/first/model.safetensors photo.jpg\n");

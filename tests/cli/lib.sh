@@ -25,11 +25,21 @@ expect() {
   fi
 }
 
-# has WHAT FILE FIELDS: FILE is JSON of these fields and no others, in any order: NAME for a fraction, NAME:KIND for another kind.
+# documented NAME...: doc/formats.md has each, as `NAME` or, a list, as `NAME[]`.
+FORMATS=$(readlink -f "$(dirname "$0")/../../doc/formats.md")
+documented() {
+  local name
+  for name; do grep -qF -e "\`$name\`" -e "\`${name}[]\`" "$FORMATS" || fail "doc/formats.md lacks $name"; done
+}
+
+# has WHAT FILE FIELDS: FILE is JSON of these fields and no others, in any order: NAME for a fraction, NAME:KIND for another kind;
+# the last part of each NAME is documented.
 has() {
   tr -s ' \n' '\n' <<<"$3" | sed '/^$/d; /:/! s/$/:number/; s/:/ /' | LC_ALL=C sort -u >"$WORK/wanted"
   "${CLSATTN_TEST_FIELDS:?the path of fields}" "$2" | LC_ALL=C sort -u >"$WORK/got" || fail "$1: no JSON: $(head -n 3 "$2")"
   diff "$WORK/wanted" "$WORK/got" >"$WORK/apart" || fail "$1: its fields, wanted < and got >: $(grep '^[<>]' "$WORK/apart")"
+  # shellcheck disable=SC2046 # a word each
+  documented $(sed 's/ .*//; s/\[\]//g; s/.*\.//' "$WORK/wanted")
 }
 
 # await PID COMMAND...: until it succeeds, for as long as the process lives and ctest waits; no machine is too slow.

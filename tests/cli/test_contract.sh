@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What scripts rely on: the fields of every document of --json and of every file, all of them and no others; which documents are
-# printed beside a failure; the files of a run.
+# What scripts rely on: the fields of every document of --json and of every file, all of them and no others, and that
+# doc/formats.md names them; which documents are printed beside a failure; the files of a run.
 . "$(dirname "$0")/lib.sh"
 FIELDS=${CLSATTN_TEST_FIELDS:?the path of fields}
 cd "$WORK" || exit 1
@@ -48,6 +48,8 @@ has metrics.jsonl plain/metrics.jsonl "type:text step:whole epoch:whole train_lo
 document "$result best_val_accuracy best_epoch:whole" train --config vit.json "${settings[@]}" --val-split 0.2 --ema 0.9 \
   --log-every 2 --precision f16 --out held --json
 [ "$(files_of held)" = "${files/.lock/.lock best.safetensors}" ] || fail "the files of a run with --val-split: $(files_of held)"
+# shellcheck disable=SC2046 # a word each
+documented $(files_of held)
 grep '"interval"' held/metrics.jsonl >intervals
 has "interval lines" intervals "type:text step:whole epoch:whole train_loss lr images_per_s seconds"
 grep '"epoch",' held/metrics.jsonl >epochs
@@ -65,9 +67,12 @@ for file in plain/model held/best; do
   metadata $file.safetensors | "$FIELDS" - | sed -n 's/^__metadata__\.\([^ ]*\) text$/\1/p' | sort | xargs >names
   [ "$(cat names)" = "classes clsattn model normalisation patches sizes" ] || fail "$file: metadata: $(cat names)"
 done
+# shellcheck disable=SC2046
+documented $(cat names) data
 metadata held/checkpoint.safetensors | "$FIELDS" - | sed 's/ .*//; s/^__metadata__\.//; s/^\([a-z]*\)\..*/\1/' | sort -u | xargs >names
 [ "$(cat names)" = "clsattn conv first format gemm kernels mean param precision progress scaler second tuning" ] ||
   fail "the checkpoint: $(cat names)"
+documented progress scaler param.NAME first.NAME second.NAME mean.NAME
 
 # where a run goes by default, and on which device: the one of the environment, unless the command line names another
 device=$("$CLSATTN" devices --json | sed -n 's/^ *"name": "\(.*\)",$/\1/p' | head -n 1)
@@ -131,6 +136,7 @@ golden=$(dirname "$KERNELS")/tests/golden/vit-tiny.safetensors
 document "ok:truth checks[].name:text checks[].error checks[].tolerance checks[].ok:truth" verify --json --dump dump "$golden"
 metadata dump | "$FIELDS" - | sed '/^__metadata__ /d; s/[. ].*//' | sort -u | xargs >names
 [ "$(cat names)" = "after1 final_logits grad logits loss losses" ] || fail "--dump: $(cat names)"
+documented after1.NAME final_logits grad.NAME logits loss losses inputs_all labels_all
 # a golden file of which only parameters, images and labels are known
 python3 - "$golden" bare <<'END'
 import json, struct, sys

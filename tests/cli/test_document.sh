@@ -41,7 +41,10 @@ for command in $commands; do
     offers "$(options "${words[@]}" | sort | xargs)" clsattn "${words[@]}" --
   done
 done
-offers "--help --version $(sort <<<"$commands" | xargs)" clsattn ""
+# shellcheck disable=SC2086 # a word each
+offers "--help --version $(printf '%s\n' $commands help | sort | xargs)" clsattn ""
+offers "$(sort <<<"$commands" | xargs)" clsattn help ""
+offers "--json" clsattn --version ""
 offers "train" clsattn tr
 offers "--seed" clsattn train --model cnn --se
 offers "cnn vit" clsattn train --model ""
@@ -67,10 +70,19 @@ grep -qF ":PATH:_clsattn_data'" "$documents/_clsattn" || fail "_clsattn: --data 
 # what the program looks at and what it leaves: in the man page and the guide
 guide=$(dirname "$KERNELS")/doc/training.md
 for name in CLSATTN_DEVICE CLSATTN_DATA CLSATTN_CIFAR10_URL CLSATTN_CIFAR100_URL CLSATTN_KERNEL_DIR NO_COLOR XDG_CACHE_HOME \
-  XDG_DATA_HOME OCL_ICD_VENDORS POCL_AFFINITY config.json metrics.jsonl model.safetensors best.safetensors checkpoint.safetensors \
-  curves.svg report.html compare.md compare.json compare.html; do
+  XDG_DATA_HOME HOME TMPDIR TERM COLUMNS OCL_ICD_VENDORS OPENCL_VENDOR_PATH POCL_AFFINITY POCL_WORK_GROUP_SPECIALIZATION \
+  POCL_MAX_PTHREAD_COUNT POCL_CPU_MAX_CU_COUNT LP_NUM_THREADS DPCPP_CPU_NUM_CUS config.json metrics.jsonl model.safetensors best.safetensors checkpoint.safetensors \
+  curves.svg report.html .lock compare.md compare.json compare.html; do
   for file in "$documents/clsattn.1" "$guide"; do grep -qwF "$name" "$file" || fail "$file lacks $name"; done
 done
+
+# what only some runs have: fields that check_bench asks for, keys of sizes, those of no list in other tests
+checked=$(grep -oE '"[a-z0-9_]+:[sinoab]"' "$(dirname "$0")/check_bench.c" | tr -d '"' | sed 's/:.*//' | sort -u)
+sizes=$(grep -oE '\{"[a-z_]+", (VIT|CNN)' "$(dirname "$KERNELS")/src/model/architecture.c" | sed 's/{"//; s/".*//')
+[ "$(wc -w <<<"$checked")" -ge 50 ] && [ "$(wc -w <<<"$sizes")" = 16 ] || fail "what is to be documented: $checked; $sizes"
+# shellcheck disable=SC2086 # a word each
+documented $checked $sizes target_s compile_cold_s compile_warm_s same_chip chip load form ratio warnings skipped \
+  further_devices pixel unreadable why file
 
 if command -v mandoc >/dev/null; then
   mandoc -Tlint -Wwarning "$documents/clsattn.1" >"$WORK/lint" || fail "mandoc: $(cat "$WORK/lint")"
@@ -83,7 +95,7 @@ if [ -z "${CLSATTN_TEST_CFLAGS:-}" ] && command -v dpkg-shlibdeps >/dev/null; th
   deb=$(echo "$WORK"/package/clsattn_*.deb)
   dpkg-deb -c "$deb" | awk '{ print $6 }' >"$WORK/content" || fail "no package"
   for file in bin/clsattn include/clsattn.h share/man/man1/clsattn.1 share/bash-completion/completions/clsattn \
-    share/zsh/vendor-completions/_clsattn share/doc/clsattn/CHANGELOG.md; do
+    share/zsh/vendor-completions/_clsattn share/doc/clsattn/CHANGELOG.md share/doc/clsattn/doc/formats.md; do
     grep -qx "./usr/$file" "$WORK/content" || fail "the package lacks $file: $(cat "$WORK/content")"
   done
   grep -v '^\./usr/' "$WORK/content" | grep -vx './' && fail "the package has files outside /usr"

@@ -30,6 +30,8 @@ expect 0 '"known": true' "$CLSATTN" tune "${gemm[@]}" --time 0s --json
 fields=$("$CLSATTN_TEST_FIELDS" "$WORK/stdout" | sed -E 's/ [a-z]*$//; s/(values)\..*/\1/' | LC_ALL=C sort -u | xargs)
 [ "$fields" = "device.device device.driver device.name file left results[].gain results[].kernel results[].known results[].shape \
 results[].values" ] || fail "tune --json: $fields"
+# shellcheck disable=SC2046 # a word each
+documented $(sed 's/\[\]//g; s/[a-z]*\.//g' <<<"$fields") default_ms best_ms tried wrong
 left=$(sed -n 's/^ *"left": \([0-9]*\),$/\1/p' "$WORK/stdout")
 expect 0 '"left": ' "$CLSATTN" tune "${gemm[@]}" --time 0s --again --json
 [ "$(sed -n 's/^ *"left": \([0-9]*\),$/\1/p' "$WORK/stdout")" -gt "$left" ] || fail "--again: what was measured before is not to be measured"

@@ -4,6 +4,8 @@
 make_data "$WORK/data" 20 10
 
 expect 0 "Usage: clsattn COMMAND" "$CLSATTN" --help
+grep -qxF "Exit codes: 0 done, 1 the work failed, 2 bad usage, 3 bad input, 4 device or OpenCL, 5 memory, 128 + N after signal N." "$WORK/stdout" &&
+  grep -qF "clsattn --version [--json]" "$WORK/stdout" || fail "--help: $(cat "$WORK/stdout")"
 expect 0 "clsattn 0." "$CLSATTN" --version
 for part in OpenCL CLBlast jansson zlib xxHash archives network images pictures MPI compiler build; do
   grep -q "^  $part " "$WORK/stdout" || fail "--version lacks $part"
