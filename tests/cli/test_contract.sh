@@ -125,8 +125,17 @@ done
 
 document "accuracy loss images:whole per_class[].class:text per_class[].accuracy confusion[][]:whole images_per_s device:text" \
   eval --weights plain/model.safetensors --data data --json
+cp stdout figures.json
 "$CLSATTN" devices --json >all.json
 grep -qF "\"device\": $(sed -n 's/^  "device": \(.*\)$/\1/p' stdout)" all.json || fail "eval: its device is none: $(cat stdout)"
+# Whoever computes, the figures are the same, but for the roundings of halves.
+ways=("--kernels portable --gemm native --conv direct" "--gemm clblast --precision f16")
+for way in "${ways[@]}"; do
+  # shellcheck disable=SC2086 # words
+  expect 0 "" "$CLSATTN" eval --weights plain/model.safetensors --model vit --patches rows --data data --batch 7 --device "$device" $way --json
+  grep -h '^  "loss"' figures.json stdout | tr -dc '0-9.\n' | xargs |
+    awk '{ exit !($1 > 0 && ($1 - $2) ^ 2 < 1e-4) }' || fail "eval $way: $(grep -h '^  "loss"' figures.json stdout | xargs)"
+done
 document "runs[].run:text runs[].model:text runs[].data:text runs[].device:text runs[].epochs_done:whole runs[].epochs:whole
   runs[].best_test_accuracy runs[].test_accuracy runs[].train_loss runs[].images_per_s runs[].date:text runs[].state:text
   unreadable:list" runs . --json
@@ -162,11 +171,20 @@ if ! "$CLSATTN" --version | grep -q '^  images *no$'; then
   PICTURE=${CLSATTN_TEST_PICTURE:?the path of picture}
   "$PICTURE" make data/test_batch.bin 0 0.png && head -c 100 0.png >cut.png
   document "[].image:text [].predictions[].class:text [].predictions[].probability" predict --weights plain/model.safetensors 0.png --json
+  for way in "${ways[@]}"; do
+    # shellcheck disable=SC2086
+    expect 0 '"predictions": ' "$CLSATTN" predict --weights plain/model.safetensors --model vit --patches rows --device "$device" $way 0.png --json
+  done
   if ! "$CLSATTN" --version | grep -q '^  pictures *no$'; then
     look=(entropy max "peak[]:whole" class_token)
     document "image:text out:text predictions[].class:text predictions[].probability layers[].name:text layers[].keys:whole
       layers[].heads[].head:whole $(printf 'layers[].heads[].%s ' "${look[@]}") $(printf 'rollout.%s ' "${look[@]}")" \
       attend --weights plain/model.safetensors 0.png --out attend.png --json
+    for way in "${ways[@]}"; do
+      # shellcheck disable=SC2086
+      expect 0 '"layers": ' "$CLSATTN" attend --weights plain/model.safetensors --model vit --patches rows --device "$device" $way \
+        --data data --index 1 --layer encoder.layers.1.2 --out attend.png --json
+    done
   fi
 fi
 

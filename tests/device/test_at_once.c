@@ -1,5 +1,5 @@
-/* Programs wanted by several at once: devices of one platform, and processes. Children use OpenCL, so this process,
- * which forks them, does not before. */
+/* Programs wanted by several at once: devices of one platform, and processes. Children that use OpenCL come before this
+ * process does so. */
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
