@@ -1,10 +1,10 @@
 /* An OpenCL layer (ocl-icd: OPENCL_LAYERS=libdisguise.so) that makes every device look like a small one without
  * extensions, and holds programs to it: what the small device would refuse fails here, too.
  *
- * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 items=32 alloc=67108864 memory=1000000000 gpu": bytes
- * of local memory, work-items of a group, and of one of a kernel that requires no size, bytes of a buffer and of all of
- * them, and that it is a GPU. At exit a line on
- * stderr proves that the layer was there, since a layer that is not found is passed over in silence. */
+ * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 items=32 alloc=67108864 memory=1000000000 gpu
+ * vendor=4318": bytes of local memory, work-items of a group, and of one of a kernel that requires no size, bytes of a
+ * buffer and of all of them, that it is a GPU, and whose by PCI's number. At exit a line on stderr proves that the layer
+ * was there, since a layer that is not found is passed over in silence. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "opencl/layer.h"
 
 static size_t local_most, group_most, items_most, alloc_most, memory_most; /* 0: the device's own */
+static size_t vendor;
 static bool is_gpu;
 static struct {
   unsigned launches, refused;
@@ -46,6 +47,9 @@ static void shrink(cl_device_info what, size_t size, void *value) {
   switch (what) {
     case CL_DEVICE_TYPE:
       if (is_gpu && size >= sizeof(cl_device_type)) *(cl_device_type *)value = CL_DEVICE_TYPE_GPU;
+      break;
+    case CL_DEVICE_VENDOR_ID:
+      if (vendor > 0 && size >= sizeof(cl_uint)) *(cl_uint *)value = (cl_uint)vendor;
       break;
     case CL_DEVICE_LOCAL_MEM_SIZE: shrink_bytes(value, size, local_most); break;
     case CL_DEVICE_MAX_MEM_ALLOC_SIZE: shrink_bytes(value, size, alloc_most); break;
@@ -135,6 +139,7 @@ bool layer_enter(struct _cl_icd_dispatch *own) {
   group_most = number(words, "group=");
   items_most = number(words, "items=");
   alloc_most = number(words, "alloc=");
+  vendor = number(words, "vendor=");
   memory_most = number(words, "memory=");
   is_gpu = strstr(words, "gpu") != NULL;
   own->clGetDeviceInfo = get_device_info;

@@ -23,6 +23,11 @@ for group in 64 256; do # and with kernels of many registers in smaller groups y
   for file in "$golden"/*.safetensors; do disguised 0 "" "$CLSATTN" verify --gemm native "$file"; done
 done
 
+# Its short name is its vendor's.
+for vendor in 4318:nv0 4098:amd0 32902:intel0 5045:arm0; do
+  CLSATTN_DISGUISE="gpu vendor=${vendor%:*}" disguised 0 "\"name\": \"${vendor#*:}\"" "$CLSATTN" devices --json
+done
+
 for command in "verify $golden/vit-tiny.safetensors" "train --data $WORK/data --out $WORK/refused"; do
   # shellcheck disable=SC2086 # words
   disguised 2 "these kernels are for CPUs only" "$CLSATTN" $command --kernels cpu
