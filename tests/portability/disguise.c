@@ -3,8 +3,8 @@
  *
  * $CLSATTN_DISGUISE says how, in words like "local=32768 group=64 items=32 alloc=67108864 memory=1000000000 gpu
  * vendor=4318": bytes of local memory, work-items of a group, and of one of a kernel that requires no size, bytes of a
- * buffer and of all of them, that it is a GPU, and whose by PCI's number. At exit a line on stderr proves that the layer
- * was there, since a layer that is not found is passed over in silence. */
+ * buffer and of all of them, that it is a GPU, and whose by PCI's number. At exit a line on stderr proves that the
+ * layer was there, since a layer that is not found is passed over in silence. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
