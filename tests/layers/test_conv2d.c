@@ -83,11 +83,12 @@ static void test_limits(void **state) {
 static float middle_gradient(csa_choices choices, int channels, const float dz[9]) {
   csa_graph *g;
   csa_device *device = test_device();
+  const csa_layer_config conv = {.out = 1, .kernel = 3, .no_bias = true};
   const csa_graph_config config = {
       .choices = choices, .batch = 1, .training = true, .input_gradient = true, .keep_all = true};
   assert_ok(csa_graph_create(&g, device, config));
   csa_tensor *x = csa_graph_input(g, csa_shape4(1, 3, 3, channels));
-  csa_graph_add(g, &csa_layer_conv2d, (csa_layer_config){.out = 1, .kernel = 3, .no_bias = true}, x, NULL, "conv");
+  csa_graph_add(g, &csa_layer_conv2d, conv, x, NULL, "conv");
   assert_ok(csa_graph_record(g));
   assert_ok(csa_schedule_prepare(g));
   csa_layer *l = &g->layers[0];
