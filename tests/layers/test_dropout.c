@@ -70,7 +70,20 @@ static void test_share(void **unused) {
     }
 }
 
+/* An image takes whole runs of numbers, however few elements it has: more than can be counted are refused. */
+static void test_impossible(void **state) {
+  (void)state;
+  const int images = (1 << 27) + 1;
+  csa_graph *g;
+  assert_ok(csa_graph_create(&g, test_device(), (csa_graph_config){.batch = images}));
+  csa_tensor *x = csa_graph_input(g, csa_shape2(images, 1));
+  assert_null(csa_graph_add(g, &csa_layer_dropout, (csa_layer_config){.rate = 0.5f}, x, NULL, "d"));
+  assert_fails(CSA_USAGE, "dropout 'd': so many images of so few elements", csa_graph_record(g));
+  csa_graph_destroy(g);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_share)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_share),
+                                     cmocka_unit_test(test_impossible)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

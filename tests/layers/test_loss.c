@@ -71,7 +71,17 @@ static void test_all(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check(&test_variants[v], i);
 }
 
+/* Predictions are floats, which number classes up to 2^24. */
+static void test_impossible(void **state) {
+  (void)state;
+  csa_graph *g;
+  assert_ok(csa_graph_create(&g, test_device(), (csa_graph_config){.batch = 2}));
+  csa_graph_loss(g, csa_graph_input(g, csa_shape2(2, (1 << 24) + 1)));
+  assert_fails(CSA_USAGE, "more classes than floats can number", csa_graph_record(g));
+  csa_graph_destroy(g);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all), cmocka_unit_test(test_impossible)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
