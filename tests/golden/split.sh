@@ -14,7 +14,18 @@ if grep -q batch_norm "$file"; then
   exit 0
 fi
 
-split() { expect 0 "ok   parameters of cpu0 and cpu1 agree" "$CLSATTN" verify --device cpu0,cpu1 "$@" "$file"; }
+# Adam's first steps are about lr times the sign of a gradient. Where that is rounding alone, as of a few elements of the
+# whole CNN, another order of sums may turn them: its second and third loss may be off by up to 1e-4, not 1e-5.
+off_by_order() {
+  case $file in *cnn*-tiny*) return 1 ;; *cnn*) ;; *) return 1 ;; esac
+  [ "$got" = 1 ] && ! grep '^FAIL' "$WORK/stdout" | grep -qvE '^FAIL losses\[[12]\] +error [0-9.]+e-0[5-9],'
+}
+split() {
+  local got=0
+  "$CLSATTN" verify --device cpu0,cpu1 "$@" "$file" >"$WORK/stdout" 2>"$WORK/stderr" || got=$?
+  [ "$got" = 0 ] || off_by_order || fail "$*: exit $got: $(grep '^FAIL' "$WORK/stdout") $(head -n 3 "$WORK/stderr")"
+  grep -q '^ok   parameters of cpu0 and cpu1 agree' "$WORK/stdout" || fail "$*: no word on parameters: $(cat "$WORK/stdout")"
+}
 split --shares 1,2
 split --shares 1,2 --accumulate 2 --kernels portable
 case $file in
