@@ -1,9 +1,10 @@
 /* What the device can do at most: multiply-adds, and copying. Shares of peak are shares of these.
  *
  * Every work-item runs CHAINS independent chains of multiply-adds of LANES floats, enough to hide their latency; a
- * launch of `items` work-items does items * rounds * CHAINS * LANES * 2 floating-point operations. On a CPU: LANES 16,
- * groups of one, several per core; on a GPU 4, as more would not stay in registers. y [items] gets a number that
- * depends on every chain, so that none is left out. scale = 0.5 and shift = 1 keep all values near 2. */
+ * launch of `items` work-items does items * rounds * CHAINS * LANES * 2 floating-point operations. On a CPU: LANES of
+ * one of its vectors (16, 8 or 4), groups of one, several per core; on a GPU 4; more would not stay in registers. y
+ * [items] gets a number that depends on every chain, so that none is left out. scale = 0.5 and shift = 1 keep all
+ * values near 2. */
 
 #define CHAINS 12
 #ifndef LANES
@@ -13,6 +14,9 @@
 #if LANES == 16
 typedef float16 lanes;
 #define QUARTER(v) (((v).lo.lo + (v).lo.hi) + ((v).hi.lo + (v).hi.hi))
+#elif LANES == 8
+typedef float8 lanes;
+#define QUARTER(v) ((v).lo + (v).hi)
 #else
 typedef float4 lanes;
 #define QUARTER(v) (v)

@@ -14,7 +14,7 @@ static csa_status ready(csa_plan *plan) {
 static csa_status make_multiply_add(csa_peak *peak, csa_device *device) {
   const bool cpu = device->info.type == CSA_CPU;
   const int units = device->info.compute_units > 0 ? device->info.compute_units : 1, rounds = cpu ? 200000 : 16000;
-  const int items = cpu ? 4 * units : 2048 * units, lanes = cpu ? 16 : 4;
+  const int items = cpu ? 4 * units : 2048 * units, lanes = cpu ? csa_device_vector(&device->info) : 4;
   csa_tensor *out;
   CSA_TRY(csa_plan_create(&peak->multiply_add, device, (csa_choices){0}));
   csa_plan *p = peak->multiply_add;
