@@ -9,7 +9,7 @@
  *
  * B comes in panels: row p of panel j starts at j * panel_b + p * ldb. cl/cpu/pack.cl makes them from B. A B [k, n]
  * with n a multiple of W is made of panels already, and reading it in place costs less than packing if it is one panel
- * (ldb = W), or if its rows are short (ldb <= 1024) and those of A are few (m < 4096).
+ * (ldb = W), or if its rows are short (ldb <= 1024) and those of A are few (m < 64 W) or A is [k, m].
  * - packed: ldb = W, panel_b = k * W, batch_b = ceil(n / W) * k * W, the floats to reserve for each product;
  * - in place: ldb and batch_b of B itself, panel_b = W.
  *

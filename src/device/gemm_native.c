@@ -3,7 +3,7 @@
 #define PACK_ROWS 64         /* ROWS of cl/cpu/pack.cl */
 #define DEPTH 512            /* of cl/cpu/gemm.cl */
 #define IN_PLACE_LD_MAX 1024 /* rows of B further apart, in floats, cost more cache misses than packing */
-#define PACKED_FROM 4096     /* rows of A: from so many on packing costs less than any rows that are apart */
+#define PACKED_FROM 64       /* times a panel's width rows of A: then packing costs less than any rows that are apart */
 
 /* flags of cl/cpu/gemm.cl */
 enum { TRANS_A = 1, BETA = 2, BIAS = 4, RELU = 8, RESIDUAL = 16, STREAM_C = 32, SUMS = 64 };
@@ -123,7 +123,8 @@ static cpu_tile tuned_panels(const csa_plan *plan, const csa_gemm_call *g) {
   return d;
 }
 
-/* B as panels: packed into scratch, or in place where it is [k, n] in whole panels, and reading them so costs less. */
+/* B as panels: packed into scratch, or in place where it is [k, n] in whole panels, and reading them so costs less.
+ * With A [k, m], B is as long as a batch's activations: a copy would cost as much memory again, and gains nothing. */
 typedef struct {
   const csa_tensor *tensor;
   int ld, panel, batch;
@@ -133,7 +134,8 @@ static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *t
   const int panels = (g->n + tile->width - 1) / tile->width, runs = (g->k + PACK_ROWS - 1) / PACK_ROWS;
   csa_tensor *packed;
   *b = (cpu_panels){g->b, g->ldb, tile->width, (int)g->batch_b};
-  const bool near = g->ldb == tile->width || (g->ldb <= IN_PLACE_LD_MAX && g->m < PACKED_FROM);
+  const bool few_rows = g->trans_a || g->m < PACKED_FROM * tile->width;
+  const bool near = g->ldb == tile->width || (g->ldb <= IN_PLACE_LD_MAX && few_rows);
   const bool in_place = tile->packs < 0 ? near : tile->packs == 0;
   if (!g->trans_b && g->n % tile->width == 0 && in_place) return CSA_OK;
   CSA_TRY(csa_plan_scratch(plan, csa_shape4(g->batch, panels, g->k, tile->width), &packed));
