@@ -134,8 +134,8 @@ static csa_status pack(csa_plan *plan, const csa_gemm_call *g, const cpu_tile *t
   const int panels = (g->n + tile->width - 1) / tile->width, runs = (g->k + PACK_ROWS - 1) / PACK_ROWS;
   csa_tensor *packed;
   *b = (cpu_panels){g->b, g->ldb, tile->width, (int)g->batch_b};
-  const bool few_rows = g->trans_a || g->m < PACKED_FROM * tile->width;
-  const bool near = g->ldb == tile->width || (g->ldb <= IN_PLACE_LD_MAX && few_rows);
+  const bool few_rows = g->m < PACKED_FROM * tile->width;
+  const bool near = g->ldb == tile->width || (g->ldb <= IN_PLACE_LD_MAX && (few_rows || g->trans_a));
   const bool in_place = tile->packs < 0 ? near : tile->packs == 0;
   if (!g->trans_b && g->n % tile->width == 0 && in_place) return CSA_OK;
   CSA_TRY(csa_plan_scratch(plan, csa_shape4(g->batch, panels, g->k, tile->width), &packed));
